@@ -15,3 +15,4 @@ pub mod policy;
 
 // author
 pub mod config;
+pub mod compile;

@@ -1,5 +1,22 @@
 //! The decision point: questions in, decisions out, no I/O.
+//!
+//! `question` is what is asked, `entity` gives it Cedar's names, `bundle` is what it is asked of,
+//! `shard` narrows that to the policies that matter, `engine` answers, `decision` is the answer and
+//! `allowed` its proof.
 
+mod allowed;
+mod bundle;
 mod decision;
+mod engine;
+mod entity;
+mod question;
+mod shape;
+mod shard;
 
+pub use allowed::Allowed;
+pub use bundle::{Bundle, Needs, Policy, hex};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
+pub use engine::{Asker, Engine, Question, VOLATILE};
+pub use entity::{Inventory, targets};
+pub use question::{Moment, Principal, Standing, Target, Verb};
+pub use shape::{Actions, Shape};

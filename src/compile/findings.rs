@@ -1,0 +1,77 @@
+//! What the compiler says of rules, conditions and hand-written policies: the entries of the
+//! catalogue that only it can raise.
+
+use crate::diagnostic::{About, Class, Level};
+
+/// A condition or policy that does not parse or does not fit the schema.
+pub(crate) const CONDITION: About = About {
+    code: "PC005",
+    name: "wrong-type",
+    class: Class::Error,
+    summary: "a value of the wrong type, or a condition or policy that does not fit the schema",
+    help: "write one Cedar expression over `principal`, `resource` and `context`; `portcullis compile --format schema` shows what they hold",
+};
+
+/// A field that does not exist where it is read.
+pub(crate) const ARGUMENTS: About = About {
+    code: "PC125",
+    name: "stage-unavailable-field",
+    class: Class::Error,
+    summary: "a condition reads a field that does not exist at its stage, so the rule could never hold",
+    help: "remove the condition; forbid the tool, or ask for a tag of its own",
+};
+
+/// A policy that can never apply.
+pub(crate) const IMPOSSIBLE: About = About {
+    code: "PC103",
+    name: "policy-never-matches",
+    class: Class::Error,
+    summary: "a condition that can never be true under the schema, so the rule has no effect",
+    help: "mend the condition, or remove it",
+};
+
+/// A use of `in` that fails open.
+pub(crate) const IN_CONDITION: About = About {
+    code: "PC108",
+    name: "forbid-can-error",
+    class: Class::Security(Level::High),
+    summary: "a condition that can silently fail to hold",
+    help: "compare with `resource.server == …`, or `context.groups.contains(\"IDP/NAME\")`",
+};
+
+/// A hand-written policy without a name of its own.
+pub(crate) const NAMELESS: About = About {
+    code: "PC012",
+    name: "invalid-identifier",
+    class: Class::Error,
+    summary: "a name that does not fit its grammar",
+    help: "give it one line above: `@id(\"what-it-does\")`",
+};
+
+/// A hand-written policy that says more than such a policy may.
+pub(crate) const OVERREACH: About = About {
+    code: "PC115",
+    name: "policy-always-allows",
+    class: Class::Security(Level::Critical),
+    summary: "a policy that allows more than can be reviewed",
+    help: "name its actions, all of one question, and what it is about",
+};
+
+/// A listing and an acting decision that could differ.
+pub(crate) const LIST_CALL: About = About {
+    code: "PC122",
+    name: "list-call-mismatch",
+    class: Class::Security(Level::Medium),
+    summary: "something could be callable but hidden, or listed but never callable",
+    help: "name the listing and the acting action together, as in `action in [Portcullis::Action::\"tools/call\", Portcullis::Action::\"tools/list\"]`",
+};
+
+/// Every entry above.
+pub(crate) const ALL: [&About; 7] = [&CONDITION, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
+
+/// What Cedar says, as one line in our manner.
+pub(super) fn said(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let line: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    line.join("; ")
+}

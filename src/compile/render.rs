@@ -1,0 +1,72 @@
+//! How a policy is written down: one layout, so that a reviewer's diff shows meaning and nothing else.
+
+use std::fmt::Write;
+
+use crate::policy::{Effect, Verb};
+
+/// The parts of a policy that is to be written.
+pub(super) struct Draft<'a> {
+    pub(super) id: &'a str,
+    pub(super) effect: Effect,
+    /// The scope of the principal, as in `principal is Portcullis::User`.
+    pub(super) principal: &'a str,
+    /// Names of actions; written out and sorted.
+    pub(super) actions: Vec<&'a str>,
+    /// Joined by `&&`; each is a whole expression.
+    pub(super) when: Vec<String>,
+    /// Joined by `&&`; each is a whole expression.
+    pub(super) unless: Vec<String>,
+}
+
+impl Draft<'_> {
+    /// The policy as Cedar.
+    pub(super) fn text(mut self) -> String {
+        let effect = match self.effect {
+            Effect::Permit => "permit",
+            Effect::Forbid => "forbid",
+        };
+        self.actions.sort_unstable();
+        let actions: Vec<String> = self.actions.iter().map(|action| format!("        Portcullis::Action::{}", string(action))).collect();
+        let mut text = format!(
+            "@id({})\n{effect} (\n    {},\n    action in [\n{}\n    ],\n    resource\n)",
+            string(self.id),
+            self.principal,
+            actions.join(",\n"),
+        );
+        for (keyword, clauses) in [("when", &self.when), ("unless", &self.unless)] {
+            if !clauses.is_empty() {
+                // Writing to a string does not fail.
+                _ = write!(text, "\n{keyword} {{\n    {}\n}}", clauses.join("\n    && "));
+            }
+        }
+        text.push_str(";\n");
+        text
+    }
+}
+
+/// The actions of some verbs.
+pub(super) fn actions(verbs: impl IntoIterator<Item = Verb>) -> Vec<&'static str> {
+    verbs.into_iter().map(Verb::action).collect()
+}
+
+/// A Cedar string literal.
+pub(super) fn string(value: &str) -> String {
+    format!("\"{}\"", value.escape_debug())
+}
+
+/// A Cedar set of string literals.
+pub(super) fn set<'s>(values: impl IntoIterator<Item = &'s str>) -> String {
+    let values: Vec<String> = values.into_iter().map(string).collect();
+    format!("[{}]", values.join(", "))
+}
+
+/// `resource.name == "x"`, or `like` where the pattern has a `*`.
+pub(super) fn named(attribute: &str, pattern: &crate::name::Pattern) -> String {
+    let operator = if pattern.is_literal() { "==" } else { "like" };
+    format!("resource.{attribute} {operator} {}", string(pattern.as_str()))
+}
+
+/// `resource.server == Portcullis::Server::"x"`: always first, so that a shard may rest on it.
+pub(super) fn pin(server: &crate::name::ServerName) -> String {
+    format!("resource.server == Portcullis::Server::{}", string(server.as_str()))
+}

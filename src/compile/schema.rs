@@ -1,0 +1,55 @@
+//! The Cedar schema that every policy of a bundle is checked against.
+//!
+//! The vocabulary is fixed; facts that differ from request to request are declared only where some
+//! policy reads them, so that every other bundle's contexts can be built once per token.
+
+use std::fmt::Write;
+
+use crate::policy::{VOLATILE, Verb};
+
+/// The schema with the given volatile facts declared.
+pub(super) fn text(volatile: &[&str]) -> String {
+    let declared = |fact: &str| match fact {
+        "address" => "        address: ipaddr,\n",
+        "now" => "        now: datetime,\n",
+        _ => "        tls: Bool,\n",
+    };
+    let volatile: String = VOLATILE.iter().filter(|fact| volatile.contains(fact)).map(|fact| declared(fact)).collect();
+    let facts = format!(
+        "{volatile}        client?: String,\n        filtered: Bool,\n        groups: Set<String>,\n        named: Set<String>,\n        oauth: Bool,\n        scopes: Set<String>,\n"
+    );
+    let mut text = String::from(
+        "namespace Portcullis {\n\
+         \x20   // Who asks. None has attributes: what is known of a caller is in the context.\n\
+         \x20   entity User;\n\
+         \x20   entity Client;\n\
+         \x20   entity Anonymous enum [\"anonymous\"];\n\
+         \n\
+         \x20   // What is asked about. A server's own `server` is itself.\n\
+         \x20   entity Server = { server: Server };\n\
+         \x20   entity Tool = { name: String, server: Server };\n\
+         \x20   entity Prompt = { name: String, server: Server };\n\
+         \x20   entity Resource = { server: Server, uri: String };\n\
+         \x20   entity Scope;\n\n",
+    );
+    // Writing to a string does not fail.
+    _ = write!(text, "    // What is known when an entry of a list is shown.\n    type Showing = {{\n{facts}    }};\n\n");
+    _ = write!(
+        text,
+        "    // What is known when something is called, read or got.\n    type Acting = {{\n{facts}        drifted: Bool,\n        findings: Set<String>,\n    }};\n\n"
+    );
+    text.push_str("    // May this caller do this?\n    action \"use\";\n");
+    for verb in Verb::ALL {
+        let context = if verb.acts() { "Acting" } else { "Showing" };
+        _ = writeln!(
+            text,
+            "    action \"{}\" in [\"use\"] appliesTo {{ principal: [User, Client, Anonymous], resource: [{}], context: {context} }};",
+            verb.action(),
+            verb.resource(),
+        );
+    }
+    text.push_str(
+        "\n    // May this scope be granted?\n    action \"grant\" appliesTo { principal: [User, Client], resource: [Scope], context: { client?: String, groups: Set<String> } };\n}\n",
+    );
+    text
+}

@@ -1,0 +1,90 @@
+//! `servers:` → one permit per server, and a forbid for each exception.
+//!
+//! The token's scopes are compared with the tags in the text of the policy, and the resource is tied
+//! to its server by a single-valued attribute (design §4 "Encoding"). `containsAll` of nothing would
+//! be vacuously true, so a server without tags gets no permit unless it is `public`.
+//!
+//! A request filter narrows in the same policies: where tags are named, every tag of the server and
+//! of the tool must be among them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::render::{Draft, actions, named, pin, set};
+use crate::{
+    config::{Exception, Require, Server},
+    diagnostic::{Place, Placed},
+    name::{Pattern, ScopeName, ServerName, TagName},
+    policy::{Effect, Needs, Policy, Verb},
+};
+
+/// The policies of one server.
+pub(super) fn policies(name: &ServerName, server: &Server) -> Result<Vec<Policy>, String> {
+    let mut policies = Vec::new();
+    policies.extend(permit(name, server)?);
+    let groups: [(&str, &str, &BTreeMap<Pattern, Exception>, [Verb; 2]); 3] = [
+        ("tool", "name", &server.tools, [Verb::ToolsCall, Verb::ToolsList]),
+        ("prompt", "name", &server.prompts, [Verb::PromptsGet, Verb::PromptsList]),
+        ("resource", "uri", &server.resources, [Verb::ResourcesRead, Verb::ResourcesList]),
+    ];
+    for (kind, attribute, exceptions, verbs) in groups {
+        for (pattern, exception) in exceptions {
+            let id = format!("server/{name}/{kind}/{pattern}");
+            let when = vec![pin(name), named(attribute, pattern)];
+            let (unless, needs, place) = match exception {
+                Exception::Deny(place) => (Vec::new(), None, place),
+                Exception::Tags(tags, place) => {
+                    let scopes = scopes(tags);
+                    (vec![holds_all(&scopes), unfiltered_or(&scopes)], Some(Needs::All(scopes)), place)
+                }
+            };
+            let draft = Draft { id: &id, effect: Effect::Forbid, principal: "principal", actions: actions(verbs), when, unless };
+            policies.push(policy(draft, place, needs)?.by_patterns(vec![pattern.clone()]));
+        }
+    }
+    Ok(policies)
+}
+
+fn permit(name: &ServerName, server: &Server) -> Result<Option<Policy>, String> {
+    let scopes = scopes(&server.tags);
+    let mut when = vec![pin(name)];
+    let needs = if scopes.is_empty() || server.public {
+        if !server.public {
+            return Ok(None);
+        }
+        None
+    } else {
+        Some(match server.require {
+            Require::All => {
+                when.push(holds_all(&scopes));
+                Needs::All(scopes.clone())
+            }
+            Require::Any => {
+                when.push(format!("context.scopes.containsAny({})", set(scopes.iter().map(ScopeName::as_str))));
+                Needs::Any(scopes.clone())
+            }
+        })
+    };
+    // A filter keeps only what has a tag and has every tag named.
+    when.push(if scopes.is_empty() { "!context.filtered".into() } else { unfiltered_or(&scopes) });
+    let id = format!("server/{name}");
+    let draft = Draft { id: &id, effect: Effect::Permit, principal: "principal", actions: actions(Verb::ALL), when, unless: Vec::new() };
+    policy(draft, &server.place, needs).map(Some)
+}
+
+fn policy(draft: Draft<'_>, place: &Place, needs: Option<Needs>) -> Result<Policy, String> {
+    let id = draft.id;
+    let text = draft.text();
+    Policy::parse(id, &text, Some(place.clone()), needs)
+}
+
+fn scopes(tags: &[Placed<TagName>]) -> BTreeSet<ScopeName> {
+    tags.iter().map(|tag| tag.value.scope()).collect()
+}
+
+fn holds_all(scopes: &BTreeSet<ScopeName>) -> String {
+    format!("context.scopes.containsAll({})", set(scopes.iter().map(ScopeName::as_str)))
+}
+
+fn unfiltered_or(scopes: &BTreeSet<ScopeName>) -> String {
+    format!("(!context.filtered || context.named.containsAll({}))", set(scopes.iter().map(ScopeName::as_str)))
+}

@@ -1,0 +1,213 @@
+//! What `compile` makes: policies, schema, provenance and a digest, immutable.
+//!
+//! Places live beside the policies and not in them: the same meaning has the same bytes and the same
+//! digest, wherever it stands in the file.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    decision::Reason,
+    question::Verb,
+    shape::{Actions, Shape},
+};
+use crate::{
+    diagnostic::Place,
+    name::{Pattern, ScopeName, ServerName},
+};
+
+/// One Cedar policy with what is known of it.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// What it contributes to a decision: id, effect, place.
+    pub(crate) reason: Reason,
+    /// Its text, as `compile` prints it.
+    pub(crate) text: Arc<str>,
+    /// The policy itself, named by its id.
+    pub(crate) cedar: cedar_policy::Policy,
+    /// What can be said of it without asking it.
+    pub(crate) shape: Shape,
+    /// The verbs it applies to; empty for a policy of the question *grant*.
+    pub(crate) verbs: BTreeSet<Verb>,
+    /// The scopes that satisfy its scope condition, where it is one that scopes can satisfy.
+    pub(crate) needs: Option<Needs>,
+    /// The patterns by which it reads a target's name, where that is all it reads of it.
+    pub(crate) patterns: Vec<Pattern>,
+}
+
+impl Policy {
+    /// Parses a policy and reads its shape.
+    ///
+    /// # Errors
+    /// What Cedar says of a text that is not one policy.
+    pub fn parse(id: &str, text: &str, place: Option<Place>, needs: Option<Needs>) -> Result<Self, String> {
+        let cedar = cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text).map_err(|error| error.to_string())?;
+        Self::of(id, text, cedar, place, needs)
+    }
+
+    /// Takes a parsed policy, naming it `id`.
+    ///
+    /// # Errors
+    /// When Cedar cannot give its JSON form.
+    pub fn of(id: &str, text: &str, cedar: cedar_policy::Policy, place: Option<Place>, needs: Option<Needs>) -> Result<Self, String> {
+        let cedar = cedar.new_id(cedar_policy::PolicyId::new(id));
+        let shape = Shape::of(&cedar)?;
+        let verbs = verbs(&shape.actions);
+        let reason = Reason { policy: id.into(), effect: shape.effect, place };
+        Ok(Self { reason, text: text.into(), cedar, shape, verbs, needs, patterns: Vec::new() })
+    }
+
+    /// The same policy, known to read a target's name by these patterns alone.
+    #[must_use]
+    pub fn by_patterns(mut self, patterns: Vec<Pattern>) -> Self {
+        self.patterns = patterns;
+        self
+    }
+
+    /// Its id, as in `server/files`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.reason.policy
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it comes from; guard rails that ship with the product have no place.
+    #[must_use]
+    pub const fn place(&self) -> Option<&Place> {
+        self.reason.place.as_ref()
+    }
+
+    /// What can be said of it without asking it.
+    #[must_use]
+    pub const fn shape(&self) -> &Shape {
+        &self.shape
+    }
+}
+
+/// The verbs that an action scope takes in, action groups resolved.
+fn verbs(actions: &Actions) -> BTreeSet<Verb> {
+    let named = match actions {
+        Actions::Any => return Verb::ALL.into(),
+        Actions::Exactly(one) => std::slice::from_ref(one),
+        Actions::In(many) => many.as_slice(),
+    };
+    if named.iter().any(|action| action == "use") {
+        return Verb::ALL.into();
+    }
+    named.iter().filter_map(|action| Verb::of_action(action)).collect()
+}
+
+/// The scopes that satisfy a policy's scope condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    /// Each of them.
+    All(BTreeSet<ScopeName>),
+    /// One of them.
+    Any(BTreeSet<ScopeName>),
+}
+
+/// What is compiled, checked, explained and enforced.
+#[derive(Debug)]
+pub struct Bundle {
+    pub(crate) schema: cedar_policy::Schema,
+    pub(crate) schema_text: String,
+    /// The policies of the question *use*, sorted by id.
+    pub(crate) policies: Vec<Policy>,
+    /// The policies of the question *grant*, sorted by id.
+    pub(crate) grants: Vec<Policy>,
+    pub(crate) servers: BTreeSet<ServerName>,
+    pub(crate) scopes: BTreeSet<ScopeName>,
+    pub(crate) oauth: bool,
+    digest: String,
+}
+
+impl Bundle {
+    /// Puts the parts together and computes the digest. The lists are sorted here, so that their
+    /// order says nothing.
+    #[must_use]
+    pub fn new(
+        (schema, schema_text): (cedar_policy::Schema, String),
+        mut policies: Vec<Policy>,
+        mut grants: Vec<Policy>,
+        servers: BTreeSet<ServerName>,
+        scopes: BTreeSet<ScopeName>,
+        oauth: bool,
+    ) -> Self {
+        policies.sort_by(|a, b| a.id().cmp(b.id()));
+        grants.sort_by(|a, b| a.id().cmp(b.id()));
+        let mut digest = Sha256::new();
+        let mut part = |text: &str| {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text.as_bytes());
+        };
+        part("portcullis.bundle.v1");
+        part(if oauth { "oauth" } else { "open" });
+        part(&schema_text);
+        servers.iter().for_each(|server| part(server.as_str()));
+        scopes.iter().for_each(|scope| part(scope.as_str()));
+        for policy in policies.iter().chain(&grants) {
+            part(policy.id());
+            part(policy.text());
+        }
+        let digest = format!("sha256:{}", hex(&digest.finalize()));
+        Self { schema, schema_text, policies, grants, servers, scopes, oauth, digest }
+    }
+
+    /// `sha256:` and the hexadecimal digest of everything that decides.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The Cedar schema that the policies were checked against.
+    #[must_use]
+    pub fn schema_text(&self) -> &str {
+        &self.schema_text
+    }
+
+    /// Every policy, those of *use* first, each part sorted by id.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.iter().chain(&self.grants)
+    }
+
+    /// Every server.
+    #[must_use]
+    pub const fn servers(&self) -> &BTreeSet<ServerName> {
+        &self.servers
+    }
+
+    /// Every scope that a tag stands behind.
+    #[must_use]
+    pub const fn scopes(&self) -> &BTreeSet<ScopeName> {
+        &self.scopes
+    }
+
+    /// Whether callers need a token.
+    #[must_use]
+    pub const fn oauth(&self) -> bool {
+        self.oauth
+    }
+
+    /// Whether some policy of *use* reads this attribute of the context.
+    #[must_use]
+    pub fn reads(&self, fact: &str) -> bool {
+        self.policies.iter().any(|policy| policy.shape.facts.contains(fact) || policy.shape.facts.contains("*"))
+    }
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string does not fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,375 @@
+//! Whether a question is answered with allow, and by which policies.
+//!
+//! Cedar walks every policy it is given, so a question is asked of a *shard*: the policies of its
+//! server and verb, and those that pin no server. A shard answers as the full set would, in decision
+//! and reasons; a property test holds that.
+//!
+//! INVARIANT: an allow with any evaluation error is a deny. Cedar skips a policy that errors, so a
+//! `forbid` that errors would stop forbidding.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use cedar_policy::{Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema};
+
+use super::{
+    allowed::Allowed,
+    bundle::{Bundle, Needs, Policy},
+    decision::{Because, Decision, Effect, Reason, Verdict},
+    entity::{self, Inventory},
+    question::{Moment, Principal, Standing, Target, Verb},
+    shard::{Shard, Shards},
+};
+use crate::name::{ClientId, GroupId, ScopeName, ServerName};
+
+/// One question of the kind *use*.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Who asks.
+    pub asker: &'a Asker,
+    /// What they want to do.
+    pub verb: Verb,
+    /// To what.
+    pub target: &'a Target,
+    /// What the target's server offers.
+    pub inventory: &'a Inventory,
+    /// What is true of this request alone.
+    pub moment: &'a Moment,
+}
+
+/// A caller's standing, made ready to ask with: its part of the context is built once.
+#[derive(Debug)]
+pub struct Asker {
+    standing: Standing,
+    principal: EntityUid,
+    showing: Option<Context>,
+    acting: Option<Context>,
+}
+
+impl Asker {
+    /// Who it is and what it may use.
+    #[must_use]
+    pub const fn standing(&self) -> &Standing {
+        &self.standing
+    }
+}
+
+/// The decision core over one bundle.
+#[derive(Debug)]
+pub struct Engine {
+    bundle: Arc<Bundle>,
+    authorizer: Authorizer,
+    shards: HashMap<ServerName, Shards>,
+    grants: PolicySet,
+    reasons: HashMap<PolicyId, Arc<[Reason]>>,
+    actions: [EntityUid; Verb::ALL.len()],
+    volatile: bool,
+}
+
+/// The facts that differ from request to request of one token; see [`Moment`].
+pub const VOLATILE: [&str; 3] = ["address", "now", "tls"];
+
+impl Engine {
+    /// Makes a bundle ready to be asked.
+    ///
+    /// # Errors
+    /// When two policies share an id; the compiler does not make such bundles.
+    pub fn new(bundle: Arc<Bundle>) -> Result<Self, String> {
+        let mut grants = PolicySet::new();
+        for policy in &bundle.grants {
+            grants.add(policy.cedar.clone()).map_err(|error| error.to_string())?;
+        }
+        let reasons = bundle
+            .policies()
+            .map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()])))
+            .collect();
+        Ok(Self {
+            shards: Shards::plan(&bundle),
+            volatile: VOLATILE.iter().any(|fact| bundle.reads(fact)),
+            actions: Verb::ALL.map(entity::action),
+            authorizer: Authorizer::new(),
+            grants,
+            reasons,
+            bundle,
+        })
+    }
+
+    /// The bundle it decides by.
+    #[must_use]
+    pub const fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
+    }
+
+    /// Makes a caller's standing ready to ask with. With OAuth off everyone is anonymous and has
+    /// every scope: that is what the local mode means, and all it means.
+    ///
+    /// # Errors
+    /// When Cedar refuses the facts, in words.
+    pub fn asker(&self, mut standing: Standing) -> Result<Asker, String> {
+        if !self.bundle.oauth {
+            standing = Standing {
+                principal: Principal::Anonymous,
+                client: None,
+                groups: BTreeSet::new(),
+                scopes: self.bundle.scopes.clone(),
+                named: standing.named,
+            };
+        }
+        let principal = entity::principal(&standing.principal);
+        let mut asker = Asker { standing, principal, showing: None, acting: None };
+        if !self.volatile {
+            asker.showing = Some(self.context(&asker.standing, false, None)?);
+            asker.acting = Some(self.context(&asker.standing, true, None)?);
+        }
+        Ok(asker)
+    }
+
+    /// Takes note of what a server offers.
+    ///
+    /// # Errors
+    /// When Cedar refuses the entities, in words.
+    pub fn inventory(&self, server: &ServerName, targets: impl IntoIterator<Item = Target>) -> Result<Inventory, String> {
+        Inventory::build(&self.bundle.schema, server, targets)
+    }
+
+    /// Allows `inner`, or says why not. The only way to an [`Allowed`].
+    ///
+    /// # Errors
+    /// The denial, with what would turn it.
+    pub fn allow<T>(&self, question: &Question<'_>, inner: T) -> Result<Allowed<T>, Decision> {
+        let decision = self.decide(question);
+        if decision.is_allow() { Ok(Allowed::new(inner, decision)) } else { Err(decision) }
+    }
+
+    /// Answers a question, with the policies that determined the answer and, for a denial, what would
+    /// turn it.
+    #[must_use]
+    pub fn decide(&self, question: &Question<'_>) -> Decision {
+        let shard = match self.shard(question) {
+            Ok(shard) => shard,
+            Err(because) => return Decision::deny(because),
+        };
+        let decision = self.ask(question, &shard.set);
+        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, shard, decision) }
+    }
+
+    /// Whether the answer is allow. For entries of lists: nothing is said about why.
+    #[must_use]
+    pub fn allows(&self, question: &Question<'_>) -> bool {
+        let Ok(shard) = self.shard(question) else { return false };
+        let Ok(request) = self.request(question) else { return false };
+        let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
+        response.decision() == cedar_policy::Decision::Allow && response.diagnostics().errors().next().is_none()
+    }
+
+    /// Answers a question by the full policy set, unsharded. The oracle that shards are tested against.
+    #[must_use]
+    pub fn decide_unsharded(&self, question: &Question<'_>) -> Decision {
+        if let Err(because) = self.shard(question) {
+            return Decision::deny(because);
+        }
+        let shard = Shard::of(&self.bundle.policies, (0..self.bundle.policies.len()).collect());
+        let decision = self.ask(question, &shard.set);
+        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, &shard, decision) }
+    }
+
+    /// Which entries of a list are decided alike: two names with the same class get the same answer
+    /// to the same asker. `None` where the answer may differ from name to name or request to request,
+    /// and must not be kept.
+    #[must_use]
+    pub fn class(&self, verb: Verb, target: &Target) -> Option<u64> {
+        if self.volatile { None } else { self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name()) }
+    }
+
+    /// Whether a scope may be granted: the question *grant*.
+    #[must_use]
+    pub fn may_grant(&self, principal: &Principal, client: Option<&ClientId>, groups: &BTreeSet<GroupId>, scope: &ScopeName) -> Decision {
+        if !self.bundle.scopes.contains(scope) {
+            return Decision::deny(Because::NoMatchingGrant);
+        }
+        let groups = RestrictedExpression::new_set(groups.iter().map(|group| text(group.as_str())));
+        let mut facts = vec![("groups".to_owned(), groups)];
+        facts.extend(client.map(|client| ("client".to_owned(), text(client.as_str()))));
+        let request = Context::from_pairs(facts).map_err(|error| error.to_string()).and_then(|context| {
+            let parts = (entity::principal(principal), entity::grant_action(), entity::scope(scope));
+            Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema)).map_err(|error| error.to_string())
+        });
+        match request {
+            Ok(request) => {
+                let mut decision = self.answer(&request, &self.grants, &cedar_policy::Entities::empty());
+                if decision.because == Because::ExplicitForbid {
+                    decision.because = Because::NoMatchingGrant;
+                }
+                decision
+            }
+            Err(error) => failed(error),
+        }
+    }
+
+    fn shard(&self, question: &Question<'_>) -> Result<&Shard, Because> {
+        let target = question.target;
+        let shards = self.shards.get(target.server()).ok_or(Because::UnknownServer)?;
+        if question.inventory.server != *target.server() || question.verb.resource() != target.kind() || !question.inventory.knows(target) {
+            return Err(Because::UnknownTool);
+        }
+        let standing = &question.asker.standing;
+        let wide = standing.principal == Principal::Anonymous || standing.named.is_some();
+        Ok(shards.of(&self.bundle.policies, question.verb, wide))
+    }
+
+    fn request(&self, question: &Question<'_>) -> Result<Request, String> {
+        let Question { asker, verb, target, inventory, moment } = *question;
+        let acts = verb.acts();
+        let ready = if acts { &asker.acting } else { &asker.showing };
+        let plain = moment.findings.is_empty() && !moment.drifted;
+        let context = match ready {
+            Some(context) if plain || !acts => context.clone(),
+            _ => self.context(&asker.standing, acts, Some(moment))?,
+        };
+        let resource = inventory.find(target).ok_or("the target is not in the inventory")?.clone();
+        let action = self.actions.get(verb as usize).ok_or("the verb has no action")?.clone();
+        // The context of a list entry was typed when the asker was made, and nothing was added since.
+        let schema: Option<&Schema> = acts.then_some(&self.bundle.schema);
+        Request::new(asker.principal.clone(), action, resource, context, schema).map_err(|error| error.to_string())
+    }
+
+    fn context(&self, standing: &Standing, acts: bool, moment: Option<&Moment>) -> Result<Context, String> {
+        let scopes = |scopes: &BTreeSet<ScopeName>| RestrictedExpression::new_set(scopes.iter().map(|scope| text(scope.as_str())));
+        let nothing = BTreeSet::new();
+        let mut facts = vec![
+            ("filtered".to_owned(), RestrictedExpression::new_bool(standing.named.is_some())),
+            ("groups".to_owned(), RestrictedExpression::new_set(standing.groups.iter().map(|group| text(group.as_str())))),
+            ("named".to_owned(), scopes(standing.named.as_ref().unwrap_or(&nothing))),
+            ("oauth".to_owned(), RestrictedExpression::new_bool(self.bundle.oauth)),
+            ("scopes".to_owned(), scopes(&standing.scopes)),
+        ];
+        facts.extend(standing.client.as_ref().map(|client| ("client".to_owned(), text(client.as_str()))));
+        if acts {
+            let findings = moment.map(|moment| &moment.findings).into_iter().flatten();
+            facts.push(("findings".to_owned(), RestrictedExpression::new_set(findings.map(|finding| text(finding)))));
+            facts.push(("drifted".to_owned(), RestrictedExpression::new_bool(moment.is_some_and(|moment| moment.drifted))));
+        }
+        if self.volatile {
+            let moment = moment.ok_or("the moment is read by a policy and was not given")?;
+            facts.push(("address".to_owned(), RestrictedExpression::new_ip(moment.address.to_string())));
+            facts.push(("now".to_owned(), RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())));
+            facts.push(("tls".to_owned(), RestrictedExpression::new_bool(moment.tls)));
+        }
+        Context::from_pairs(facts).map_err(|error| error.to_string())
+    }
+
+    fn ask(&self, question: &Question<'_>, set: &PolicySet) -> Decision {
+        match self.request(question) {
+            Ok(request) => self.answer(&request, set, &question.inventory.store),
+            Err(error) => failed(error),
+        }
+    }
+
+    fn answer(&self, request: &Request, set: &PolicySet, store: &cedar_policy::Entities) -> Decision {
+        let response = self.authorizer.is_authorized(request, set, store);
+        let diagnostics = response.diagnostics();
+        let mut errors: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
+        errors.sort_unstable();
+        let reasons = self.reasons_of(diagnostics.reason());
+        let (verdict, because) = match response.decision() {
+            _ if !errors.is_empty() => (Verdict::Deny, Because::PolicyError),
+            cedar_policy::Decision::Allow => (Verdict::Allow, Because::Permitted),
+            cedar_policy::Decision::Deny if reasons.is_empty() => (Verdict::Deny, Because::NoMatchingGrant),
+            cedar_policy::Decision::Deny => (Verdict::Deny, Because::ExplicitForbid),
+        };
+        Decision { verdict, because, reasons, errors, missing: Vec::new() }
+    }
+
+    /// The reasons of a decision, sorted by id: Cedar gives them in no order.
+    fn reasons_of<'p>(&self, ids: impl Iterator<Item = &'p PolicyId>) -> Arc<[Reason]> {
+        let mut found: Vec<&Arc<[Reason]>> = ids.filter_map(|id| self.reasons.get(id)).collect();
+        match found.as_slice() {
+            [one] => Arc::clone(one),
+            _ => {
+                found.sort_unstable_by(|a, b| a.first().map(|reason| &reason.policy).cmp(&b.first().map(|reason| &reason.policy)));
+                found.into_iter().flat_map(|reason| reason.iter().cloned()).collect()
+            }
+        }
+    }
+
+    /// Says what kind of denial it is and which scopes would turn it.
+    fn explain_denial(&self, question: &Question<'_>, shard: &Shard, mut decision: Decision) -> Decision {
+        let standing = &question.asker.standing;
+        if standing.principal == Principal::Anonymous && self.bundle.oauth {
+            decision.because = Because::Unauthenticated;
+            return decision;
+        }
+        let missing = self.missing(question, shard);
+        if missing.is_empty() {
+            if decision.because == Because::ExplicitForbid && self.depends_on_request(&decision) {
+                decision.because = Because::ConditionFailed;
+            }
+            return decision;
+        }
+        let obtainable = |scope| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
+        decision.because = if missing.iter().all(obtainable) { Because::MissingScope } else { Because::NoMatchingGrant };
+        decision.missing = missing.into_iter().collect();
+        decision
+    }
+
+    /// Whether some determining forbid reads what differs from request to request.
+    fn depends_on_request(&self, decision: &Decision) -> bool {
+        let determining: BTreeSet<&str> = decision.reasons.iter().map(|reason| &*reason.policy).collect();
+        let of_request = ["args", "findings", "drifted", "*"].into_iter().chain(VOLATILE);
+        let of_request: Vec<&str> = of_request.collect();
+        self.bundle.policies.iter().any(|policy| {
+            determining.contains(policy.id()) && of_request.iter().any(|fact| policy.shape.facts.contains(*fact))
+        })
+    }
+
+    /// The scopes that would turn a denial, all of them at once; empty where no scope would.
+    ///
+    /// Found by asking again: what the policies say they need is added to what the caller has until
+    /// the answer turns or nothing is left to add.
+    fn missing(&self, question: &Question<'_>, shard: &Shard) -> BTreeSet<ScopeName> {
+        let standing = &question.asker.standing;
+        let mut wanted = standing.scopes.clone();
+        loop {
+            let before = wanted.len();
+            for policy in shard.policies(&self.bundle.policies) {
+                match &policy.needs {
+                    Some(Needs::All(scopes)) if self.applies(policy, question) => wanted.extend(scopes.iter().cloned()),
+                    Some(Needs::Any(scopes)) if policy.shape.effect == Effect::Permit && wanted.is_disjoint(scopes) => {
+                        let obtainable =
+                            |scope: &&ScopeName| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
+                        wanted.extend(scopes.iter().find(obtainable).or_else(|| scopes.first()).cloned());
+                    }
+                    Some(Needs::All(_) | Needs::Any(_)) | None => {}
+                }
+            }
+            if wanted.len() == before {
+                return BTreeSet::new();
+            }
+            let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else { return BTreeSet::new() };
+            if self.allows(&Question { asker: &asker, ..*question }) {
+                return wanted.difference(&standing.scopes).cloned().collect();
+            }
+        }
+    }
+
+    /// Whether a policy that needs scopes stands between this question and an allow: the server's
+    /// permit always does, a forbid only where it fits the target.
+    fn applies(&self, policy: &Policy, question: &Question<'_>) -> bool {
+        if policy.shape.effect == Effect::Permit {
+            return true;
+        }
+        let alone = Shard::of(std::slice::from_ref(policy), vec![0]);
+        !self.ask(question, &alone.set).reasons.is_empty()
+    }
+}
+
+fn text(value: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(value.to_owned())
+}
+
+/// The answer to a question that could not even be put.
+fn failed(error: String) -> Decision {
+    Decision { errors: vec![error], ..Decision::deny(Because::PolicyError) }
+}

@@ -1,0 +1,254 @@
+//! What is asked: Cedar's four (principal, action, resource, context) in our words.
+//!
+//! Two of the six questions exist so far: *use* (may this caller list, call, read, get?) and *grant*
+//! (may this scope be granted?). Each is asked in exactly one place.
+//!
+//! To add a verb: a variant of [`Verb`], then follow the compiler.
+
+use std::{collections::BTreeSet, fmt, net::IpAddr};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::name::{ClientId, GroupId, PromptName, ResourceUri, ScopeName, ServerName, ToolName, UserId};
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Principal {
+    /// A person, through a client.
+    User(UserId),
+    /// A client on its own behalf.
+    Client(ClientId),
+    /// Anybody; only with OAuth off is this more than a refusal.
+    Anonymous,
+}
+
+impl Principal {
+    /// The kind, as Cedar's entity type names it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::User(_) => "User",
+            Self::Client(_) => "Client",
+            Self::Anonymous => "Anonymous",
+        }
+    }
+
+    /// The id within the kind.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::User(user) => user.as_str(),
+            Self::Client(client) => client.as_str(),
+            Self::Anonymous => "anonymous",
+        }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => write!(f, "user `{user}`"),
+            Self::Client(client) => write!(f, "client `{client}`"),
+            Self::Anonymous => f.write_str("anonymous"),
+        }
+    }
+}
+
+/// What a caller wants to do with a target: the action of the question *use*.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// `prompts/get`
+    PromptsGet,
+    /// `prompts/list`, one entry of it
+    PromptsList,
+    /// `resources/list` and `resources/templates/list`, one entry of them
+    ResourcesList,
+    /// `resources/read`
+    ResourcesRead,
+    /// `initialize` and `server/discover` of one server
+    ServerDiscover,
+    /// `tools/call`
+    ToolsCall,
+    /// `tools/list`, one entry of it
+    ToolsList,
+}
+
+impl Verb {
+    /// Every verb, sorted by its action's name.
+    pub const ALL: [Self; 7] = [
+        Self::PromptsGet,
+        Self::PromptsList,
+        Self::ResourcesList,
+        Self::ResourcesRead,
+        Self::ServerDiscover,
+        Self::ToolsCall,
+        Self::ToolsList,
+    ];
+
+    /// The Cedar action, as in `Portcullis::Action::"tools/call"`.
+    #[must_use]
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::PromptsGet => "prompts/get",
+            Self::PromptsList => "prompts/list",
+            Self::ResourcesList => "resources/list",
+            Self::ResourcesRead => "resources/read",
+            Self::ServerDiscover => "server/discover",
+            Self::ToolsCall => "tools/call",
+            Self::ToolsList => "tools/list",
+        }
+    }
+
+    /// The verb behind a Cedar action.
+    #[must_use]
+    pub fn of_action(action: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verb| verb.action() == action)
+    }
+
+    /// The entity type its resource has.
+    #[must_use]
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::PromptsGet | Self::PromptsList => "Prompt",
+            Self::ResourcesList | Self::ResourcesRead => "Resource",
+            Self::ServerDiscover => "Server",
+            Self::ToolsCall | Self::ToolsList => "Tool",
+        }
+    }
+
+    /// Whether it acts, and so has the facts of a call, instead of showing an entry of a list.
+    #[must_use]
+    pub const fn acts(self) -> bool {
+        match self {
+            Self::PromptsGet | Self::ResourcesRead | Self::ToolsCall => true,
+            Self::PromptsList | Self::ResourcesList | Self::ServerDiscover | Self::ToolsList => false,
+        }
+    }
+
+    /// The verb that shows in a list what this verb acts on.
+    #[must_use]
+    pub const fn shown_by(self) -> Self {
+        match self {
+            Self::PromptsGet | Self::PromptsList => Self::PromptsList,
+            Self::ResourcesRead | Self::ResourcesList => Self::ResourcesList,
+            Self::ServerDiscover => Self::ServerDiscover,
+            Self::ToolsCall | Self::ToolsList => Self::ToolsList,
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.action())
+    }
+}
+
+/// What it is to be done to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The server itself.
+    Server(ServerName),
+    /// One of its tools.
+    Tool(ServerName, ToolName),
+    /// One of its prompts.
+    Prompt(ServerName, PromptName),
+    /// One of its resources.
+    Resource(ServerName, ResourceUri),
+}
+
+impl Target {
+    /// The server that has it.
+    #[must_use]
+    pub const fn server(&self) -> &ServerName {
+        match self {
+            Self::Server(server) | Self::Tool(server, _) | Self::Prompt(server, _) | Self::Resource(server, _) => server,
+        }
+    }
+
+    /// Its name on that server; empty for the server itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Server(_) => "",
+            Self::Tool(_, name) => name.as_str(),
+            Self::Prompt(_, name) => name.as_str(),
+            Self::Resource(_, uri) => uri.as_str(),
+        }
+    }
+
+    /// The entity type it has in Cedar.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Server(_) => "Server",
+            Self::Tool(..) => "Tool",
+            Self::Prompt(..) => "Prompt",
+            Self::Resource(..) => "Resource",
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(server) => write!(f, "{server}"),
+            Self::Tool(..) | Self::Prompt(..) | Self::Resource(..) => write!(f, "{}/{}", self.server(), self.name()),
+        }
+    }
+}
+
+/// What a caller's credential says, and what the request filters by. The same for every request of a
+/// token at an endpoint, so the engine turns it into a context once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Who asks.
+    pub principal: Principal,
+    /// Through which client.
+    pub client: Option<ClientId>,
+    /// The groups of the person.
+    pub groups: BTreeSet<GroupId>,
+    /// The scopes of the token; with OAuth off, every scope there is.
+    pub scopes: BTreeSet<ScopeName>,
+    /// The scopes that the request named by `?tags=`; nothing means no filter.
+    pub named: Option<BTreeSet<ScopeName>>,
+}
+
+impl Standing {
+    /// Somebody without a credential.
+    #[must_use]
+    pub const fn anonymous() -> Self {
+        Self {
+            principal: Principal::Anonymous,
+            client: None,
+            groups: BTreeSet::new(),
+            scopes: BTreeSet::new(),
+            named: None,
+        }
+    }
+}
+
+/// What is true of one request and not of the token behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// When the question is asked.
+    pub now: Timestamp,
+    /// Where the request came from.
+    pub address: IpAddr,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// What the detectors found in the body; empty where none ran.
+    pub findings: BTreeSet<String>,
+    /// Whether the target differs from what `portcullis.lock` pins.
+    pub drifted: bool,
+}
+
+impl Serialize for Principal {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut principal = to.serialize_struct("Principal", 2)?;
+        principal.serialize_field("type", self.kind())?;
+        principal.serialize_field("id", self.id())?;
+        principal.end()
+    }
+}

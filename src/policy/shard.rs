@@ -1,0 +1,119 @@
+//! Which policies a question is asked of.
+//!
+//! A shard is the policies that pin the question's server and those that pin none, of the verb. It is
+//! made when it is first asked: ten thousand servers cost nothing until somebody calls one. Verbs
+//! with the same policies share one shard.
+//!
+//! The *narrow* shard leaves out what says nothing of a caller with a token and no filter: policies
+//! about `Anonymous`, and those that begin with `context.filtered`.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use cedar_policy::PolicySet;
+
+use super::{
+    bundle::{Bundle, Policy},
+    question::Verb,
+};
+use crate::name::{Pattern, ServerName};
+
+/// A set of policies, and which of the bundle's they are.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) set: PolicySet,
+    members: Vec<usize>,
+}
+
+impl Shard {
+    /// The shard of these members of `policies`.
+    pub(super) fn of(policies: &[Policy], members: Vec<usize>) -> Self {
+        let mut set = PolicySet::new();
+        for policy in members.iter().filter_map(|&member| policies.get(member)) {
+            // Ids are unique within a bundle, which is all that `add` can refuse.
+            _ = set.add(policy.cedar.clone());
+        }
+        Self { set, members }
+    }
+
+    /// Its members.
+    pub(super) fn policies<'b>(&self, policies: &'b [Policy]) -> impl Iterator<Item = &'b Policy> {
+        self.members.iter().filter_map(|&member| policies.get(member))
+    }
+}
+
+/// The shards of one server.
+#[derive(Debug)]
+pub(super) struct Shards {
+    /// The policies that pin this server.
+    own: Vec<usize>,
+    /// The policies that pin none, shared by all servers.
+    global: Arc<[usize]>,
+    slots: [[OnceLock<Arc<Shard>>; 2]; Verb::ALL.len()],
+    classes: [OnceLock<Option<Vec<Pattern>>>; Verb::ALL.len()],
+}
+
+impl Shards {
+    /// Sorts the policies of a bundle by the server they pin.
+    pub(super) fn plan(bundle: &Bundle) -> HashMap<ServerName, Self> {
+        let mut own: HashMap<&ServerName, Vec<usize>> = bundle.servers.iter().map(|server| (server, Vec::new())).collect();
+        let mut global = Vec::new();
+        for (member, policy) in bundle.policies.iter().enumerate() {
+            match policy.shape.pin.as_ref() {
+                // A pin on a server that does not exist can never hold, nor can its condition error.
+                Some(pin) => own.entry(pin).or_default().push(member),
+                None => global.push(member),
+            }
+        }
+        let global: Arc<[usize]> = global.into();
+        let shards = |own| Self { own, global: Arc::clone(&global), slots: Default::default(), classes: Default::default() };
+        own.into_iter().filter(|(server, _)| bundle.servers.contains(*server)).map(|(server, own)| (server.clone(), shards(own))).collect()
+    }
+
+    /// The shard of a verb; `wide` for a caller without a token, or with a filter.
+    pub(super) fn of(&self, policies: &[Policy], verb: Verb, wide: bool) -> &Shard {
+        let [narrow_slot, wide_slot] = self.slots_of(verb);
+        let slot = if wide { wide_slot } else { narrow_slot };
+        slot.get_or_init(|| {
+            let members = self.members(policies, verb, wide);
+            let twin = self.slots.iter().flatten().filter_map(OnceLock::get).find(|shard| shard.members == members);
+            twin.map_or_else(|| Arc::new(Shard::of(policies, members)), Arc::clone)
+        })
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "one slot for each variant of a fieldless enum")]
+    fn slots_of(&self, verb: Verb) -> &[OnceLock<Arc<Shard>>; 2] {
+        &self.slots[verb as usize]
+    }
+
+    fn members(&self, policies: &[Policy], verb: Verb, wide: bool) -> Vec<usize> {
+        let mut members: Vec<usize> = self.own.iter().chain(&*self.global).copied().collect();
+        members.sort_unstable();
+        members.retain(|&member| {
+            policies.get(member).is_some_and(|policy| {
+                let silent = policy.shape.filtered_only || policy.shape.principal.as_deref() == Some("Anonymous");
+                policy.verbs.contains(&verb) && (wide || !silent)
+            })
+        });
+        members
+    }
+
+    /// Which names of a list are decided alike: a bit for each name pattern of the policies. `None`
+    /// where a policy reads the name in a way that no pattern stands for.
+    pub(super) fn class(&self, policies: &[Policy], verb: Verb, name: &str) -> Option<u64> {
+        let patterns = self.classes.get(verb as usize)?.get_or_init(|| {
+            let mut patterns = Vec::new();
+            for policy in self.members(policies, verb, true).into_iter().filter_map(|member| policies.get(member)) {
+                if policy.shape.reads_name && policy.patterns.is_empty() {
+                    return None;
+                }
+                patterns.extend(policy.patterns.iter().cloned());
+            }
+            (patterns.len() <= 64).then_some(patterns)
+        });
+        let bits = patterns.as_ref()?.iter().enumerate();
+        Some(bits.fold(0, |class, (bit, pattern)| class | (u64::from(pattern.matches(name)) << bit)))
+    }
+}
