@@ -9,6 +9,7 @@ pub mod name;
 pub mod secret;
 pub mod clock;
 pub mod diagnostic;
+pub mod mcp;
 
 // decide
 pub mod policy;

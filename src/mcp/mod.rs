@@ -1,0 +1,32 @@
+//! The protocol's own words: one JSON-RPC message, the methods and versions of both eras, the
+//! header fields, `_meta`, and the lists that servers answer.
+//!
+//! Pure: bytes in, values out. Whatever is not known exactly is refused, for every version alike;
+//! whatever is passed on keeps its very bytes.
+//!
+//! SPEC: MCP 2025-03-26, 2025-06-18, 2025-11-25 (*legacy*) and 2026-07-28 (*modern*); JSON-RPC 2.0.
+
+#![warn(clippy::wildcard_enum_match_arm)]
+
+pub mod code;
+pub mod envelope;
+pub mod header;
+mod id;
+mod jsonrpc;
+mod list;
+mod meta;
+mod method;
+mod object;
+mod result;
+mod strict;
+mod version;
+
+pub use id::{Id, MAX_ID};
+pub use jsonrpc::{Message, Notification, Outcome, ParseError, Problem, Request, Response};
+pub use list::{Entry, Kind, Page, PageError};
+pub use meta::{Meta, MetaError};
+pub use method::Method;
+pub use object::{Object, ObjectError};
+pub use result::{has_field, with_field};
+pub use strict::{MAX_DEPTH, MAX_NODES, Untidy, check};
+pub use version::{Era, Version};

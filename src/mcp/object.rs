@@ -1,0 +1,98 @@
+//! A JSON object taken apart once, in order, each value as its very bytes.
+
+use std::borrow::Cow;
+
+use serde::de::{self, Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::strict::{Key, Seen};
+
+/// A JSON text that is no object, or one that names a field twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an object with each field once")]
+pub struct ObjectError;
+
+/// The fields of a JSON object, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Object<'a> {
+    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+}
+
+impl<'a> Object<'a> {
+    /// Takes an object apart, one level deep.
+    ///
+    /// # Errors
+    /// When `json` is no object or names a field twice.
+    pub fn read(json: &'a str) -> Result<Self, ObjectError> {
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let object = reader.deserialize_map(Fields).map_err(|_| ObjectError)?;
+        reader.end().map_err(|_| ObjectError)?;
+        Ok(object)
+    }
+
+    /// The fields, in order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.fields.iter().map(|(key, value)| (key.as_ref(), *value))
+    }
+
+    /// The value of a field, if it is there.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+        self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    /// The text in a field, if it is there and is a text.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.get(key).and_then(text)
+    }
+}
+
+/// The text that a value is, if it is one.
+pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    use serde::de::DeserializeSeed as _;
+    Key.deserialize(&mut serde_json::Deserializer::from_str(value.get())).ok()
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Object<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+        let mut seen = Seen::default();
+        let mut fields = Vec::with_capacity(8);
+        while let Some(key) = map.next_key_seed(Key)? {
+            if !seen.insert(key.clone()) {
+                return Err(de::Error::custom(ObjectError));
+            }
+            fields.push((key, map.next_value::<&RawValue>()?));
+        }
+        Ok(Object { fields })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_their_bytes_and_their_order() {
+        let object = Object::read(r#" {"b": [1,  2] , "a":"x\u0041", "c":1.50} "#).unwrap();
+        let fields: Vec<_> = object.fields().map(|(key, value)| (key, value.get())).collect();
+        assert_eq!(fields, [("b", "[1,  2]"), ("a", r#""x\u0041""#), ("c", "1.50")]);
+        assert_eq!(object.text("a").unwrap(), "xA");
+        assert_eq!(object.text("b"), None);
+    }
+
+    #[test]
+    fn t020_a_field_named_twice_is_refused() {
+        assert_eq!(Object::read(r#"{"a":1,"\u0061":1}"#).unwrap_err(), ObjectError);
+        assert_eq!(Object::read("[]").unwrap_err(), ObjectError);
+        assert_eq!(Object::read("{} 1").unwrap_err(), ObjectError);
+    }
+}
