@@ -8,6 +8,7 @@
 pub mod name;
 pub mod secret;
 pub mod clock;
+pub mod principal;
 pub mod diagnostic;
 pub mod mcp;
 

@@ -19,10 +19,13 @@ use super::{
     bundle::{Bundle, Needs, Policy},
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
-    question::{Moment, Principal, Standing, Target, Verb},
+    question::{Moment, Standing, Target, Verb},
     shard::{Shard, Shards},
 };
-use crate::name::{ClientId, GroupId, ScopeName, ServerName};
+use crate::{
+    name::{ClientId, GroupId, ScopeName, ServerName},
+    principal::Principal,
+};
 
 /// One question of the kind *use*.
 #[derive(Debug, Clone, Copy)]

@@ -11,8 +11,11 @@ use std::{
 
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
 
-use super::question::{Principal, Target, Verb};
-use crate::name::{PromptName, ResourceUri, ScopeName, ServerName, ToolName};
+use super::question::{Target, Verb};
+use crate::{
+    name::{PromptName, ResourceUri, ScopeName, ServerName, ToolName},
+    principal::Principal,
+};
 
 static TYPES: LazyLock<HashMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
     ["User", "Client", "Anonymous", "Server", "Tool", "Prompt", "Resource", "Scope", "Action"]
@@ -28,7 +31,11 @@ fn uid(kind: &'static str, id: &str) -> EntityUid {
 }
 
 pub(super) fn principal(principal: &Principal) -> EntityUid {
-    uid(principal.kind(), principal.id())
+    match principal {
+        Principal::User(user) => uid("User", user.as_str()),
+        Principal::Client(client) => uid("Client", client.as_str()),
+        Principal::Anonymous => uid("Anonymous", "anonymous"),
+    }
 }
 
 pub(super) fn action(verb: Verb) -> EntityUid {

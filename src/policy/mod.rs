@@ -18,5 +18,5 @@ pub use bundle::{Bundle, Needs, Policy, hex};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
 pub use engine::{Asker, Engine, Question, VOLATILE};
 pub use entity::{Inventory, targets};
-pub use question::{Moment, Principal, Standing, Target, Verb};
+pub use question::{Moment, Standing, Target, Verb};
 pub use shape::{Actions, Shape};

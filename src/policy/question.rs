@@ -8,52 +8,10 @@
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use jiff::Timestamp;
-use serde::Serialize;
-
-use crate::name::{ClientId, GroupId, PromptName, ResourceUri, ScopeName, ServerName, ToolName, UserId};
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Principal {
-    /// A person, through a client.
-    User(UserId),
-    /// A client on its own behalf.
-    Client(ClientId),
-    /// Anybody; only with OAuth off is this more than a refusal.
-    Anonymous,
-}
-
-impl Principal {
-    /// The kind, as Cedar's entity type names it.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::User(_) => "User",
-            Self::Client(_) => "Client",
-            Self::Anonymous => "Anonymous",
-        }
-    }
-
-    /// The id within the kind.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        match self {
-            Self::User(user) => user.as_str(),
-            Self::Client(client) => client.as_str(),
-            Self::Anonymous => "anonymous",
-        }
-    }
-}
-
-impl fmt::Display for Principal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::User(user) => write!(f, "user `{user}`"),
-            Self::Client(client) => write!(f, "client `{client}`"),
-            Self::Anonymous => f.write_str("anonymous"),
-        }
-    }
-}
+use crate::{
+    name::{ClientId, GroupId, PromptName, ResourceUri, ScopeName, ServerName, ToolName},
+    principal::Principal,
+};
 
 /// What a caller wants to do with a target: the action of the question *use*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -241,14 +199,4 @@ pub struct Moment {
     pub findings: BTreeSet<String>,
     /// Whether the target differs from what `portcullis.lock` pins.
     pub drifted: bool,
-}
-
-impl Serialize for Principal {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeStruct;
-        let mut principal = to.serialize_struct("Principal", 2)?;
-        principal.serialize_field("type", self.kind())?;
-        principal.serialize_field("id", self.id())?;
-        principal.end()
-    }
 }

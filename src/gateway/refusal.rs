@@ -1,0 +1,190 @@
+//! Every way in which a request is told no, and the JSON-RPC error of each.
+//!
+//! The HTTP status and the challenge of each stand in `http/respond`, and nowhere else. A caller gets
+//! a reason code and the id of the decision, never the name or place of a policy.
+//!
+//! To add a refusal: a variant here, then follow the compiler.
+
+use serde_json::{Value, json};
+
+use crate::{
+    mcp::{code, envelope},
+    name::ScopeName,
+    policy::Because,
+};
+
+/// The code of a call whose arguments or circumstances are forbidden: our own, outside the ranges
+/// that JSON-RPC and MCP reserve.
+pub(crate) const FORBIDDEN: i32 = -31001;
+
+/// A way in which a request is told no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No credential.
+    Unauthenticated,
+    /// A credential that is not good here; all such are alike to the caller.
+    BadToken,
+    /// The token lacks scopes that its holder could get: all that the request needs.
+    InsufficientScope(Vec<ScopeName>),
+    /// The query of the endpoint is not one of ours.
+    BadQuery(String),
+    /// No such endpoint.
+    NoEndpoint,
+    /// The body is no message.
+    Malformed {
+        /// JSON-RPC code.
+        code: i32,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Header and body disagree, or a header is missing.
+    HeaderMismatch(String),
+    /// A protocol version that we do not speak.
+    UnsupportedVersion(String),
+    /// The envelope of a modern request lacks something.
+    BadEnvelope(String),
+    /// A method that is not known or not offered; never forwarded.
+    UnknownMethod(String),
+    /// The parameters do not fit the method.
+    BadParams(String),
+    /// No such tool, prompt or resource, or none that the caller may know of.
+    Unknown {
+        /// `tool`, `prompt` or `resource`.
+        kind: &'static str,
+        /// As the caller named it.
+        name: String,
+    },
+    /// The caller may know of it, and may not do this.
+    Forbidden(Because),
+    /// A policy could not be evaluated.
+    PolicyError,
+    /// The upstream could not answer. Says so in words fit for the caller.
+    Upstream(String),
+    /// The audit trail cannot be written, so nothing is done.
+    NoAudit,
+    /// The gateway is going down.
+    Closing,
+    /// We failed; the log has the rest under the request's id.
+    Internal,
+}
+
+impl Refusal {
+    /// The JSON-RPC code.
+    pub(crate) const fn code(&self) -> i32 {
+        match self {
+            Self::Unauthenticated | Self::BadToken | Self::InsufficientScope(_) => -31002,
+            Self::BadQuery(_) | Self::NoEndpoint => code::INVALID_REQUEST,
+            Self::Malformed { code, .. } => *code,
+            Self::HeaderMismatch(_) => -32020,
+            Self::UnsupportedVersion(_) => -32022,
+            Self::UnknownMethod(_) => code::METHOD_NOT_FOUND,
+            Self::BadEnvelope(_) | Self::BadParams(_) | Self::Unknown { .. } => code::INVALID_PARAMS,
+            Self::Forbidden(_) => FORBIDDEN,
+            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Closing | Self::Internal => code::INTERNAL,
+        }
+    }
+
+    /// One permanent word for the audit trail.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "no-token",
+            Self::BadToken => "bad-token",
+            Self::InsufficientScope(_) => "insufficient-scope",
+            Self::BadQuery(_) => "bad-query",
+            Self::NoEndpoint => "no-endpoint",
+            Self::Malformed { .. } => "malformed",
+            Self::HeaderMismatch(_) => "header-mismatch",
+            Self::UnsupportedVersion(_) => "unsupported-version",
+            Self::BadEnvelope(_) => "bad-envelope",
+            Self::UnknownMethod(_) => "unknown-method",
+            Self::BadParams(_) => "bad-params",
+            Self::Unknown { .. } => "unknown-target",
+            Self::Forbidden(_) => "forbidden",
+            Self::PolicyError => "policy-error",
+            Self::Upstream(_) => "upstream",
+            Self::NoAudit => "no-audit",
+            Self::Closing => "closing",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Why, in the closed enum of the audit trail, where no policy was asked.
+    pub(crate) const fn because(&self) -> Because {
+        match self {
+            Self::Unauthenticated => Because::Unauthenticated,
+            Self::BadToken => Because::TokenInvalid,
+            Self::InsufficientScope(_) => Because::MissingScope,
+            Self::Forbidden(because) => *because,
+            Self::NoEndpoint => Because::UnknownServer,
+            Self::UnknownMethod(_) => Because::NoMatchingGrant,
+            Self::Unknown { .. } => Because::UnknownTool,
+            Self::BadQuery(_)
+            | Self::Malformed { .. }
+            | Self::HeaderMismatch(_)
+            | Self::UnsupportedVersion(_)
+            | Self::BadEnvelope(_)
+            | Self::BadParams(_) => Because::ValidationFailed,
+            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Closing | Self::Internal => Because::PolicyError,
+        }
+    }
+
+    /// What the caller is told.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Unauthenticated => "a bearer token is needed".into(),
+            Self::BadToken => "the bearer token is not good for this resource".into(),
+            Self::InsufficientScope(scopes) => {
+                let scopes: Vec<&str> = scopes.iter().map(ScopeName::as_str).collect();
+                format!("this needs a token with the scopes {}", scopes.join(" "))
+            }
+            Self::BadQuery(problem)
+            | Self::HeaderMismatch(problem)
+            | Self::BadEnvelope(problem)
+            | Self::BadParams(problem)
+            | Self::Malformed { problem, .. }
+            | Self::Upstream(problem) => problem.clone(),
+            Self::NoEndpoint => "there is no such endpoint".into(),
+            Self::UnsupportedVersion(version) => format!("protocol version {version:?} is not supported"),
+            Self::UnknownMethod(method) => format!("method {method:?} is not offered here"),
+            Self::Unknown { kind, name } => format!("unknown {kind}: {name:?}"),
+            Self::Forbidden(_) => "policy forbids this call".into(),
+            Self::PolicyError => "the policy could not be evaluated, so the answer is no".into(),
+            Self::NoAudit => "the audit trail cannot be written, so nothing is done".into(),
+            Self::Closing => "the gateway is shutting down".into(),
+            Self::Internal => "internal error".into(),
+        }
+    }
+
+    /// The JSON-RPC error object. `decision` is the id under which the audit trail has it.
+    pub(crate) fn error_object(&self, decision: &str) -> Vec<u8> {
+        let mut data = json!({ "decision_id": decision });
+        if let Some(data) = data.as_object_mut() {
+            match self {
+                Self::UnsupportedVersion(requested) => {
+                    data.insert("supported".into(), json!(["2026-07-28"]));
+                    data.insert("requested".into(), Value::from(requested.as_str()));
+                }
+                Self::Forbidden(because) => {
+                    data.insert("because".into(), Value::from(because.to_string()));
+                }
+                Self::Unauthenticated
+                | Self::BadToken
+                | Self::InsufficientScope(_)
+                | Self::BadQuery(_)
+                | Self::NoEndpoint
+                | Self::Malformed { .. }
+                | Self::HeaderMismatch(_)
+                | Self::BadEnvelope(_)
+                | Self::UnknownMethod(_)
+                | Self::BadParams(_)
+                | Self::Unknown { .. }
+                | Self::PolicyError
+                | Self::Upstream(_)
+                | Self::NoAudit
+                | Self::Closing
+                | Self::Internal => {}
+            }
+        }
+        envelope::error_object(self.code(), &self.message(), Some(&data))
+    }
+}

@@ -1,0 +1,99 @@
+//! The HTTP form of every answer: status, challenge and headers of each, here and nowhere else.
+//!
+//! SPEC: RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
+
+use poem::{
+    Body, Response,
+    http::{HeaderValue, StatusCode, header},
+};
+
+use crate::{gateway::Refusal, name::ScopeName};
+
+/// The status of a refusal. In the legacy era errors of the protocol travel as ordinary answers.
+pub(crate) const fn status(refusal: &Refusal, modern: bool) -> StatusCode {
+    match refusal {
+        Refusal::Unauthenticated | Refusal::BadToken => StatusCode::UNAUTHORIZED,
+        Refusal::InsufficientScope(_) => StatusCode::FORBIDDEN,
+        Refusal::NoEndpoint => StatusCode::NOT_FOUND,
+        Refusal::BadQuery(_)
+        | Refusal::Malformed { .. }
+        | Refusal::HeaderMismatch(_)
+        | Refusal::UnsupportedVersion(_)
+        | Refusal::BadEnvelope(_) => StatusCode::BAD_REQUEST,
+        Refusal::UnknownMethod(_) if modern => StatusCode::NOT_FOUND,
+        Refusal::UnknownMethod(_)
+        | Refusal::BadParams(_)
+        | Refusal::Unknown { .. }
+        | Refusal::Forbidden(_)
+        | Refusal::PolicyError
+        | Refusal::Upstream(_) => StatusCode::OK,
+        Refusal::NoAudit | Refusal::Closing => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The challenge of a refusal, where it has one.
+pub(crate) fn challenge(refusal: &Refusal, metadata: &str) -> Option<String> {
+    let metadata = format!("resource_metadata=\"{metadata}\"");
+    match refusal {
+        // Without `oauth.baseline` a challenge names no scopes.
+        Refusal::Unauthenticated => Some(format!("Bearer {metadata}")),
+        Refusal::BadToken => Some(format!("Bearer error=\"invalid_token\", {metadata}")),
+        Refusal::InsufficientScope(scopes) => {
+            let scopes: Vec<&str> = scopes.iter().map(ScopeName::as_str).collect();
+            Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\", {metadata}", scopes.join(" ")))
+        }
+        Refusal::BadQuery(_)
+        | Refusal::NoEndpoint
+        | Refusal::Malformed { .. }
+        | Refusal::HeaderMismatch(_)
+        | Refusal::UnsupportedVersion(_)
+        | Refusal::BadEnvelope(_)
+        | Refusal::UnknownMethod(_)
+        | Refusal::BadParams(_)
+        | Refusal::Unknown { .. }
+        | Refusal::Forbidden(_)
+        | Refusal::PolicyError
+        | Refusal::Upstream(_)
+        | Refusal::NoAudit
+        | Refusal::Closing
+        | Refusal::Internal => None,
+    }
+}
+
+/// A JSON answer that nobody may keep.
+pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::builder().status(status).body(body.into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    private(headers);
+    response
+}
+
+/// An event stream that nobody may keep or hold back.
+pub(crate) fn stream(body: Body) -> Response {
+    let mut response = Response::builder().status(StatusCode::OK).body(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    private(headers);
+    response
+}
+
+/// An answer without a body.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::builder().status(status).finish();
+    private(response.headers_mut());
+    response
+}
+
+/// A plain refusal, for what is no MCP endpoint or comes before one is known.
+pub(crate) fn plain(status: StatusCode, error: &str, message: &str) -> Response {
+    let body = serde_json::json!({ "error": error, "error_description": message });
+    json(status, body.to_string())
+}
+
+fn private(headers: &mut poem::http::HeaderMap) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
