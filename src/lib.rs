@@ -18,3 +18,4 @@ pub mod policy;
 // author
 pub mod config;
 pub mod compile;
+pub mod explain;

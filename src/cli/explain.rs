@@ -1,0 +1,160 @@
+//! `portcullis explain`: why a request is allowed or denied, and what would turn it.
+
+use std::{collections::BTreeSet, fmt::Write as _, process::ExitCode, str::FromStr, sync::Arc};
+
+use anyhow::{Context as _, anyhow, bail};
+use clap::Args;
+
+use super::{Globals, report};
+use crate::{
+    clock::{Clock, SystemClock},
+    explain::{Explanation, Supposed, explain},
+    name::{ClientId, GroupId, ScopeName, ServerName, TagName, UserId},
+    policy::{Decision, Effect, Engine, Reason, Target, Verb},
+    principal::Principal,
+};
+
+/// The request to explain.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --anonymous --discover docs")]
+pub(super) struct ExplainArgs {
+    /// The person; a bare name means local/NAME
+    #[arg(long, default_value = "owner", conflicts_with = "anonymous")]
+    user: String,
+    /// The OAuth client; alone with --no-user it acts on its own behalf
+    #[arg(long)]
+    client: Option<String>,
+    /// There is no person behind the client
+    #[arg(long, requires = "client")]
+    no_user: bool,
+    /// There is no token at all
+    #[arg(long)]
+    anonymous: bool,
+    /// Groups of the person
+    #[arg(long, value_delimiter = ',')]
+    groups: Vec<String>,
+    /// Scopes of the token, as tag:a,tag:b
+    #[arg(long, value_delimiter = ',')]
+    scopes: Vec<String>,
+    /// Tags that the request names by ?tags=
+    #[arg(long, value_delimiter = ',')]
+    tags: Vec<String>,
+    /// The request: a tool to call, a prompt to get, a resource to read, or a server to discover
+    #[command(flatten)]
+    request: Asked,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = report::Format::Human)]
+    format: report::Format,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Asked {
+    /// Call this tool
+    #[arg(long, value_name = "SERVER/TOOL")]
+    call: Option<String>,
+    /// Get this prompt
+    #[arg(long, value_name = "SERVER/PROMPT")]
+    get: Option<String>,
+    /// Read this resource
+    #[arg(long, value_name = "SERVER/URI")]
+    read: Option<String>,
+    /// Discover this server
+    #[arg(long, value_name = "SERVER")]
+    discover: Option<String>,
+}
+
+pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let supposed = supposed(args)?;
+    let Some((_, bundle)) = super::compiled(globals)? else { return Ok(ExitCode::from(2)) };
+    let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
+    let explanation = explain(&engine, &supposed).map_err(|error| anyhow!(error))?;
+    let text = match args.format {
+        report::Format::Human => human(&explanation),
+        report::Format::Json => format!("{}\n", serde_json::to_string_pretty(&explanation)?),
+    };
+    report::answer(&text).context("cannot write the answer")?;
+    Ok(ExitCode::from(u8::from(!explanation.decision.is_allow())))
+}
+
+fn supposed(args: &ExplainArgs) -> anyhow::Result<Supposed> {
+    let client = args.client.as_deref().map(parsed::<ClientId>).transpose()?;
+    let principal = match (&client, args.anonymous, args.no_user) {
+        (_, true, _) => Principal::Anonymous,
+        (Some(client), false, true) => Principal::Client(client.clone()),
+        _ => Principal::User(UserId::written(&args.user)?),
+    };
+    let scopes = args.scopes.iter().filter(|scope| !scope.is_empty()).map(|scope| parsed::<ScopeName>(scope)).collect::<Result<_, _>>()?;
+    let tags = args.tags.iter().map(|tag| parsed::<TagName>(tag).map(|tag| tag.scope())).collect::<Result<BTreeSet<_>, _>>()?;
+    let groups = args.groups.iter().map(|group| GroupId::written(group)).collect::<Result<_, _>>()?;
+    let (verb, target) = asked(&args.request)?;
+    let named = (!tags.is_empty()).then_some(tags);
+    Ok(Supposed { principal, client, groups, scopes, named, verb, target, now: SystemClock.now() })
+}
+
+fn asked(request: &Asked) -> anyhow::Result<(Verb, Target)> {
+    let split = |text: &str| -> anyhow::Result<(ServerName, String)> {
+        let (server, name) = text.split_once('/').with_context(|| format!("`{text}` must be SERVER/NAME"))?;
+        Ok((parsed(server)?, name.to_owned()))
+    };
+    Ok(match (&request.call, &request.get, &request.read, &request.discover) {
+        (Some(tool), ..) => {
+            let (server, name) = split(tool)?;
+            (Verb::ToolsCall, Target::Tool(server, parsed(&name)?))
+        }
+        (_, Some(prompt), ..) => {
+            let (server, name) = split(prompt)?;
+            (Verb::PromptsGet, Target::Prompt(server, parsed(&name)?))
+        }
+        (_, _, Some(resource), _) => {
+            let (server, uri) = split(resource)?;
+            (Verb::ResourcesRead, Target::Resource(server, parsed(&uri)?))
+        }
+        (_, _, _, Some(server)) => (Verb::ServerDiscover, Target::Server(parsed(server)?)),
+        (None, None, None, None) => bail!("name a request: --call, --get, --read or --discover"),
+    })
+}
+
+fn parsed<T: FromStr>(text: &str) -> anyhow::Result<T>
+where
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    Ok(text.parse::<T>()?)
+}
+
+fn human(explanation: &Explanation) -> String {
+    let Explanation { principal, action, target, decision, questions, turn } = explanation;
+    let verdict = if decision.is_allow() { "ALLOW" } else { "DENY " };
+    let mut text = format!("{verdict} {principal}: {action} on {target} ({})\n", decision.because);
+    for answered in questions {
+        let mark = if answered.decision.is_allow() { "yes" } else { "no " };
+        // Writing to a string does not fail.
+        _ = writeln!(text, "\n  {mark}  {} {} on {}", answered.question, answered.action, answered.about);
+        policies(&mut text, &answered.decision);
+    }
+    if let Some(turn) = turn {
+        _ = writeln!(text, "\nwhat would turn it: {turn}");
+    }
+    text
+}
+
+fn policies(text: &mut String, decision: &Decision) {
+    for Reason { policy, effect, place } in &*decision.reasons {
+        let effect = match effect {
+            Effect::Permit => "permit",
+            Effect::Forbid => "forbid",
+        };
+        let place = place.as_ref().map_or_else(|| "ships with portcullis".to_owned(), ToString::to_string);
+        _ = writeln!(text, "       {effect} {policy}   {place}");
+    }
+    for error in &decision.errors {
+        _ = writeln!(text, "       error  {error}");
+    }
+    if decision.reasons.is_empty() && decision.errors.is_empty() {
+        _ = writeln!(text, "       no policy permits it");
+    }
+    if !decision.missing.is_empty() {
+        let missing: Vec<&str> = decision.missing.iter().map(ScopeName::as_str).collect();
+        _ = writeln!(text, "       missing {}", missing.join(" "));
+    }
+}
