@@ -1,9 +1,27 @@
 //! `portcullis.yaml`: found, read twice, and turned into what it means.
+//!
+//! The path of a file: [`source`] (bytes and text) → [`document`] (two readers, variables, written
+//! forms) → [`resolve`] and `section/` (what it means). Everything that is wrong is gathered, each
+//! with its place; a configuration exists only where nothing grave was found.
 
+mod document;
+pub(crate) mod findings;
+mod json_schema;
+mod resolve;
+pub(crate) mod secrecy;
 mod section;
+mod source;
+pub(crate) mod url;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
+use sha2::{Digest, Sha256};
+
+pub use json_schema::json_schema;
 pub use section::{
     audit::Audit,
     encryption::Encryption,
@@ -16,12 +34,81 @@ pub use section::{
     store::Store,
     tags::Tag,
 };
+pub use source::Sources;
 
-use crate::name::{ServerName, TagName};
+use crate::{
+    diagnostic::{Class, Diagnostic, Level, Place},
+    name::{ServerName, TagName},
+};
+
+/// Reads and resolves the configuration at `path`. The environment is asked through `env`.
+#[must_use]
+pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    match source::bytes(path) {
+        Ok(bytes) => load_bytes(path, bytes, env),
+        Err(error) => {
+            let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
+            let finding = findings::YAML_SYNTAX.at(&Place::of_file(path), message);
+            let finding = finding.help("name the configuration with `--config`, or with `PORTCULLIS_CONFIG`");
+            Loaded { config: None, findings: vec![finding], sources: Sources::default(), readable: false }
+        }
+    }
+}
+
+/// Reads and resolves a text as if it stood in the file `name`. For tests.
+#[must_use]
+pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    load_bytes(Path::new(name), text.as_bytes().to_vec(), env)
+}
+
+fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    let file: Arc<str> = resolve::file_name(path);
+    let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut loaded = Loaded { config: None, findings: Vec::new(), sources: Sources::default(), readable: true };
+    let text = match source::text(&file, bytes) {
+        Ok(text) => text,
+        Err((text, finding)) => {
+            loaded.sources.keep(file, text);
+            loaded.findings.push(finding);
+            return loaded;
+        }
+    };
+    loaded.sources.keep(file.clone(), text.clone());
+    let reading = document::read(&file, &text, env, &mut loaded.findings);
+    let document::Reading { document, place, from_env, hidden } = reading;
+    loaded.sources.hide(hidden);
+    if let (Some(document), Some(place)) = (document, place) {
+        let base = path.parent().unwrap_or(Path::new(""));
+        let origin = resolve::Origin { base, digest, place, from_env };
+        loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
+    }
+    if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
+        loaded.config = None;
+    }
+    loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
+    loaded
+}
+
+/// A configuration as far as it could be read, and what is wrong with it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it means; there exactly when no finding is an error or a critical one.
+    pub config: Option<Config>,
+    /// Everything that was found, by place.
+    pub findings: Vec<Diagnostic>,
+    /// The texts that the findings point into.
+    pub sources: Sources,
+    /// Whether the file could be read at all.
+    pub readable: bool,
+}
 
 /// What a configuration means, every reference resolved.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub digest: String,
+    /// Places of values that environment variables went into: not to be shown.
+    pub from_env: BTreeSet<Place>,
     /// Where the gateway listens.
     pub listen: Listen,
     /// Every tag.

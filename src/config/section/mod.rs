@@ -1,15 +1,16 @@
 //! One file a key of `portcullis.yaml`: what is written there and what it means.
 //!
 //! To add a key: a file with its section, its meaning and `resolve` between them; a field in
-//! `config/document.rs`.
+//! `config/document/mod.rs`.
 
-pub mod audit;
-pub mod encryption;
-pub mod grants;
-pub mod listen;
-pub mod oauth;
-pub mod policies;
-pub mod rules;
-pub mod servers;
-pub mod store;
-pub mod tags;
+pub(crate) mod amount;
+pub(crate) mod audit;
+pub(crate) mod encryption;
+pub(crate) mod grants;
+pub(crate) mod listen;
+pub(crate) mod oauth;
+pub(crate) mod policies;
+pub(crate) mod rules;
+pub(crate) mod servers;
+pub(crate) mod store;
+pub(crate) mod tags;

@@ -1,0 +1,103 @@
+//! The text of `portcullis.yaml` as the written form of every section.
+//!
+//! Two readers read the text (`read`, `agree`), variables are put in (`substitute`), and the
+//! sections are read from the pruned tree (`deserialize`), so that one mistake hides no other.
+//!
+//! To add a top-level key: a file in `section/` and a field of [`Document`].
+
+mod agree;
+mod deserialize;
+mod node;
+mod read;
+mod scalar;
+mod substitute;
+mod unbuilt;
+mod written;
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub(crate) use substitute::is_variable;
+pub(crate) use written::{Named, TextOr, Written};
+
+use super::{
+    findings,
+    section::{
+        audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, listen::ListenSection,
+        oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection, tags::TagSection,
+    },
+};
+use crate::diagnostic::{Class, Diagnostic, Place};
+
+/// A Portcullis configuration: who may reach which MCP server, and how.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Portcullis configuration")]
+pub(crate) struct Document {
+    /// The version of this format. There is one: `1`.
+    #[schemars(extend("const" = 1))]
+    pub(crate) version: Written<u64>,
+    /// Where the gateway listens, under which URL it is known, and what one connection may cost.
+    pub(crate) listen: Option<Written<ListenSection>>,
+    /// The labels of servers and tools, by name. Each is one OAuth scope `tag:NAME`.
+    pub(crate) tags: Option<Written<Named<TextOr<TagSection>>>>,
+    /// The MCP servers behind the gateway, by name.
+    pub(crate) servers: Option<Written<Named<ServerSection>>>,
+    /// The most that may be granted to whom. The consent page offers nothing above it.
+    pub(crate) grants: Option<Written<Vec<Written<GrantSection>>>>,
+    /// What is forbidden although the tags would allow it.
+    pub(crate) rules: Option<Written<Vec<Written<RuleSection>>>>,
+    /// Whether callers need a token of the gateway.
+    pub(crate) oauth: Option<Written<OAuthSection>>,
+    /// Where the audit trail is written.
+    pub(crate) audit: Option<Written<AuditSection>>,
+    /// Where grants and tokens are kept.
+    pub(crate) store: Option<Written<StoreSection>>,
+    /// Where the master key is kept.
+    pub(crate) encryption: Option<Written<EncryptionSection>>,
+    /// Files of hand-written Cedar policies: paths relative to this file, `*` in the last part.
+    pub(crate) policies: Option<Written<Vec<Written<String>>>>,
+}
+
+/// What the text of a configuration holds.
+pub(super) struct Reading {
+    /// The written forms, as far as they could be read.
+    pub(super) document: Option<Document>,
+    /// The whole document's place.
+    pub(super) place: Option<Place>,
+    /// Places of values that the environment went into.
+    pub(super) from_env: Vec<Place>,
+    /// Places of values that are not to be shown.
+    pub(super) hidden: Vec<Place>,
+}
+
+/// Reads a text; what is wrong with it goes to `findings`.
+pub(super) fn read(
+    file: &Arc<str>,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    findings: &mut Vec<Diagnostic>,
+) -> Reading {
+    let mut reading = Reading { document: None, place: None, from_env: Vec::new(), hidden: Vec::new() };
+    let before = findings.len();
+    let Some(mut root) = read::read(file, text, &mut reading.hidden, findings) else {
+        if findings.len() == before {
+            let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
+            findings.push(
+                findings::YAML_SYNTAX
+                    .at(&place, "the configuration is empty")
+                    .help("write at least `version: 1` and a server under `servers`"),
+            );
+        }
+        return reading;
+    };
+    if findings.iter().all(|finding| finding.class < Class::Error) {
+        findings.extend(agree::disagreement(&root, text));
+    }
+    reading.from_env = substitute::substitute(&mut root, env, findings);
+    reading.document = deserialize::read(&root, findings);
+    reading.place = Some(root.place);
+    reading
+}

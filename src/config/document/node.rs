@@ -1,0 +1,63 @@
+//! The tree of a YAML file: what was written, and where.
+
+use crate::{config::secrecy, diagnostic::Place};
+
+/// One value of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// Where it is written.
+    pub(crate) place: Place,
+    /// What it is.
+    pub(crate) value: Value,
+    /// Whether environment variables went into it; then it is not to be shown.
+    pub(crate) from_env: bool,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    /// Nothing, `~` or `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i128),
+    /// A number with a fraction or exponent.
+    Float(f64),
+    /// Text, quoted or not.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A map, in the order of the file, no key twice.
+    Map(Vec<Entry>),
+    /// Something that has a finding of its own already.
+    Bad,
+}
+
+/// One key of a map with its value.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// The key.
+    pub(crate) key: String,
+    /// Where the key is written.
+    pub(crate) place: Place,
+    /// Its value.
+    pub(crate) value: Node,
+}
+
+impl Node {
+    /// The value as a message may show it: never a secret, never more than a line.
+    pub(crate) fn shown(&self, key: &str) -> String {
+        match &self.value {
+            Value::Null => "nothing".into(),
+            Value::Bool(value) => format!("`{value}`"),
+            Value::Int(value) => format!("the number `{value}`"),
+            Value::Float(value) => format!("the number `{value}`"),
+            Value::Text(_) if self.from_env => "the text of a variable".into(),
+            Value::Text(text) => format!("the text `{}`", secrecy::shown(key, text)),
+            Value::List(_) => "a list".into(),
+            Value::Map(_) => "a map".into(),
+            Value::Bad => "something else".into(),
+        }
+    }
+}

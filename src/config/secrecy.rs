@@ -1,0 +1,109 @@
+//! Which written values look like secrets, and how such a value may be shown.
+//!
+//! Two things make a value a secret: a prefix by which its issuer marks it, or a key that is
+//! named for a secret together with text too random to be a word.
+//!
+//! INVARIANT: nothing here returns more than four characters of a secret.
+
+/// Prefixes by which issuers mark their secrets.
+const PREFIXES: &[&str] = &[
+    "-----BEGIN ",
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "dop_v1_",
+    "eyJ",
+    "ghp_",
+    "gho_",
+    "ghr_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "hf_",
+    "npm_",
+    "pypi-",
+    "sk-",
+    "sk_live_",
+    "sk_test_",
+    "rk_live_",
+    "xoxa-",
+    "xoxb-",
+    "xoxp-",
+    "xoxs-",
+];
+
+/// Whether `value`, written under `key`, is a secret.
+pub(crate) fn is_secret(key: &str, value: &str) -> bool {
+    value.split_whitespace().any(has_known_prefix)
+        || value.starts_with("-----BEGIN ")
+        || (names_a_secret(key) && value.chars().count() >= 16 && entropy(value) >= 3.5)
+}
+
+/// Whether a key is named for something that should not be seen.
+pub(crate) fn names_a_secret(key: &str) -> bool {
+    const WORDS: &[&str] =
+        &["token", "secret", "key", "password", "passwd", "passphrase", "authorization", "credential"];
+    let key = key.to_lowercase();
+    WORDS.iter().any(|word| key.contains(word))
+}
+
+/// `value` cut to what a message can hold, and to four characters if it may be a secret.
+pub(crate) fn shown(key: &str, value: &str) -> String {
+    if names_a_secret(key) || is_secret(key, value) {
+        return masked(value);
+    }
+    let cut: String = value.chars().take(60).flat_map(char::escape_debug).collect();
+    if value.chars().nth(60).is_some() { format!("{cut}…") } else { cut }
+}
+
+/// The first four characters of a secret, and of a short one none.
+pub(crate) fn masked(value: &str) -> String {
+    let shown = if value.chars().count() >= 16 { 4 } else { 0 };
+    let head: String = value.chars().take(shown).flat_map(char::escape_debug).collect();
+    format!("{head}…")
+}
+
+/// Whether a word begins as issued secrets do and is long enough to be one.
+pub(crate) fn has_known_prefix(word: &str) -> bool {
+    word.len() >= 16 && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+}
+
+/// Shannon entropy in bits per character.
+fn entropy(text: &str) -> f64 {
+    let mut counts = std::collections::BTreeMap::<char, u32>::new();
+    for character in text.chars() {
+        *counts.entry(character).or_default() += 1;
+    }
+    let total: f64 = counts.values().copied().map(f64::from).sum();
+    counts.values().map(|count| f64::from(*count) / total).map(|share| -share * share.log2()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pc401_known_prefixes_and_random_values_are_secrets() {
+        for (key, value) in [
+            ("X-Anything", "ghp_0123456789abcdefABCDEF0123456789abcd"),
+            ("Authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.abcdefgh"),
+            ("API_TOKEN", "k3J9xQ2mZ8vB7nL4"),
+            ("cert", "-----BEGIN PRIVATE KEY-----"),
+        ] {
+            assert!(is_secret(key, value), "{key}");
+        }
+        for (key, value) in
+            [("LANG", "C"), ("TOKEN_FILE_MODE", "aaaaaaaaaaaaaaaaaaaa"), ("password", "short"), ("X", "sk-1")]
+        {
+            assert!(!is_secret(key, value), "{key}");
+        }
+    }
+
+    #[test]
+    fn pc401_at_most_four_characters_are_shown() {
+        assert_eq!(shown("token", "k3J9xQ2mZ8vB7nL4"), "k3J9…");
+        assert_eq!(shown("token", "hunter2"), "…");
+        assert_eq!(shown("url", "plain"), "plain");
+    }
+}
