@@ -8,10 +8,21 @@
 pub mod name;
 pub mod secret;
 pub mod clock;
+pub mod id;
+pub mod principal;
+#[cfg(feature = "serve")]
+pub mod chance;
 pub mod diagnostic;
 
 // decide
 pub mod policy;
+pub mod record;
 
 // author
 pub mod config;
+
+// run
+#[cfg(feature = "serve")]
+pub mod store;
+#[cfg(feature = "serve")]
+pub mod seal;
