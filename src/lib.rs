@@ -26,3 +26,5 @@ pub mod config;
 pub mod store;
 #[cfg(feature = "serve")]
 pub mod seal;
+#[cfg(feature = "serve")]
+pub mod oauth;
