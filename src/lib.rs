@@ -28,3 +28,5 @@ pub mod store;
 pub mod seal;
 #[cfg(feature = "serve")]
 pub mod oauth;
+#[cfg(feature = "serve")]
+pub mod identity;
