@@ -8,14 +8,28 @@
 pub mod name;
 pub mod secret;
 pub mod clock;
+pub mod id;
 pub mod principal;
+#[cfg(feature = "serve")]
+pub mod chance;
 pub mod diagnostic;
 pub mod mcp;
 
 // decide
 pub mod policy;
+pub mod record;
 
 // author
 pub mod config;
 pub mod compile;
 pub mod explain;
+
+// run
+#[cfg(feature = "serve")]
+pub mod store;
+#[cfg(feature = "serve")]
+pub mod seal;
+#[cfg(feature = "serve")]
+pub mod oauth;
+#[cfg(feature = "serve")]
+pub mod identity;

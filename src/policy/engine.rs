@@ -170,12 +170,13 @@ impl Engine {
     /// Answers a question by the full policy set, unsharded. The oracle that shards are tested against.
     #[must_use]
     pub fn decide_unsharded(&self, question: &Question<'_>) -> Decision {
-        if let Err(because) = self.shard(question) {
-            return Decision::deny(because);
-        }
-        let shard = Shard::of(&self.bundle.policies, (0..self.bundle.policies.len()).collect());
-        let decision = self.ask(question, &shard.set);
-        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, &shard, decision) }
+        let shard = match self.shard(question) {
+            Ok(shard) => shard,
+            Err(because) => return Decision::deny(because),
+        };
+        let full = Shard::of(&self.bundle.policies, (0..self.bundle.policies.len()).collect());
+        let decision = self.ask(question, &full.set);
+        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, shard, decision) }
     }
 
     /// Which entries of a list are decided alike: two names with the same class get the same answer

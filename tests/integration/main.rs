@@ -2,3 +2,9 @@
 
 /// Reading configurations.
 mod config;
+/// What the engine promises, on random configurations.
+mod policy;
+/// Tokens from the store to the caller, and the master key.
+mod store;
+/// What several of these need.
+mod support;

@@ -1,0 +1,315 @@
+//! A bearer token in the `Authorization` header: not asked, a caller, or failed.
+//!
+//! The cache knows tokens by a digest keyed for this process alone, holds good ones only, and each
+//! use of an entry looks at expiry and audience anew. It is trusted only while the store's events
+//! have been read within [`TRUSTED`]; a revocation in another process is an event. Without events
+//! every request reads the store, so that a dead poller costs time and nothing else.
+//!
+//! INVARIANT: every bad token looks the same from outside; the reasons are for the audit trail.
+//! SPEC: RFC 6750 §2.1, RFC 9110 §11.4, oauth §2.5 and §3.2.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use http::{HeaderMap, header::AUTHORIZATION};
+use jiff::{SignedDuration, Timestamp};
+use moka::sync::Cache;
+
+use super::Caller;
+use crate::{
+    oauth::TokenKeys,
+    policy::Because,
+    store::{Event, Store, StoreError, StoredEvent, TokenRow},
+};
+
+/// How long the cache is believed after events were last read.
+const TRUSTED: SignedDuration = SignedDuration::from_secs(2);
+/// Tokens that are kept; about half a kilobyte each.
+const CACHED: u64 = 10_000;
+/// Bytes of a header value that are looked at.
+const LONGEST: usize = 4096;
+/// How far another replica's clock may be ahead.
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+/// What came of asking.
+#[derive(Debug)]
+pub enum Outcome<F = ()> {
+    /// There is no credential.
+    NotAsked,
+    /// A good one.
+    Caller(Arc<Caller<F>>),
+    /// A bad one.
+    Failed(BadToken),
+}
+
+/// Why a credential is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadToken {
+    /// Two `Authorization` headers; the one that is answered 400 (OA-71).
+    Repeated,
+    /// Another scheme than `Bearer`; answered as if there were none (OA-68).
+    OtherScheme,
+    /// No token of ours by its form.
+    Malformed,
+    /// The form is right and the store does not know it.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// Its time has not come: a clock was set back.
+    NotYet,
+    /// It was revoked.
+    Revoked,
+    /// Good, and for another endpoint.
+    WrongAudience,
+}
+
+impl BadToken {
+    /// The reason as decisions name it.
+    #[must_use]
+    pub fn because(self) -> Because {
+        match self {
+            Self::OtherScheme => Because::Unauthenticated,
+            Self::WrongAudience => Because::AudienceMismatch,
+            Self::Repeated | Self::Malformed | Self::Unknown | Self::Expired | Self::NotYet | Self::Revoked => {
+                Because::TokenInvalid
+            }
+        }
+    }
+}
+
+impl fmt::Display for BadToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Repeated => "token-repeated",
+            Self::OtherScheme => "token-other-scheme",
+            Self::Malformed => "token-malformed",
+            Self::Unknown => "token-unknown",
+            Self::Expired => "token-expired",
+            Self::NotYet => "token-not-yet",
+            Self::Revoked => "token-revoked",
+            Self::WrongAudience => "token-wrong-audience",
+        })
+    }
+}
+
+/// Authentication by bearer token.
+pub struct Bearer<F = ()> {
+    store: Arc<Store>,
+    keys: TokenKeys,
+    cache: Cache<[u8; 32], Arc<Caller<F>>>,
+    cache_key: [u8; 32],
+    /// Milliseconds of the last good reading of events.
+    read_at: AtomicI64,
+    /// The last event acted on.
+    seq: AtomicI64,
+    /// Counts the rounds of dropping entries; see [`Bearer::fetch`].
+    rounds: AtomicU64,
+}
+
+impl<F: Send + Sync + 'static> Bearer<F> {
+    /// `cache_key` is random and of this process; `seq` is the number of the newest event by now.
+    #[must_use]
+    pub fn new(store: Arc<Store>, keys: TokenKeys, cache_key: [u8; 32], seq: i64) -> Self {
+        Self {
+            store,
+            keys,
+            cache: Cache::new(CACHED),
+            cache_key,
+            read_at: AtomicI64::new(i64::MIN),
+            seq: AtomicI64::new(seq),
+            rounds: AtomicU64::new(0),
+        }
+    }
+
+    /// Who calls the endpoint whose URL is `resource`.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the request is to be refused then.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<Outcome<F>, StoreError> {
+        let token = match presented(headers) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Ok(Outcome::NotAsked),
+            Err(bad) => return Ok(Outcome::Failed(bad)),
+        };
+        let key = *blake3::keyed_hash(&self.cache_key, token.as_bytes()).as_bytes();
+        let caller = match self.cache.get(&key).filter(|_| self.is_trusted(now)) {
+            Some(caller) => caller,
+            None => match self.fetch(token, key).await? {
+                Ok(caller) => caller,
+                Err(bad) => return Ok(Outcome::Failed(bad)),
+            },
+        };
+        Ok(match examine(&caller, resource, now) {
+            Ok(()) => Outcome::Caller(caller),
+            Err(bad) => Outcome::Failed(bad),
+        })
+    }
+
+    /// Reads the store's events and acts on them; to be called every quarter of a second. Gives
+    /// the events, so that they can be recorded too.
+    ///
+    /// # Errors
+    /// When the store cannot be read; nothing was acted on then and all will come again.
+    pub async fn catch_up(&self, now: Timestamp) -> Result<Vec<StoredEvent>, StoreError> {
+        let events = self.store.events_since(self.seq.load(Ordering::Acquire)).await?;
+        let revoked: Vec<_> = events
+            .iter()
+            .filter_map(|stored| match &stored.event {
+                Event::TokenIssued { .. } => None,
+                Event::TokenRevoked { token } => Some(token.parse().ok()),
+                Event::AllTokensRevoked { .. } => Some(None),
+            })
+            .collect();
+        if !revoked.is_empty() {
+            // An id that does not read drops everything, to be safe.
+            let all = revoked.contains(&None);
+            self.rounds.fetch_add(1, Ordering::SeqCst);
+            for (key, caller) in &self.cache {
+                if all || revoked.contains(&Some(caller.token)) {
+                    caller.revoked.store(true, Ordering::Release);
+                    self.cache.invalidate(&*key);
+                }
+            }
+        }
+        if let Some(last) = events.last() {
+            self.seq.store(last.seq, Ordering::Release);
+        }
+        // A full page may have more behind it; the cache is not believed until that is read.
+        if events.len() < 1000 {
+            self.read_at.store(now.as_millisecond(), Ordering::Release);
+        }
+        Ok(events)
+    }
+
+    fn is_trusted(&self, now: Timestamp) -> bool {
+        now.as_millisecond()
+            .checked_sub(self.read_at.load(Ordering::Acquire))
+            .is_some_and(|age| u128::from(age.unsigned_abs()) <= TRUSTED.as_millis().unsigned_abs())
+    }
+
+    /// Asks the store, and keeps a good answer.
+    async fn fetch(&self, token: &str, key: [u8; 32]) -> Result<Result<Arc<Caller<F>>, BadToken>, StoreError> {
+        let Ok(looked) = self.keys.look(token) else { return Ok(Err(BadToken::Malformed)) };
+        let round = self.rounds.load(Ordering::SeqCst);
+        let Some(row) = self.store.find_token(&looked.mac).await? else { return Ok(Err(BadToken::Unknown)) };
+        if row.revoked_at.is_some() {
+            self.cache.invalidate(&key);
+            return Ok(Err(BadToken::Revoked));
+        }
+        // An entry of before, only mistrusted for a while, keeps the facts worked out for it.
+        let caller = self.cache.get(&key).unwrap_or_else(|| Arc::new(self.caller(row)));
+        self.cache.insert(key, caller.clone());
+        // A revocation acted on since the store was read did not see this entry.
+        if self.rounds.load(Ordering::SeqCst) != round {
+            self.cache.invalidate(&key);
+        }
+        Ok(Ok(caller))
+    }
+
+    fn caller(&self, row: TokenRow) -> Caller<F> {
+        let TokenRow { id, principal, client, scopes, resource, issued_at, expires_at, revoked_at } = row;
+        Caller {
+            principal,
+            client,
+            scopes: scopes.into(),
+            groups: Arc::from([]),
+            token: id,
+            token_hash: self.keys.audit_name(id).into(),
+            issued_at,
+            expires_at,
+            resource: resource.into(),
+            facts: OnceLock::new(),
+            revoked: AtomicBool::new(revoked_at.is_some()),
+        }
+    }
+}
+
+impl<F> fmt::Debug for Bearer<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bearer").finish_non_exhaustive()
+    }
+}
+
+/// The token presented, if one is.
+fn presented(headers: &HeaderMap) -> Result<Option<&str>, BadToken> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(BadToken::Repeated);
+    }
+    let text = value.to_str().ok().filter(|text| text.len() <= LONGEST).ok_or(BadToken::Malformed)?;
+    let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(BadToken::OtherScheme);
+    }
+    // RFC 9110 has one or more spaces here, and never a tab.
+    let token = rest.trim_start_matches(' ');
+    let body = token.trim_end_matches('=');
+    let token68 = !body.is_empty()
+        && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'));
+    if token68 { Ok(Some(token)) } else { Err(BadToken::Malformed) }
+}
+
+fn examine<F>(caller: &Caller<F>, resource: &str, now: Timestamp) -> Result<(), BadToken> {
+    if caller.revoked.load(Ordering::Acquire) {
+        Err(BadToken::Revoked)
+    } else if now >= caller.expires_at {
+        Err(BadToken::Expired)
+    } else if now.saturating_add(SKEW).is_ok_and(|soon| soon < caller.issued_at) {
+        Err(BadToken::NotYet)
+    } else if *caller.resource != *resource {
+        Err(BadToken::WrongAudience)
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn oa68_only_the_bearer_scheme_counts_in_any_case() {
+        for good in ["Bearer abc", "bearer abc", "BEARER abc", "bEaReR  abc", "Bearer abc=="] {
+            assert!(matches!(presented(&header(&[good])), Ok(Some(token)) if token.starts_with("abc")), "{good}");
+        }
+        for other in ["Basic abc", "Token abc", "abc", "", "Bearerabc", " Bearer abc", "Bearer\tabc"] {
+            assert_eq!(presented(&header(&[other])), Err(BadToken::OtherScheme), "{other}");
+        }
+        let long = format!("Bearer {}", "x".repeat(100_000));
+        for bad in [
+            "Bearer",
+            "Bearer ",
+            "Bearer =",
+            "Bearer a b",
+            "Bearer abc ",
+            "Bearer a,b",
+            "Bearer a\"",
+            "Bearer \tabc",
+            &long,
+        ] {
+            assert_eq!(presented(&header(&[bad])), Err(BadToken::Malformed), "{bad:.40}");
+        }
+        assert_eq!(presented(&header(&[])), Ok(None));
+    }
+
+    #[test]
+    fn oa71_two_headers_are_one_too_many_even_when_alike() {
+        assert_eq!(presented(&header(&["Bearer abc", "Bearer abc"])), Err(BadToken::Repeated));
+        assert_eq!(presented(&header(&["Bearer abc", "Basic abc"])), Err(BadToken::Repeated));
+    }
+}

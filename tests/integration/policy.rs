@@ -1,0 +1,380 @@
+//! What the engine promises, held on random configurations and askers.
+//!
+//! Shards answer as the full set does; scopes only ever add; rules only ever take away; the order of
+//! keys says nothing; an error denies; nobody acts without a token.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use portcullis::{
+    compile,
+    policy::{Because, Standing, Target, Verb},
+    principal::Principal,
+};
+use proptest::prelude::*;
+
+use crate::support::{ask, ask_at, ask_unsharded, bundle, config, engine, moment, scopes, tool, user};
+
+const TAGS: [&str; 4] = ["a", "b", "c", "d"];
+const TOOLS: [&str; 4] = ["read", "write", "delete_all", "delete_one"];
+
+/// A configuration as a model that can be written down in any order.
+#[derive(Debug, Clone)]
+struct Model {
+    servers: Vec<Server>,
+    rules: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Server {
+    tags: BTreeSet<usize>,
+    any: bool,
+    public: bool,
+    tools: Vec<(usize, Option<BTreeSet<usize>>)>,
+}
+
+fn tags() -> impl Strategy<Value = BTreeSet<usize>> {
+    proptest::collection::btree_set(0..TAGS.len(), 1..=3)
+}
+
+fn server() -> impl Strategy<Value = Server> {
+    let tools = proptest::collection::btree_map(0..TOOLS.len() + 1, proptest::option::of(tags()), 0..3);
+    (tags(), any::<bool>(), proptest::bool::weighted(0.2), tools)
+        .prop_map(|(tags, any, public, tools)| Server { tags, any, public, tools: tools.into_iter().collect() })
+}
+
+fn rule() -> impl Strategy<Value = String> {
+    let condition = prop_oneof![
+        Just(""),
+        Just(r#"when: 'context.scopes.contains("tag:a")'"#),
+        Just(r#"unless: 'context.groups.contains("local/x")'"#),
+        Just(r#"when: 'context has client && context.client == "bot"'"#),
+        Just(r#"when: 'context.findings.contains("x")'"#),
+        Just("when: context.tls"),
+        Just("when: 'context.drifted || context.filtered'"),
+    ];
+    let selector = prop_oneof![
+        Just("servers: ['*']"),
+        Just("servers: [s0]"),
+        Just("tools: [s0/write]"),
+        Just("tools: [s1/delete_*, s0/read]"),
+        Just("tools: ['s1/*']"),
+    ];
+    (selector, condition).prop_map(|(selector, condition)| format!("forbid: {{{selector}}}\n    {condition}"))
+}
+
+fn model() -> impl Strategy<Value = Model> {
+    (proptest::collection::vec(server(), 2..4), proptest::collection::vec(rule(), 0..3))
+        .prop_map(|(servers, rules)| Model { servers, rules })
+}
+
+impl Model {
+    fn yaml(&self, backwards: bool, oauth: bool) -> String {
+        let listed = |tags: &BTreeSet<usize>| {
+            let mut tags: Vec<&str> = tags.iter().map(|&tag| TAGS[tag]).collect();
+            if backwards {
+                tags.reverse();
+            }
+            tags.join(", ")
+        };
+        let mut servers: Vec<String> = Vec::new();
+        for (nth, server) in self.servers.iter().enumerate() {
+            let mut text = format!("  s{nth}:\n    tags: [{}]\n    stdio: {{command: [cat]}}\n", listed(&server.tags));
+            if server.any {
+                text.push_str("    require: any\n");
+            }
+            if server.public {
+                text.push_str("    public: true\n");
+            }
+            if !server.tools.is_empty() {
+                text.push_str("    tools:\n");
+            }
+            let mut tools: Vec<String> = server
+                .tools
+                .iter()
+                .map(|(tool, tags)| {
+                    let pattern = TOOLS.get(*tool).copied().unwrap_or("delete_*");
+                    tags.as_ref().map_or_else(|| format!("      '{pattern}': deny\n"), |tags| format!("      '{pattern}': {{tags: [{}]}}\n", listed(tags)))
+                })
+                .collect();
+            if backwards {
+                tools.reverse();
+            }
+            text.push_str(&tools.concat());
+            servers.push(text);
+        }
+        let tags = TAGS.map(|tag| format!("  {tag}: what {tag} opens\n"));
+        let mut rules = String::new();
+        for (nth, rule) in self.rules.iter().enumerate() {
+            _ = write!(rules, "  - id: r{nth}\n    {rule}\n");
+        }
+        let rules = if rules.is_empty() { String::new() } else { format!("rules:\n{rules}") };
+        let grants = "grants:\n  - {to: {user: '*'}, scopes: ['tag:a', 'tag:b', 'tag:c']}\n";
+        let oauth = format!("oauth: {{enabled: {oauth}}}\n");
+        if backwards {
+            servers.reverse();
+            let tags: String = tags.into_iter().rev().collect();
+            format!("{rules}{grants}# a comment\nservers:\n{}tags:\n{tags}{oauth}version: 1\n", servers.concat())
+        } else {
+            format!("version: 1\n{oauth}tags:\n{}servers:\n{}{grants}{rules}", tags.concat(), servers.concat())
+        }
+    }
+}
+
+fn standing() -> impl Strategy<Value = Standing> {
+    let some = || proptest::collection::btree_set(0..TAGS.len(), 0..=4).prop_map(|tags| scopes(&tags.iter().map(|&tag| ["tag:a", "tag:b", "tag:c", "tag:d"][tag]).collect::<Vec<_>>()));
+    let principal = prop_oneof![
+        4 => Just(Principal::User("local/ana".parse().unwrap())),
+        1 => Just(Principal::Client("bot".parse().unwrap())),
+        1 => Just(Principal::Anonymous),
+    ];
+    let client = proptest::option::of(Just("bot".parse().unwrap()));
+    let groups = proptest::collection::btree_set(Just("local/x".parse().unwrap()), 0..=1);
+    (principal, client, groups, some(), proptest::option::of(some()))
+        .prop_map(|(principal, client, groups, scopes, named)| Standing { principal, client, groups, scopes, named })
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    (0..3_usize, 0..TOOLS.len()).prop_map(|(server, name)| tool(&format!("s{server}"), TOOLS[name]))
+}
+
+fn verb() -> impl Strategy<Value = Verb> {
+    prop_oneof![Just(Verb::ToolsCall), Just(Verb::ToolsList)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_shard_answers_as_the_full_set(model in model(), asks in proptest::collection::vec((standing(), target(), verb(), any::<[bool; 3]>()), 8)) {
+        let engine = engine(&model.yaml(false, true));
+        for (standing, target, verb, [tls, drifted, found]) in asks {
+            let mut moment = moment();
+            moment.tls = tls;
+            moment.drifted = drifted;
+            moment.findings = if found { ["x".to_owned()].into() } else { BTreeSet::new() };
+            let sharded = ask_at(&engine, standing.clone(), verb, &target, &moment);
+            let full = ask_unsharded(&engine, standing.clone(), verb, &target, &moment);
+            prop_assert_eq!(&sharded.verdict, &full.verdict, "{:?} {:?}", standing, target);
+            prop_assert_eq!(&sharded.reasons, &full.reasons);
+            prop_assert_eq!(&sharded.because, &full.because);
+            prop_assert_eq!(&sharded.missing, &full.missing);
+        }
+    }
+
+    #[test]
+    fn adding_a_scope_never_removes_access(model in model(), standing in standing(), target in target(), verb in verb(), more in 0..TAGS.len()) {
+        // A rule may forbid holders of a scope: that is its author's word, and shown as such.
+        let model = Model { rules: model.rules.into_iter().filter(|rule| !rule.contains("scopes")).collect(), ..model };
+        let engine = engine(&model.yaml(false, true));
+        let before = ask(&engine, standing.clone(), verb, &target);
+        let mut wider = standing;
+        wider.scopes.insert(["tag:a", "tag:b", "tag:c", "tag:d"][more].parse().unwrap());
+        if before.is_allow() {
+            prop_assert!(ask(&engine, wider, verb, &target).is_allow());
+        }
+    }
+
+    #[test]
+    fn sm14_a_filter_never_widens(model in model(), standing in standing(), target in target(), verb in verb()) {
+        let engine = engine(&model.yaml(false, true));
+        let plain = Standing { named: None, ..standing.clone() };
+        if ask(&engine, standing, verb, &target).is_allow() {
+            prop_assert!(ask(&engine, plain, verb, &target).is_allow());
+        }
+    }
+
+    #[test]
+    fn adding_a_rule_never_turns_a_deny_into_an_allow(model in model(), rule in rule(), standing in standing(), target in target(), verb in verb()) {
+        let before = ask(&engine(&model.yaml(false, true)), standing.clone(), verb, &target);
+        let mut more = model;
+        more.rules.push(rule);
+        if !before.is_allow() {
+            prop_assert!(!ask(&engine(&more.yaml(false, true)), standing, verb, &target).is_allow());
+        }
+    }
+
+    #[test]
+    fn the_order_of_keys_says_nothing(model in model()) {
+        let model = Model { rules: model.rules.into_iter().take(1).collect(), ..model };
+        let (one, other) = (bundle(&model.yaml(false, true)), bundle(&model.yaml(true, true)));
+        prop_assert_eq!(one.digest(), other.digest());
+        let texts = |bundle: &portcullis::policy::Bundle| bundle.policies().map(|policy| policy.text().to_owned()).collect::<Vec<_>>();
+        prop_assert_eq!(texts(&one), texts(&other));
+    }
+
+    #[test]
+    fn anonymous_is_denied_everywhere_with_oauth_on(model in model(), standing in standing(), target in target(), verb in verb()) {
+        let anonymous = Standing { principal: Principal::Anonymous, ..standing };
+        let decision = ask(&engine(&model.yaml(false, true)), anonymous, verb, &target);
+        prop_assert!(!decision.is_allow());
+    }
+
+    #[test]
+    fn what_is_missing_turns_the_decision(model in model(), standing in standing(), target in target(), verb in verb()) {
+        let engine = engine(&model.yaml(false, true));
+        let decision = ask(&engine, standing.clone(), verb, &target);
+        if !decision.missing.is_empty() {
+            prop_assert!(!decision.is_allow());
+            let mut wider = standing;
+            wider.scopes.extend(decision.missing);
+            prop_assert!(ask(&engine, wider, verb, &target).is_allow());
+        }
+    }
+
+    #[test]
+    fn names_of_one_class_are_answered_alike(model in model(), standing in standing(), server in 0..3_usize) {
+        let engine = engine(&model.yaml(false, true));
+        let mut seen = std::collections::HashMap::new();
+        for name in TOOLS {
+            let target = tool(&format!("s{server}"), name);
+            let answer = ask(&engine, standing.clone(), Verb::ToolsList, &target).verdict;
+            if let Some(class) = engine.class(Verb::ToolsList, &target) {
+                prop_assert_eq!(*seen.entry(class).or_insert(answer), answer, "{}", name);
+            }
+        }
+    }
+}
+
+const BASE: &str = "version: 1\ntags: {a: A, b: B}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\nservers:\n  s0:\n    tags: [a]\n    stdio: {command: [cat]}\n    tools:\n      write: {tags: [b]}\n";
+
+/// A condition that adds to the largest integer: strict validation lets it pass, evaluation errors.
+const OVERFLOW: &str = "rules:\n  - {id: r, forbid: {tools: [s0/read]}, when: '9223372036854775807 + (if context.oauth then 1 else 0) > 0'}\n";
+
+#[test]
+fn t136_an_erroring_forbid_never_yields_allow() {
+    let engine = engine(&format!("{BASE}{OVERFLOW}"));
+    let decision = ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "read"));
+    assert!(!decision.is_allow());
+    assert_eq!(decision.because, Because::PolicyError);
+    assert!(decision.errors[0].contains("rule/r"), "{:?}", decision.errors);
+    // Other tools of the server go on.
+    assert!(ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "other")).is_allow());
+}
+
+#[test]
+fn an_erroring_forbid_hides_the_entry_as_well() {
+    let engine = engine(&format!("{BASE}{OVERFLOW}"));
+    let asker = engine.asker(user(&["tag:a"])).unwrap();
+    let target = tool("s0", "read");
+    let inventory = engine.inventory(target.server(), [target.clone()]).unwrap();
+    let moment = moment();
+    let question = portcullis::policy::Question { asker: &asker, verb: Verb::ToolsList, target: &target, inventory: &inventory, moment: &moment };
+    assert!(!engine.allows(&question));
+    assert!(engine.allow(&question, ()).is_err());
+}
+
+#[test]
+fn az16_all_missing_scopes_are_named_at_once_and_only_obtainable_ones_as_missing() {
+    let engine = engine(BASE);
+    let none = ask(&engine, user(&[]), Verb::ToolsCall, &tool("s0", "read"));
+    assert_eq!((none.because, none.missing.len()), (Because::MissingScope, 1));
+    // `tag:b` is in no grant: no token can have it, so this is no matter of scopes to the caller.
+    let write = ask(&engine, user(&[]), Verb::ToolsCall, &tool("s0", "write"));
+    assert_eq!(write.because, Because::NoMatchingGrant);
+    assert_eq!(write.missing.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(), ["tag:a", "tag:b"]);
+}
+
+#[test]
+fn an_unknown_server_or_tool_is_denied_before_cedar() {
+    let engine = engine(BASE);
+    let known = engine.inventory(&"s0".parse().unwrap(), [tool("s0", "read")]).unwrap();
+    let asker = engine.asker(user(&["tag:a"])).unwrap();
+    let moment = moment();
+    let decide = |target: &Target| engine.decide(&portcullis::policy::Question { asker: &asker, verb: Verb::ToolsCall, target, inventory: &known, moment: &moment });
+    assert!(decide(&tool("s0", "read")).is_allow());
+    assert_eq!(decide(&tool("s0", "Read")).because, Because::UnknownTool);
+    assert_eq!(decide(&tool("s9", "read")).because, Because::UnknownServer);
+}
+
+#[test]
+fn every_decision_names_its_line() {
+    let engine = engine(BASE);
+    let decision = ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "read"));
+    let places: Vec<String> = decision.reasons.iter().map(|reason| format!("{} {}", reason.policy, reason.place.as_ref().unwrap())).collect();
+    assert_eq!(places, ["server/s0 portcullis.yaml:5:3"]);
+}
+
+#[test]
+fn the_local_mode_satisfies_scopes_and_nothing_else() {
+    let text = format!("{BASE}oauth: {{enabled: false}}\nrules:\n  - {{id: r, forbid: {{tools: [s0/secret]}}}}\n");
+    let engine = engine(&text);
+    let anybody = Standing::anonymous();
+    assert!(ask(&engine, anybody.clone(), Verb::ToolsCall, &tool("s0", "write")).is_allow());
+    assert_eq!(ask(&engine, anybody, Verb::ToolsCall, &tool("s0", "secret")).because, Because::ExplicitForbid);
+}
+
+#[test]
+fn grants_are_ceilings_and_a_clients_entry_narrows() {
+    let text = "version: 1\ntags: {a: A, b: B, c: C}\nservers: {s0: {tags: [a], stdio: {command: [cat]}}}\ngrants:\n  - {to: {user: '*'}, scopes: ['tag:a']}\n  - {to: {user: ana}, scopes: ['tag:b']}\n  - {to: {group: eng}, scopes: ['tag:c']}\n  - {to: {client: bot}, scopes: ['tag:b', 'tag:c']}\n";
+    let engine = engine(text);
+    let ana = Principal::User("local/ana".parse().unwrap());
+    let bob = Principal::User("local/bob".parse().unwrap());
+    let bot: portcullis::name::ClientId = "bot".parse().unwrap();
+    let eng = BTreeSet::from(["local/eng".parse().unwrap()]);
+    let none = BTreeSet::new();
+    let may = |principal: &Principal, client: Option<&portcullis::name::ClientId>, groups, scope: &str| engine.may_grant(principal, client, groups, &scope.parse().unwrap()).is_allow();
+    assert!(may(&ana, None, &none, "tag:a") && may(&ana, None, &none, "tag:b") && !may(&ana, None, &none, "tag:c"));
+    assert!(may(&bob, None, &eng, "tag:c") && !may(&bob, None, &none, "tag:b"));
+    // Through the client: what both may.
+    assert!(!may(&ana, Some(&bot), &none, "tag:a") && may(&ana, Some(&bot), &none, "tag:b"));
+    // The client alone: its own entry.
+    let alone = Principal::Client(bot.clone());
+    assert!(may(&alone, Some(&bot), &none, "tag:b") && !may(&alone, Some(&bot), &none, "tag:a"));
+    assert!(!may(&Principal::Anonymous, None, &none, "tag:a"));
+    assert!(!may(&ana, None, &none, "tag:zzz"));
+}
+
+/// The findings of a configuration with one hand-written file.
+fn written(cedar: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::fs::write(folder.path().join("policies/extra.cedar"), cedar).unwrap();
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, format!("{BASE}policies: [policies/*.cedar]\n")).unwrap();
+    let loaded = portcullis::config::load(&file, &|_| None);
+    let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.findings));
+    match compile::bundle(&config) {
+        Ok(_) => Vec::new(),
+        Err(findings) => findings.iter().map(|finding| format!("{}:{} {}", finding.code, finding.place().unwrap().line, finding.message)).collect(),
+    }
+}
+
+#[test]
+fn hand_written_policies_keep_their_limits() {
+    let good = "@id(\"no-nights\")\nforbid (principal, action in [Portcullis::Action::\"tools/call\", Portcullis::Action::\"tools/list\"], resource)\nwhen { resource.server == Portcullis::Server::\"s0\" };\n";
+    assert_eq!(written(good), Vec::<String>::new());
+    for (cedar, code) in [
+        ("permit (principal, action, resource);", "PC012"),
+        ("@id(\"x\") permit (principal, action, resource);", "PC115"),
+        ("@id(\"x\") permit (principal, action == Portcullis::Action::\"grant\", resource);", "PC115"),
+        ("@id(\"x\") forbid (principal, action == Portcullis::Action::\"tools/call\", resource);", "PC108"),
+        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource in Portcullis::Server::\"s0\");", "PC108"),
+        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"tools/list\", resource);", "PC122"),
+        ("@id(\"x\") permit (principal, action in Portcullis::Action::\"tools/call\", resource);", "PC122"),
+        ("@id(\"server/s0\") forbid (principal, action in Portcullis::Action::\"use\", resource);", "PC012"),
+        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { context.nope };", "PC005"),
+        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { principal is Portcullis::Scope };", "PC103"),
+        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { ", "PC005"),
+        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource);\n@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource);", "PC012"),
+    ] {
+        let findings = written(cedar);
+        assert!(findings.iter().any(|finding| finding.starts_with(code)), "{cedar}\n{findings:#?}");
+    }
+}
+
+#[test]
+fn a_condition_cannot_close_its_policy() {
+    for condition in ["true }; permit(principal, action, resource); //", "true) || (true", "context.oauth // ends here", "1"] {
+        let text = format!("{BASE}rules:\n  - {{id: r, forbid: {{tools: [s0/read]}}, when: '{condition}'}}\n");
+        match compile::bundle(&config(&text)) {
+            Ok(bundle) => {
+                assert_eq!(condition, "context.oauth // ends here");
+                assert_eq!(bundle.policies().filter(|policy| policy.id().starts_with("rule/")).count(), 1);
+            }
+            Err(findings) => {
+                assert_eq!(findings[0].code, "PC005", "{condition}: {findings:#?}");
+                assert_eq!(findings[0].place().unwrap().line, 11, "{condition}");
+            }
+        }
+    }
+}
