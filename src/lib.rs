@@ -15,3 +15,8 @@ pub mod policy;
 
 // author
 pub mod config;
+pub mod check;
+
+// command
+#[cfg(feature = "cli")]
+pub mod cli;
