@@ -22,14 +22,37 @@ pub mod record;
 // author
 pub mod config;
 pub mod compile;
+pub mod check;
 pub mod explain;
 
 // run
+#[cfg(feature = "serve")]
+mod snapshot;
+#[cfg(feature = "serve")]
+pub mod tasks;
+#[cfg(feature = "serve")]
+pub mod telemetry;
 #[cfg(feature = "serve")]
 pub mod store;
 #[cfg(feature = "serve")]
 pub mod seal;
 #[cfg(feature = "serve")]
+pub mod egress;
+#[cfg(feature = "serve")]
+pub mod audit;
+#[cfg(feature = "serve")]
 pub mod oauth;
 #[cfg(feature = "serve")]
 pub mod identity;
+#[cfg(feature = "serve")]
+pub mod upstream;
+#[cfg(feature = "serve")]
+mod gateway;
+#[cfg(feature = "serve")]
+mod http;
+#[cfg(feature = "serve")]
+mod server;
+
+// command
+#[cfg(feature = "cli")]
+pub mod cli;

@@ -40,6 +40,14 @@ pub(crate) fn is_secret(key: &str, value: &str) -> bool {
         || (names_a_secret(key) && value.chars().count() >= 16 && entropy(value) >= 3.5)
 }
 
+/// What an argument of a command is called and what it says: `--token=VALUE`, or `--token VALUE`.
+pub(crate) fn argument<'a>(before: Option<&'a str>, text: &'a str) -> (&'a str, &'a str) {
+    match text.split_once('=') {
+        Some((key, value)) if text.starts_with('-') => (key, value),
+        _ => (before.filter(|flag| flag.starts_with('-') && !flag.contains('=')).unwrap_or_default(), text),
+    }
+}
+
 /// Whether a key is named for something that should not be seen.
 pub(crate) fn names_a_secret(key: &str) -> bool {
     const WORDS: &[&str] =

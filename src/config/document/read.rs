@@ -175,7 +175,19 @@ impl Tree<'_> {
             return;
         };
         match &mut open.kind {
-            OpenKind::List(items) => items.push(node),
+            OpenKind::List(items) => {
+                if let Value::Text(text) = &node.value {
+                    let before = items.last().and_then(|item| match &item.value {
+                        Value::Text(text) => Some(text.as_str()),
+                        _ => None,
+                    });
+                    let (key, value) = secrecy::argument(before, text);
+                    if secrecy::is_secret(key, value) && !text.contains("${") {
+                        self.hidden.push(node.place.clone());
+                    }
+                }
+                items.push(node);
+            }
             OpenKind::Map { entries, seen, key } => match key.take() {
                 Some(Key::Good(key, place)) => {
                     if let Value::Text(text) = &node.value

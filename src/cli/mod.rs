@@ -1,0 +1,4 @@
+//! The command line: one file a command; `report` alone writes answers.
+
+pub mod check;
+pub mod report;
