@@ -16,3 +16,7 @@ pub mod policy;
 
 // author
 pub mod config;
+
+// run
+#[cfg(feature = "serve")]
+pub mod egress;
