@@ -20,3 +20,9 @@ pub mod config;
 // run
 #[cfg(feature = "serve")]
 pub mod egress;
+#[cfg(feature = "serve")]
+pub mod upstream;
+
+// command
+#[cfg(feature = "cli")]
+pub mod cli;
