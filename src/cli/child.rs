@@ -1,0 +1,43 @@
+//! `portcullis __child PARENT COMMAND ARG…`: becomes the command, bound to its parent's life.
+//!
+//! Between fork and exec only unsafe code could do this, so we are started as ourselves, do it in
+//! safe calls, and then become the command: the process dies with the gateway, gains no privileges
+//! by what it runs, and holds no descriptor but its three pipes. Needs no configuration and reads
+//! none. Its process group was made by who started it.
+//!
+//! SPEC: prctl(2); threats T-176, T-177.
+
+use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command, process::ExitCode};
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+/// What a shell answers where a command cannot be run.
+const CANNOT_RUN: u8 = 127;
+
+/// Becomes the command. Returns only where that is impossible.
+#[must_use]
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let [parent, command, rest @ ..] = arguments else {
+        return fail("`__child` is how Portcullis starts its servers; it is not a command");
+    };
+    if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
+        return fail("cannot bind the server's process to the gateway's life");
+    }
+    // Had the parent died before the line above, nobody would tell us any more.
+    let alive = getppid().map(|pid| pid.as_raw_nonzero().to_string());
+    if alive.map(OsString::from).as_ref() != Some(parent) {
+        return ExitCode::from(CANNOT_RUN);
+    }
+    if rustix::thread::set_no_new_privs(true).is_err() {
+        return fail("cannot keep the server's process from gaining privileges");
+    }
+    close_fds::set_fds_cloexec(3, &[]);
+    let error = Command::new(command).args(rest).exec();
+    fail(&format!("cannot run `{}`: {error}", command.display()))
+}
+
+#[expect(clippy::print_stderr, reason = "this process has no log; its error output is logged by the gateway")]
+fn fail(why: &str) -> ExitCode {
+    eprintln!("portcullis: {why}");
+    ExitCode::from(CANNOT_RUN)
+}

@@ -1,0 +1,115 @@
+//! The guarded client against spellings, resolvers and redirects, with a canary inside.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+
+use super::*;
+
+/// A server inside that counts who comes, and answers what it is given.
+async fn canary(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let hits = Arc::new(AtomicUsize::new(0));
+    let count = hits.clone();
+    drop(tokio::task::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            let mut head = [0; 1024];
+            drop(stream.read(&mut head).await);
+            drop(stream.write_all(answer.as_bytes()).await);
+        }
+    }));
+    (port, hits)
+}
+
+fn resolver(addresses: &'static [&'static str]) -> Resolve {
+    Resolve::by(move |_, port| {
+        Box::pin(async move { Ok(addresses.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), port)).collect()) })
+    })
+}
+
+async fn get(url: &str, reach: Reach, resolve: Resolve) -> Result<Response<Incoming>, EgressError> {
+    let url: Uri = url.parse().unwrap();
+    let egress = Egress::with_resolver(&url, reach, &Options::default(), resolve)?;
+    egress.send(Request::get(url).body(Full::default()).unwrap()).await
+}
+
+use std::net::SocketAddr;
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+#[tokio::test]
+async fn t107_a_literal_address_is_reached_only_where_the_configuration_gives_it() {
+    let (port, hits) = canary(OK).await;
+    let url = format!("http://127.0.0.1:{port}/");
+    assert_eq!(get(&url, Reach::Public, Resolve::system()).await.unwrap_err(), EgressError::Forbidden);
+    assert_eq!(hits.load(Ordering::SeqCst), 0);
+    let reach = Reach::of_configured(&url.parse().unwrap());
+    let answer = get(&url, reach, Resolve::system()).await.unwrap();
+    assert_eq!(read(answer.into_body(), 2).await.unwrap(), "ok");
+    for never in ["http://169.254.169.254/", "http://[fe80::1]/", "http://0.0.0.0/", "http://[fd00:ec2::254]/"] {
+        let reach = Reach::of_configured(&never.parse().unwrap());
+        assert_eq!(get(never, reach, Resolve::system()).await.unwrap_err(), EgressError::Forbidden, "{never}");
+    }
+    for (url, reach) in [("http://user:pw@example.com/", Reach::Public), ("ftp://example.com/", Reach::Public)] {
+        assert_eq!(get(url, reach, Resolve::system()).await.unwrap_err(), EgressError::Url, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn t108_other_spellings_are_decided_by_what_they_resolve_to() {
+    let (port, hits) = canary(OK).await;
+    for host in ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "localhost"] {
+        let refused = get(&format!("http://{host}:{port}/"), Reach::Public, Resolve::system()).await.unwrap_err();
+        assert!(matches!(refused, EgressError::Forbidden | EgressError::Unresolved), "{host}: {refused}");
+    }
+    assert_eq!(hits.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn t110_a_public_name_with_an_inner_address_never_gets_inside() {
+    let (port, hits) = canary(OK).await;
+    let url = format!("http://rebind.example:{port}/");
+    for inner in [
+        &["127.0.0.1"][..],
+        &["::ffff:127.0.0.1"][..],
+        &["10.0.0.1", "127.0.0.1"][..],
+        &["169.254.169.254"][..],
+        &["0.0.0.0"][..],
+    ] {
+        assert_eq!(get(&url, Reach::Public, resolver(inner)).await.unwrap_err(), EgressError::Forbidden);
+    }
+    assert_eq!(hits.load(Ordering::SeqCst), 0);
+    assert!(get(&url, Reach::Loopback, resolver(&["10.0.0.1", "127.0.0.1"])).await.is_ok());
+}
+
+#[tokio::test]
+async fn t111_redirects_are_not_followed() {
+    let (inside, hits) = canary(OK).await;
+    let target = format!("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:{inside}/\r\ncontent-length: 0\r\n\r\n");
+    let (port, _) = canary(target.leak()).await;
+    let url = format!("http://127.0.0.1:{port}/");
+    let answer = get(&url, Reach::of_configured(&url.parse().unwrap()), Resolve::system()).await.unwrap();
+    assert_eq!(answer.status(), 302);
+    assert_eq!(hits.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn t204_bodies_are_capped_and_closed_ports_are_told() {
+    let (port, _) = canary(OK).await;
+    let url = format!("http://127.0.0.1:{port}/");
+    let reach = Reach::of_configured(&url.parse().unwrap());
+    let answer = get(&url, reach.clone(), Resolve::system()).await.unwrap();
+    assert_eq!(read(answer.into_body(), 1).await.unwrap_err(), EgressError::TooLarge);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    assert_eq!(get(&closed, reach, Resolve::system()).await.unwrap_err(), EgressError::Unreachable);
+}

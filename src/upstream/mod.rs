@@ -1,0 +1,270 @@
+//! The servers behind the gateway: started, spoken to, asked what they offer, and ended.
+//!
+//! An upstream is a child process (`stdio`, kept alive by `supervise`) or an endpoint (`http`). Ids
+//! and progress tokens towards it are our own; what it answers comes back as its very bytes. It is
+//! believed in nothing: every length, count and wait is bounded, and what does not fit is an
+//! [`UpstreamError`] for this call alone.
+//!
+//! INVARIANT: nothing of a caller reaches an upstream but the parameters of a request, and nothing
+//! of an upstream's refusal (401, 403, redirects) reaches a caller.
+//! SPEC: MCP 2025-11-25, transports and lifecycle; CL-01…CL-08, CL-14…CL-16, CL-25, PX-07, PX-12.
+//! To add a transport: `upstream/<transport>.rs` and a variant of [`Link`].
+
+mod about;
+mod catalog;
+mod error;
+mod http;
+mod inbound;
+mod session;
+mod spawn;
+mod spec;
+mod sse;
+mod stdio;
+mod supervise;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+
+use crate::{
+    config::{SecretRef, Server},
+    mcp::{Kind, Method},
+    name::ServerName,
+    secret::Secret,
+};
+
+pub use about::About;
+pub use catalog::List;
+pub use error::{Trouble, UpstreamError};
+pub use spec::{INHERITED, Options, SpecError};
+
+/// A request on its way to an upstream, complete and already ours.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// What is asked.
+    pub method: Method,
+    /// The whole parameters, a JSON object, or nothing.
+    pub params: Bytes,
+    /// Who hears of progress, if its token is in the parameters.
+    pub progress: Option<Progress>,
+    /// How long the answer may take, waiting for the server to come up included.
+    pub timeout: Duration,
+}
+
+/// Where the progress of one request goes.
+#[derive(Debug)]
+pub struct Progress {
+    /// The token that the parameters carry: our own, never repeated by this process.
+    pub token: u64,
+    sink: mpsc::Sender<Bytes>,
+}
+
+impl Progress {
+    /// A token, and where the parameters of its notifications arrive, as the upstream wrote them.
+    ///
+    /// What arrives while `room` notifications wait is dropped.
+    #[must_use]
+    pub fn open(room: usize) -> (Self, mpsc::Receiver<Bytes>) {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let (sink, heard) = mpsc::channel(room);
+        (Self { token: NEXT.fetch_add(1, Ordering::Relaxed), sink }, heard)
+    }
+}
+
+/// What an upstream answered, as its very bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The result, a JSON object.
+    Result(Bytes),
+    /// The error, a JSON object with `code` and `message` if the upstream keeps to the protocol.
+    Error(Bytes),
+}
+
+/// Every upstream, by name.
+#[derive(Debug)]
+pub struct Upstreams {
+    by_name: BTreeMap<ServerName, Upstream>,
+}
+
+impl Upstreams {
+    /// Reads the secrets of all servers and makes ready to speak to them; nothing is started yet.
+    ///
+    /// # Errors
+    /// When a secret cannot be read, or a URL or header cannot be used.
+    pub fn build<'c>(
+        servers: impl IntoIterator<Item = (&'c ServerName, &'c Server)>,
+        secrets: &dyn Fn(&SecretRef) -> Result<Secret<String>, String>,
+        options: Options,
+    ) -> Result<Self, SpecError> {
+        let options = Arc::new(options);
+        let mut by_name = BTreeMap::new();
+        for (name, server) in servers {
+            let spec = spec::Spec::resolve(name, server, &options, secrets)?;
+            by_name.insert(name.clone(), Upstream::new(name.clone(), spec, options.clone())?);
+        }
+        Ok(Self { by_name })
+    }
+
+    /// Starts every child process in the background. Without it each starts at its first request.
+    pub fn start(&self) {
+        for upstream in self.by_name.values() {
+            upstream.start();
+        }
+    }
+
+    /// The upstream of a name.
+    #[must_use]
+    pub fn get(&self, name: &ServerName) -> Option<&Upstream> {
+        self.by_name.get(name)
+    }
+
+    /// Every upstream, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&ServerName, &Upstream)> {
+        self.by_name.iter()
+    }
+
+    /// Ends everything: children are asked, told and in the end killed; sessions are closed.
+    pub async fn shutdown(&self) {
+        futures_util::future::join_all(self.by_name.values().map(Upstream::shutdown)).await;
+    }
+}
+
+/// One server behind the gateway.
+#[derive(Debug)]
+pub struct Upstream {
+    name: ServerName,
+    link: Link,
+    catalog: catalog::Catalog,
+    options: Arc<Options>,
+}
+
+/// How a server is spoken to.
+#[derive(Debug)]
+enum Link {
+    Stdio(supervise::Supervisor),
+    Http(http::Endpoint),
+}
+
+impl Upstream {
+    fn new(name: ServerName, spec: spec::Spec, options: Arc<Options>) -> Result<Self, SpecError> {
+        let changes = Arc::new(catalog::Changes::default());
+        let (link, age) = match spec {
+            spec::Spec::Stdio(spec) => {
+                (Link::Stdio(supervise::Supervisor::new(name.clone(), spec, options.clone(), changes.clone())), None)
+            }
+            spec::Spec::Http(spec) => (
+                Link::Http(http::Endpoint::new(name.clone(), spec, options.clone(), changes.clone())?),
+                Some(options.list_age),
+            ),
+        };
+        Ok(Self { name, link, catalog: catalog::Catalog::new(changes, age), options })
+    }
+
+    /// Starts its process in the background, if it has one.
+    pub fn start(&self) {
+        match &self.link {
+            Link::Stdio(child) => child.start(),
+            Link::Http(_) => {}
+        }
+    }
+
+    /// Asks and waits for the answer. Dropping the future cancels the request upstream.
+    ///
+    /// # Errors
+    /// When no answer came that can be passed on.
+    pub(crate) async fn request(&self, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
+        let deadline = Deadline::after(outgoing.timeout);
+        let answer = match &self.link {
+            Link::Stdio(child) => child.request(&outgoing, deadline).await,
+            Link::Http(endpoint) => endpoint.request(&outgoing, deadline).await,
+        };
+        answer.map_err(|why| self.trouble(why))
+    }
+
+    /// What it said of itself when its session was opened.
+    ///
+    /// # Errors
+    /// When no session can be opened.
+    pub async fn about(&self) -> Result<Arc<About>, UpstreamError> {
+        let deadline = Deadline::after(self.options.start_timeout);
+        let about = match &self.link {
+            Link::Stdio(child) => child.about(deadline).await,
+            Link::Http(endpoint) => endpoint.about(deadline).await,
+        };
+        about.map_err(|why| self.trouble(why))
+    }
+
+    /// Everything of a kind that it offers; empty where it has not the capability.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or answers something that is no list.
+    pub async fn list(&self, kind: Kind) -> Result<Arc<List>, UpstreamError> {
+        self.catalog.list(self, kind).await
+    }
+
+    /// The list as it was last fetched, if it is still good; nobody is asked.
+    #[must_use]
+    pub fn known(&self, kind: Kind) -> Option<Arc<List>> {
+        self.catalog.fresh(kind)
+    }
+
+    async fn shutdown(&self) {
+        match &self.link {
+            Link::Stdio(child) => child.shutdown().await,
+            Link::Http(endpoint) => endpoint.shutdown().await,
+        }
+    }
+
+    fn trouble(&self, why: Trouble) -> UpstreamError {
+        UpstreamError { server: self.name.clone(), why }
+    }
+}
+
+/// A way round the engine, for the tests of this module alone.
+#[doc(hidden)]
+pub mod testing {
+    use super::{Outgoing, Reply, Upstream, UpstreamError};
+
+    /// Sends what nobody has allowed.
+    ///
+    /// # Errors
+    /// As the request of an upstream.
+    pub async fn request(upstream: &Upstream, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
+        upstream.request(outgoing).await
+    }
+}
+
+/// Until when an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    timeout: Duration,
+}
+
+impl Deadline {
+    fn after(timeout: Duration) -> Self {
+        Self { at: Instant::now() + timeout, timeout }
+    }
+
+    /// Waits for `work` until then.
+    async fn bound<T>(self, work: impl Future<Output = T>) -> Result<T, Trouble> {
+        tokio::time::timeout_at(self.at, work).await.map_err(|_| Trouble::TimedOut(self.timeout))
+    }
+}
+
+/// Runs beside the caller. Whoever starts it keeps the handle, or bounds its time.
+fn background<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "supervisors are awaited by `Upstreams::shutdown`, the rest is bounded"
+    )]
+    tokio::spawn(work)
+}

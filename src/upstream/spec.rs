@@ -1,0 +1,146 @@
+//! A server of the configuration with its secrets read: all that is needed to speak to it.
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use crate::{
+    config::{SecretRef, Server, Text, Transport},
+    egress,
+    name::ServerName,
+    secret::Secret,
+};
+
+/// The variables of ours that a child inherits, where we have them; nothing else of ours goes in.
+pub const INHERITED: [&str; 7] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER"];
+
+/// What an upstream may cost, and where our own things are.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The executable that starts children as `LAUNCHER __child …`: our own.
+    pub launcher: PathBuf,
+    /// Our environment, of which children inherit [`INHERITED`] alone.
+    pub environment: BTreeMap<OsString, OsString>,
+    /// The longest message that is taken from an upstream, in bytes.
+    pub largest_message: usize,
+    /// How long a server may take to open its session.
+    pub start_timeout: Duration,
+    /// How long a list request may take.
+    pub list_timeout: Duration,
+    /// How long the lists of a server that cannot tell us of changes are kept.
+    pub list_age: Duration,
+    /// How long a child may take to end after its input was closed, before it is told to.
+    pub grace: Duration,
+    /// How long it may take after it was told to, before it is killed.
+    pub term_grace: Duration,
+    /// The first pause before a child is started again; each further one is twice as long.
+    pub backoff: Duration,
+    /// The longest such pause.
+    pub longest_backoff: Duration,
+    /// Hosts that lie inside the operator's networks though their names do not say so.
+    pub private_hosts: Vec<String>,
+    /// How connections are opened.
+    pub egress: egress::Options,
+}
+
+impl Options {
+    /// The defaults, with the executable that starts children and our environment.
+    #[must_use]
+    pub fn new(launcher: PathBuf, environment: BTreeMap<OsString, OsString>) -> Self {
+        Self {
+            launcher,
+            environment,
+            largest_message: 16 * 1024 * 1024,
+            start_timeout: Duration::from_secs(60),
+            list_timeout: Duration::from_secs(30),
+            list_age: Duration::from_secs(60),
+            grace: Duration::from_secs(1),
+            term_grace: Duration::from_secs(2),
+            backoff: Duration::from_millis(100),
+            longest_backoff: Duration::from_secs(30),
+            private_hosts: Vec::new(),
+            egress: egress::Options::default(),
+        }
+    }
+}
+
+/// How one upstream is spoken to.
+#[derive(Debug)]
+pub(super) enum Spec {
+    Stdio(StdioSpec),
+    Http(HttpSpec),
+}
+
+/// A child process.
+#[derive(Debug)]
+pub(super) struct StdioSpec {
+    pub(super) command: Vec<OsString>,
+    pub(super) environment: Secret<BTreeMap<OsString, OsString>>,
+    pub(super) cwd: Option<PathBuf>,
+}
+
+/// An endpoint.
+#[derive(Debug)]
+pub(super) struct HttpSpec {
+    pub(super) url: Uri,
+    pub(super) headers: HeaderMap,
+}
+
+/// A server that cannot be spoken to as configured.
+#[derive(Debug, thiserror::Error)]
+#[error("server `{server}`: {problem}")]
+pub struct SpecError {
+    server: ServerName,
+    problem: String,
+}
+
+impl SpecError {
+    pub(super) fn new(server: &ServerName, problem: impl ToString) -> Self {
+        Self { server: server.clone(), problem: problem.to_string() }
+    }
+}
+
+impl Spec {
+    /// Reads a server's secrets and puts together what is needed to speak to it.
+    pub(super) fn resolve(
+        name: &ServerName,
+        server: &Server,
+        options: &Options,
+        secrets: &dyn Fn(&SecretRef) -> Result<Secret<String>, String>,
+    ) -> Result<Self, SpecError> {
+        let fail = |problem: String| SpecError::new(name, problem);
+        let read = |text: &Text| match text {
+            Text::Plain(text) => Ok(Secret::new(text.clone())),
+            Text::Secret(kept) => secrets(kept).map_err(fail),
+        };
+        match &server.transport {
+            Transport::Stdio(stdio) => {
+                let mut environment: BTreeMap<OsString, OsString> = INHERITED
+                    .iter()
+                    .filter_map(|name| options.environment.get_key_value(std::ffi::OsStr::new(name)))
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect();
+                for (name, text) in &stdio.env {
+                    environment.insert(name.into(), read(&text.value)?.expose().into());
+                }
+                Ok(Self::Stdio(StdioSpec {
+                    command: stdio.command.iter().map(|part| OsString::from(&part.value)).collect(),
+                    environment: Secret::new(environment),
+                    cwd: stdio.cwd.clone(),
+                }))
+            }
+            Transport::Http(http) => {
+                let url = http.url.value.parse::<Uri>().map_err(|_| fail("`url` is not a URL".into()))?;
+                let mut headers = HeaderMap::new();
+                for (name, text) in &http.headers {
+                    let named = HeaderName::try_from(name).map_err(|_| fail(format!("`{name}` is no header name")))?;
+                    let mut value = HeaderValue::try_from(read(&text.value)?.expose())
+                        .map_err(|_| fail(format!("the value of header `{name}` cannot be sent")))?;
+                    value.set_sensitive(true);
+                    headers.insert(named, value);
+                }
+                Ok(Self::Http(HttpSpec { url, headers }))
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Keeping a child alive: start, open the session, notice the end, start again.
+//!
+//! A child that ends fails what it was asked, at once, and is started again after a pause that
+//! doubles (100 ms … 30 s); nothing is ever asked twice. Ending it is polite first: its input
+//! closes, then its group is told, then killed.
+//!
+//! SPEC: MCP lifecycle, "Shutdown"; CL-03, CL-04, threats T-174, T-175, T-177, T-204.
+
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+use tokio::{
+    process::Child,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    About, Deadline, Options, Outgoing, Reply, Trouble,
+    about::initialize,
+    background,
+    catalog::Changes,
+    session::Session,
+    spawn::{self, Group},
+    spec::StdioSpec,
+    stdio,
+};
+use crate::{mcp::Method, name::ServerName};
+
+/// How many messages may wait for a child to read them.
+const QUEUE: usize = 64;
+/// A pause up to this long is waited out by requests; before a longer one they fail.
+const BRIEF: Duration = Duration::from_secs(1);
+/// A child that lived this long has earned a short pause again.
+const STABLE: Duration = Duration::from_secs(30);
+/// How long an ended child's last words are read for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// The keeper of one server's child.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    keeper: Arc<Keeper>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Supervisor {
+    pub(super) fn new(server: ServerName, spec: StdioSpec, options: Arc<Options>, changes: Arc<Changes>) -> Self {
+        let (state, stop) = (watch::Sender::new(State::Starting), watch::Sender::new(false));
+        Self { keeper: Arc::new(Keeper { server, spec, options, changes, state, stop }), task: Mutex::new(None) }
+    }
+
+    /// Starts the child if it was not started yet.
+    pub(super) fn start(&self) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.is_none() && !*self.keeper.stop.borrow() {
+            *task = Some(background(self.keeper.clone().keep()));
+        }
+    }
+
+    /// Asks and waits, first for the child where it is not up.
+    pub(super) async fn request(&self, outgoing: &Outgoing, deadline: Deadline) -> Result<Reply, Trouble> {
+        self.ready(deadline).await?.session.request(outgoing, deadline).await
+    }
+
+    /// What the child said of itself.
+    pub(super) async fn about(&self, deadline: Deadline) -> Result<Arc<About>, Trouble> {
+        Ok(self.ready(deadline).await?.about.clone())
+    }
+
+    /// Ends the child for good and waits until it is gone.
+    pub(super) async fn shutdown(&self) {
+        self.keeper.stop.send_replace(true);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            drop(task.await);
+        }
+        self.keeper.state.send_replace(State::Stopped);
+    }
+
+    async fn ready(&self, deadline: Deadline) -> Result<Arc<Life>, Trouble> {
+        if let State::Ready(life) = &*self.keeper.state.borrow() {
+            return Ok(life.clone());
+        }
+        self.start();
+        let mut state = self.keeper.state.subscribe();
+        loop {
+            match &*state.borrow_and_update() {
+                State::Ready(life) => return Ok(life.clone()),
+                State::Stopped => return Err(Trouble::Stopped),
+                State::Down { why, .. } if !restarts(*why) => return Err(*why),
+                State::Down { until, .. } if until.saturating_duration_since(Instant::now()) > BRIEF => {
+                    return Err(Trouble::Restarting);
+                }
+                State::Down { .. } | State::Starting => {}
+            }
+            if deadline.bound(state.changed()).await?.is_err() {
+                return Err(Trouble::Stopped);
+            }
+        }
+    }
+}
+
+/// Waits until the child is to end for good.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+/// Whether a child that ended so is likely to come back.
+fn restarts(why: Trouble) -> bool {
+    matches!(why, Trouble::Crashed | Trouble::TooLarge)
+}
+
+#[derive(Debug)]
+struct Keeper {
+    server: ServerName,
+    spec: StdioSpec,
+    options: Arc<Options>,
+    changes: Arc<Changes>,
+    state: watch::Sender<State>,
+    stop: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+enum State {
+    Starting,
+    Ready(Arc<Life>),
+    Down { why: Trouble, until: Instant },
+    Stopped,
+}
+
+/// A child with an open session.
+#[derive(Debug)]
+struct Life {
+    session: Arc<Session>,
+    about: Arc<About>,
+}
+
+impl Keeper {
+    async fn keep(self: Arc<Self>) {
+        let mut failures = 0;
+        let mut stop = self.stop.subscribe();
+        loop {
+            self.state.send_replace(State::Starting);
+            let began = Instant::now();
+            let Some(why) = self.live(&mut stop).await else { break };
+            failures = if began.elapsed() > STABLE { 0 } else { failures + 1 };
+            let pause = self.pause(failures);
+            tracing::warn!(server = %self.server, %why, pause_ms = pause.as_millis(), "will be started again");
+            let until = Instant::now() + pause;
+            self.state.send_replace(State::Down { why, until });
+            tokio::select! {
+                () = sleep_until(until) => {}
+                () = stopped(&mut stop) => break,
+            }
+        }
+        self.state.send_replace(State::Stopped);
+    }
+
+    /// One life of the child. `None` says that it was ended by us.
+    async fn live(&self, stop: &mut watch::Receiver<bool>) -> Option<Trouble> {
+        let (mut child, group) = match spawn::spawn(&self.spec, &self.options).await {
+            Ok(started) => started,
+            Err(error) => {
+                tracing::error!(server = %self.server, %error, "its process could not be started");
+                return Some(Trouble::NotStarted);
+            }
+        };
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Some(Trouble::NotStarted);
+        };
+        let (out, queue) = mpsc::channel(QUEUE);
+        let session = Arc::new(Session::new(self.server.clone(), out, self.changes.clone()));
+        let writer = background(stdio::write(stdin, queue));
+        let talk = background(stdio::talk(stderr, self.server.clone()));
+        let mut reader = pin!(stdio::read(stdout, &session, self.options.largest_message));
+        let mut serve = pin!(self.serve(&session));
+        let why = tokio::select! {
+            why = &mut serve => Some(why),
+            why = &mut reader => Some(why),
+            _ = child.wait() => {
+                drop(timeout(LAST_WORDS, &mut reader).await);
+                Some(Trouble::Crashed)
+            }
+            () = stopped(stop) => None,
+        };
+        let was_up = matches!(&*self.state.borrow(), State::Ready(_));
+        let why = why.map(|why| if why == Trouble::Crashed && !was_up { Trouble::NotStarted } else { why });
+        // Down before the session closes: who then asks again finds the pause, not a dead session.
+        if let Some(why) = why {
+            self.state.send_replace(State::Down { why, until: Instant::now() });
+        }
+        session.close(why.unwrap_or(Trouble::Stopped));
+        writer.abort();
+        drop(writer.await);
+        self.end(&mut child, &group, why.is_none()).await;
+        drop(group);
+        talk.abort();
+        why
+    }
+
+    /// Opens the session, then waits for ever; ends with what went wrong.
+    async fn serve(&self, session: &Arc<Session>) -> Trouble {
+        let deadline = Deadline::after(self.options.start_timeout);
+        match self.open(session, deadline).await {
+            Ok(about) => {
+                tracing::info!(server = %self.server, version = %about.version, "is up");
+                self.changes.bump_all();
+                self.state
+                    .send_replace(State::Ready(Arc::new(Life { session: session.clone(), about: Arc::new(about) })));
+                std::future::pending().await
+            }
+            Err(Trouble::TimedOut(_)) => Trouble::NotStarted,
+            Err(why) => why,
+        }
+    }
+
+    async fn open(&self, session: &Session, deadline: Deadline) -> Result<About, Trouble> {
+        let about = About::read(&session.request(&initialize(deadline), deadline).await?)?;
+        session.notify(Method::Initialized).await?;
+        Ok(about)
+    }
+
+    /// Ends the child and its group. Its input is closed already.
+    async fn end(&self, child: &mut Child, group: &Group, politely: bool) {
+        if politely {
+            if timeout(self.options.grace, child.wait()).await.is_ok() {
+                return;
+            }
+            group.signal(Signal::TERM);
+            if timeout(self.options.term_grace, child.wait()).await.is_ok() {
+                return;
+            }
+            tracing::warn!(server = %self.server, "did not end when told to, and is killed");
+        }
+        group.signal(Signal::KILL);
+        drop(child.wait().await);
+    }
+
+    /// The pause after so many failures in a row, a fifth of it left to chance.
+    fn pause(&self, failures: u32) -> Duration {
+        let doubled = self.options.backoff.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+        let pause = doubled.min(self.options.longest_backoff);
+        let mut chance = [0; 1];
+        // Without chance all children wait alike, which is no harm.
+        drop(getrandom::fill(&mut chance));
+        pause.mul_f64(0.8 + 0.2 * f64::from(u8::from_ne_bytes(chance)) / 255.0)
+    }
+}
