@@ -23,9 +23,15 @@ pub mod config;
 
 // run
 #[cfg(feature = "serve")]
+pub mod tasks;
+#[cfg(feature = "serve")]
+pub mod telemetry;
+#[cfg(feature = "serve")]
 pub mod store;
 #[cfg(feature = "serve")]
 pub mod seal;
+#[cfg(feature = "serve")]
+pub mod audit;
 #[cfg(feature = "serve")]
 pub mod oauth;
 #[cfg(feature = "serve")]
