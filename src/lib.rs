@@ -36,3 +36,7 @@ pub mod audit;
 pub mod oauth;
 #[cfg(feature = "serve")]
 pub mod identity;
+
+// command
+#[cfg(feature = "cli")]
+pub mod cli;

@@ -4,3 +4,5 @@
 mod audit;
 /// Tokens from the store to the caller, and the master key.
 mod store;
+/// `portcullis token`.
+mod token;

@@ -1,0 +1,4 @@
+//! The commands, one file each.
+
+#[cfg(feature = "serve")]
+pub mod token;
