@@ -7,6 +7,8 @@
 
 mod bearer;
 mod caller;
+mod keep_up;
 
 pub use bearer::{BadToken, Bearer, Outcome};
 pub use caller::Caller;
+pub use keep_up::{keep_up, recorded};

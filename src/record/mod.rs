@@ -13,6 +13,9 @@
 mod line;
 mod text;
 
+#[cfg(feature = "serve")]
+pub(crate) use text::visible;
+
 use std::net::IpAddr;
 
 use jiff::Timestamp;

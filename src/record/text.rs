@@ -57,15 +57,25 @@ fn character(c: char, out: &mut Vec<u8>) {
         '\n' => out.extend_from_slice(b"\\n"),
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
-        c if deceives(c) => {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.extend_from_slice(b"\\u");
-                for shift in [12, 8, 4, 0] {
-                    out.push(digit(*unit >> shift));
-                }
-            }
-        }
+        c if deceives(c) => escaped(c, out),
         c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
+}
+
+/// Appends `text`, characters that could deceive its reader as JSON escapes.
+#[cfg(feature = "serve")]
+pub(crate) fn visible(text: &str, out: &mut Vec<u8>) {
+    for c in text.chars() {
+        if deceives(c) { escaped(c, out) } else { out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()) }
+    }
+}
+
+fn escaped(c: char, out: &mut Vec<u8>) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        out.extend_from_slice(b"\\u");
+        for shift in [12, 8, 4, 0] {
+            out.push(digit(*unit >> shift));
+        }
     }
 }
 

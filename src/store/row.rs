@@ -91,3 +91,33 @@ pub enum Event {
         count: u64,
     },
 }
+
+impl Event {
+    /// What happened, in the audit trail's permanent words.
+    #[must_use]
+    pub fn what(&self) -> &'static str {
+        match self {
+            Self::TokenIssued { .. } => "token-issued",
+            Self::TokenRevoked { .. } => "token-revoked",
+            Self::AllTokensRevoked { .. } => "all-tokens-revoked",
+        }
+    }
+
+    /// The particulars, for the audit trail.
+    #[must_use]
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::TokenIssued { token, principal, client, scopes, resource, expires_at } => {
+                let scopes = scopes.iter().map(ScopeName::as_str).collect::<Vec<_>>().join(" ");
+                let client = client.iter().map(|client| ("client", client.as_str().to_owned()));
+                [("token", token.clone()), ("principal", principal.clone())]
+                    .into_iter()
+                    .chain(client)
+                    .chain([("scopes", scopes), ("resource", resource.clone()), ("expires_at", expires_at.clone())])
+                    .collect()
+            }
+            Self::TokenRevoked { token } => vec![("token", token.clone())],
+            Self::AllTokensRevoked { count } => vec![("count", count.to_string())],
+        }
+    }
+}

@@ -5,12 +5,16 @@ use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 use http::{HeaderMap, header::AUTHORIZATION};
 use jiff::{SignedDuration, Timestamp};
 use portcullis::{
-    identity::{BadToken, Bearer, Outcome},
+    audit::{self, Trail},
+    clock::FixedClock,
+    identity::{self, BadToken, Bearer, Outcome},
     oauth::{AccessToken, Issue, Resource, TokenKeys},
     principal::Principal,
+    record::Gateway,
     seal::{self, KeySource, Keys, SealError},
     secret::Secret,
     store::{Event, NewToken, Revocation, Store},
+    tasks::Tasks,
 };
 
 const URL: &str = "http://127.0.0.1:3050";
@@ -219,4 +223,41 @@ async fn events_come_in_order_and_survive_sweeping_until_recorded() {
     assert_eq!(store.newest_event().await.unwrap(), 50, "numbers never repeat");
     store.writable().await.unwrap();
     store.close().await;
+}
+
+#[tokio::test]
+async fn what_commands_did_is_recorded_once_over_restarts() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, log) = (directory.path().join("s.db"), directory.path().join("audit.ndjson"));
+    let gateway = Gateway { instance: "gw", version: "0", cedar: "4" };
+    let store = Arc::new(Store::open(&path).await.unwrap());
+    for round in 1..=2_u8 {
+        let (_, new) = mint(round, 60);
+        store.issue_token(&new).await.unwrap();
+        store.revoke_token(new.row.id, at(1)).await.unwrap();
+        let trail = Arc::new(Trail::open(&log).unwrap());
+        let begin = identity::recorded(&store).await.unwrap();
+        let bearer = Arc::new(Bearer::<()>::new(store.clone(), token_keys(), [1; 32], begin));
+        let (tasks, clock) = (Tasks::new(), Arc::new(FixedClock(at(2))));
+        tasks.spawn(
+            "events",
+            identity::keep_up(bearer, store.clone(), trail.clone(), gateway, clock.clone(), tasks.stop()),
+        );
+        tasks.spawn("audit", audit::keep(trail.clone(), clock, tasks.stop()));
+        while identity::recorded(&store).await.unwrap() < i64::from(round) * 2 {
+            tokio::task::yield_now().await;
+        }
+        assert!(tasks.shut_down(std::time::Duration::from_secs(30)).await.is_empty());
+        trail.close(at(3)).unwrap();
+    }
+    let lines: Vec<serde_json::Value> = lines(&log).iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let whats: Vec<&str> = lines.iter().map(|line| line["what"].as_str().unwrap()).collect();
+    assert_eq!(whats, ["token-issued", "token-revoked", "token-issued", "token-revoked"]);
+    assert_eq!(lines[0]["facts"]["scopes"], "tag:web");
+    assert_eq!(lines[3]["seq"], 4);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the file is what is tested")]
+fn lines(path: &Path) -> Vec<String> {
+    std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
 }

@@ -1,0 +1,209 @@
+//! What each server offers, as the engine and the lists need it, and who may see which of it.
+//!
+//! An offer is worked out once for each list that an upstream gives and kept until it gives another.
+//! Entries of one *class* (see [`Engine::class`]) are decided once for an asker and remembered; an
+//! asker belongs to one revision, so nothing is ever invalidated.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use moka::sync::Cache;
+
+use crate::{
+    mcp::Kind,
+    name::{Pattern, ServerName},
+    policy::{Asker, Engine, Inventory, Moment, Question, Reason, Standing, Target, Verb},
+    upstream::List,
+};
+
+/// A number that no two things of this process share.
+fn serial() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// An asker that answers may be remembered for.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) asker: Asker,
+    serial: u64,
+}
+
+impl Ready {
+    /// Makes a standing ready to ask with.
+    pub(crate) fn new(engine: &Engine, standing: Standing) -> Result<Self, String> {
+        Ok(Self { asker: engine.asker(standing)?, serial: serial() })
+    }
+}
+
+/// One list of one server.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    serial: u64,
+    list: Option<Arc<List>>,
+    /// The targets of the list's entries, in its order, with their classes.
+    shown: Vec<(Target, Option<u64>)>,
+    /// Patterns of the server's resource templates.
+    templates: Vec<Pattern>,
+    pub(crate) inventory: Inventory,
+}
+
+impl Offer {
+    /// The list behind it.
+    pub(crate) fn list(&self) -> Option<&Arc<List>> {
+        self.list.as_ref()
+    }
+
+    /// Whether a URI fits one of the templates.
+    pub(crate) fn fits_template(&self, uri: &str) -> bool {
+        self.templates.iter().any(|template| template.matches(uri))
+    }
+}
+
+/// The offers of all servers, and what askers were told of them.
+#[derive(Debug)]
+pub(crate) struct Offers {
+    kept: RwLock<HashMap<(ServerName, Option<Kind>), Arc<Offer>>>,
+    visible: Cache<(u64, u64, u64), bool>,
+    reachable: Cache<(u64, u64), Option<Arc<[Reason]>>>,
+}
+
+impl Offers {
+    pub(crate) fn new() -> Self {
+        Self { kept: RwLock::default(), visible: Cache::new(100_000), reachable: Cache::new(100_000) }
+    }
+
+    /// The server itself, without anything of its lists.
+    pub(crate) fn server(&self, engine: &Engine, server: &ServerName) -> Result<Arc<Offer>, String> {
+        let key = (server.clone(), None);
+        if let Some(offer) = self.kept(&key) {
+            return Ok(offer);
+        }
+        let inventory = engine.inventory(server, [])?;
+        Ok(self.keep(key, Offer { serial: serial(), list: None, shown: Vec::new(), templates: Vec::new(), inventory }))
+    }
+
+    /// One list of a server, worked out anew where the upstream gave another since.
+    pub(crate) fn of(&self, engine: &Engine, server: &ServerName, list: &Arc<List>) -> Result<Arc<Offer>, String> {
+        let kind = list.kind();
+        let key = (server.clone(), Some(kind));
+        if let Some(offer) = self.kept(&key).filter(|offer| offer.list.as_ref().is_some_and(|known| Arc::ptr_eq(known, list))) {
+            return Ok(offer);
+        }
+        let verb = shown_by(kind);
+        let shown: Vec<(Target, Option<u64>)> = list
+            .entries()
+            .iter()
+            .filter_map(|entry| target(server, kind, entry.key()))
+            .map(|target| (engine.class(verb, &target), target))
+            .map(|(class, target)| (target, class))
+            .collect();
+        let templates = if kind == Kind::Templates { shown.iter().filter_map(|(target, _)| pattern(target.name())).collect() } else { Vec::new() };
+        let inventory = engine.inventory(server, shown.iter().map(|(target, _)| target.clone()))?;
+        Ok(self.keep(key, Offer { serial: serial(), list: Some(Arc::clone(list)), shown, templates, inventory }))
+    }
+
+    /// Which entries of an offer an asker may see, in its order.
+    pub(crate) fn visible(&self, engine: &Engine, ready: &Ready, offer: &Offer, moment: &Moment) -> Vec<bool> {
+        let Some(kind) = offer.list.as_ref().map(|list| list.kind()) else { return Vec::new() };
+        let verb = shown_by(kind);
+        let decide = |target: &Target| engine.allows(&Question { asker: &ready.asker, verb, target, inventory: &offer.inventory, moment });
+        // Neighbours are mostly of one class: that spares even the look into the cache.
+        let mut last: Option<(u64, bool)> = None;
+        let answers = offer.shown.iter().map(|(target, class)| match (class, last) {
+            (Some(class), Some((known, answer))) if *class == known => answer,
+            (Some(class), _) => {
+                let answer = self.visible.get_with((ready.serial, offer.serial, *class), || decide(target));
+                last = Some((*class, answer));
+                answer
+            }
+            (None, _) => decide(target),
+        });
+        answers.collect()
+    }
+
+    /// The policies by which an asker may reach a server at all, if it may.
+    pub(crate) fn reachable(&self, engine: &Engine, ready: &Ready, server: &ServerName, moment: &Moment) -> Option<Arc<[Reason]>> {
+        let offer = self.server(engine, server).ok()?;
+        let target = Target::Server(server.clone());
+        let decide = || {
+            let verb = Verb::ServerDiscover;
+            let decision = engine.decide(&Question { asker: &ready.asker, verb, target: &target, inventory: &offer.inventory, moment });
+            decision.is_allow().then_some(decision.reasons)
+        };
+        if engine.class(Verb::ServerDiscover, &target).is_none() {
+            return decide();
+        }
+        self.reachable.get_with((ready.serial, offer.serial), decide)
+    }
+
+    fn kept(&self, key: &(ServerName, Option<Kind>)) -> Option<Arc<Offer>> {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn keep(&self, key: (ServerName, Option<Kind>), offer: Offer) -> Arc<Offer> {
+        let offer = Arc::new(offer);
+        self.kept.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&offer));
+        offer
+    }
+}
+
+/// The verb that shows the entries of a list.
+pub(crate) const fn shown_by(kind: Kind) -> Verb {
+    match kind {
+        Kind::Tools => Verb::ToolsList,
+        Kind::Prompts => Verb::PromptsList,
+        Kind::Resources | Kind::Templates => Verb::ResourcesList,
+    }
+}
+
+/// The verb that acts on the entries of a list.
+pub(crate) const fn acted_by(kind: Kind) -> Verb {
+    match kind {
+        Kind::Tools => Verb::ToolsCall,
+        Kind::Prompts => Verb::PromptsGet,
+        Kind::Resources | Kind::Templates => Verb::ResourcesRead,
+    }
+}
+
+/// What an entry of a list is to the engine.
+pub(crate) fn target(server: &ServerName, kind: Kind, name: &str) -> Option<Target> {
+    let server = server.clone();
+    Some(match kind {
+        Kind::Tools => Target::Tool(server, name.parse().ok()?),
+        Kind::Prompts => Target::Prompt(server, name.parse().ok()?),
+        Kind::Resources | Kind::Templates => Target::Resource(server, name.parse().ok()?),
+    })
+}
+
+/// The pattern of a URI template: each expression stands for any characters.
+fn pattern(template: &str) -> Option<Pattern> {
+    let mut pattern = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (_, after) = after.split_once('}')?;
+        pattern.push_str(before);
+        pattern.push('*');
+        rest = after;
+    }
+    pattern.push_str(rest);
+    pattern.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn px26_templates_match_what_they_make() {
+        let template = pattern("test://template/{id}/data").unwrap();
+        assert!(template.matches("test://template/7/data"));
+        assert!(!template.matches("test://template/7/other"));
+        assert!(pattern("test://{open").is_none());
+    }
+}

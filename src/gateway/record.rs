@@ -1,0 +1,205 @@
+//! How a request is written into the audit trail: what is known of it, gathered as it becomes known.
+//!
+//! A decision is written before anything is sent upstream; how the request was answered is written
+//! before the answer leaves. A request refused before a policy was asked has one record, written when
+//! its status is known.
+
+use std::{net::IpAddr, sync::Arc, time::Instant};
+
+use jiff::Timestamp;
+
+use super::{Gateway, offer::Ready, refusal::Refusal};
+use crate::{
+    audit::TrailError,
+    chance,
+    id::Id,
+    identity::Caller,
+    mcp::Version,
+    policy::{Decision, Target},
+    principal::Principal,
+    record::{self, Access, Decided, Refused, Response, Who},
+};
+
+/// From where a request came.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// The peer's address.
+    pub(crate) address: IpAddr,
+    /// Its `User-Agent`, as it says.
+    pub(crate) agent: Option<String>,
+}
+
+/// What is known of a request so far.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) id: Id,
+    pub(crate) at: Timestamp,
+    pub(crate) started: Instant,
+    pub(crate) peer: Peer,
+    pub(crate) caller: Option<Arc<Caller<Ready>>>,
+    pub(crate) method: Option<String>,
+    pub(crate) server: Option<String>,
+    pub(crate) target: Option<Target>,
+    pub(crate) version: Option<Version>,
+    pub(crate) rpc_id: Option<String>,
+    pub(crate) digest: Option<String>,
+    pub(crate) size: usize,
+}
+
+impl Known {
+    /// What is known when a request comes in.
+    pub(crate) fn new(at: Timestamp, started: Instant, peer: Peer, size: usize) -> Result<Self, getrandom::Error> {
+        let id = Id::new(at, chance::bytes()?);
+        Ok(Self {
+            id,
+            at,
+            started,
+            peer,
+            caller: None,
+            method: None,
+            server: None,
+            target: None,
+            version: None,
+            rpc_id: None,
+            digest: None,
+            size,
+        })
+    }
+}
+
+/// What is still to be written of a request.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// Nothing: a notification.
+    Nothing,
+    /// The refusal, when its status is known.
+    Refused(Box<Known>, Box<Decision>, &'static str),
+    /// What came of the decision.
+    Decided(Open),
+}
+
+/// A decision that was written, and what came of it was not. Dropped like that, the record says that
+/// the outcome is unknown.
+#[derive(Debug)]
+pub(crate) struct Open {
+    gateway: Arc<Gateway>,
+    id: Id,
+    started: Instant,
+    closed: bool,
+}
+
+impl Gateway {
+    /// Writes a decision.
+    pub(super) fn write_decision(self: &Arc<Self>, known: &Known, decision: &Decision) -> Result<Open, Refusal> {
+        self.decided(known, decision, None, |decided| self.parts.trail.decision(decided)).map_err(|error| lost(&error))?;
+        Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false })
+    }
+
+    /// Writes how a request was answered, before the answer leaves.
+    ///
+    /// # Errors
+    /// When the trail cannot take it: the answer must not leave then.
+    pub(crate) fn close(&self, pending: Pending, response: Response) -> Result<(), Refusal> {
+        match pending {
+            Pending::Nothing => Ok(()),
+            Pending::Refused(known, decision, kind) => {
+                let us = micros(known.started);
+                let refused = Some(Refused { kind, response: Response { us, ..response } });
+                self.decided(&known, &decision, refused, |decided| match known.caller {
+                    // Without a token anybody can ask as often as they like: many become one record.
+                    None => self.parts.trail.refusal(decided),
+                    Some(_) => self.parts.trail.decision(decided),
+                })
+                .map_err(|error| lost(&error))
+            }
+            Pending::Decided(open) => open.close(response),
+        }
+    }
+
+    /// Writes the refusal of a request that was not even read.
+    ///
+    /// # Errors
+    /// When the trail cannot take it.
+    pub(crate) fn refused_early(&self, peer: Peer, started: Instant, kind: &'static str, status: u16) -> Result<(), Refusal> {
+        let known = Known::new(self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
+        let decision = Decision::deny(crate::policy::Because::ValidationFailed);
+        let response = Response { status, code: None, is_error: None, bytes: 0, us: 0 };
+        self.close(Pending::Refused(Box::new(known), Box::new(decision), kind), response)
+    }
+
+    fn decided<T>(&self, known: &Known, decision: &Decision, refused: Option<Refused<'_>>, write: impl FnOnce(Decided<'_>) -> T) -> T {
+        let snapshot = &self.parts.snapshot;
+        let who = known.caller.as_deref().map(|caller| Who {
+            principal: &caller.principal,
+            client: caller.client.as_ref(),
+            scopes: &caller.scopes,
+            method: "bearer",
+            token: Some(&caller.token_hash),
+        });
+        let open = Who { principal: &Principal::Anonymous, client: None, scopes: &[], method: "none", token: None };
+        let who = who.or_else(|| (!snapshot.engine.bundle().oauth()).then_some(open));
+        let target = known.target.as_ref().and_then(|target| match target {
+            Target::Server(_) => None,
+            Target::Tool(_, name) => Some(record::Target::Tool(name.as_str())),
+            Target::Prompt(_, name) => Some(record::Target::Prompt(name.as_str())),
+            Target::Resource(_, uri) => Some(record::Target::Resource(uri.as_str())),
+        });
+        let request = known.method.as_deref().map(|method| record::Request {
+            method,
+            server: known.target.as_ref().map(|target| target.server().as_str()).or(known.server.as_deref()),
+            target,
+            protocol: known.version.map(Version::as_str),
+            rpc_id: known.rpc_id.as_deref(),
+            read: &[],
+            digest: known.digest.as_deref(),
+            size: known.size as u64,
+        });
+        write(Decided {
+            id: known.id,
+            at: known.at,
+            gateway: self.parts.instance(),
+            revision: Some(record::Revision { config: &snapshot.config.digest, bundle: snapshot.engine.bundle().digest() }),
+            caller: who,
+            peer: Some(record::Peer { address: known.peer.address, agent: known.peer.agent.as_deref() }),
+            request,
+            decision,
+            refused,
+        })
+    }
+}
+
+impl Open {
+    /// Writes how the request was answered.
+    pub(crate) fn close(mut self, response: Response) -> Result<(), Refusal> {
+        let us = micros(self.started);
+        self.write(Some(Response { us, ..response })).map_err(|error| lost(&error))
+    }
+
+    /// The id of the decision.
+    pub(crate) const fn id(&self) -> Id {
+        self.id
+    }
+
+    fn write(&mut self, response: Option<Response>) -> Result<(), TrailError> {
+        self.closed = true;
+        let parts = &self.gateway.parts;
+        parts.trail.access(Access { id: self.id, at: parts.clock.now(), gateway: parts.instance(), response })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.closed && let Err(error) = self.write(None) {
+            tracing::error!(%error, id = %self.id, "the outcome of a call could not be recorded");
+        }
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+fn lost(error: &TrailError) -> Refusal {
+    tracing::error!(%error, "the audit trail cannot be written; requests are refused until it can");
+    Refusal::NoAudit
+}

@@ -1,0 +1,58 @@
+//! `/healthz` and `/readyz`: whether we live, and whether we can do our work.
+//!
+//! Bodies name no server, version or path (T-224).
+
+use std::sync::Arc;
+
+use poem::{Endpoint, Request, Response, http::StatusCode};
+
+use super::respond;
+use crate::{audit::Trail, store::Store};
+
+/// What readiness depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct Health {
+    trail: Arc<Trail>,
+    store: Option<Arc<Store>>,
+}
+
+/// Liveness alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Live;
+
+impl Health {
+    pub(crate) const fn new(trail: Arc<Trail>, store: Option<Arc<Store>>) -> Self {
+        Self { trail, store }
+    }
+
+    pub(super) const fn live(&self) -> Live {
+        Live
+    }
+}
+
+impl Endpoint for Live {
+    type Output = Response;
+
+    async fn call(&self, _: Request) -> poem::Result<Response> {
+        Ok(respond::json(StatusCode::OK, r#"{"status":"alive"}"#))
+    }
+}
+
+impl Endpoint for Health {
+    type Output = Response;
+
+    async fn call(&self, _: Request) -> poem::Result<Response> {
+        let store = match &self.store {
+            Some(store) => store.writable().await.map_err(|error| error.to_string()),
+            None => Ok(()),
+        };
+        let trail = self.trail.ready().map_err(|error| error.to_string());
+        Ok(match store.and(trail) {
+            Ok(()) => respond::json(StatusCode::OK, r#"{"status":"ready"}"#),
+            Err(error) => {
+                tracing::warn!(%error, "not ready");
+                respond::json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"not ready"}"#)
+            }
+        })
+    }
+}

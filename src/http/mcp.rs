@@ -1,0 +1,226 @@
+//! `/mcp` and `/mcp/{server}`: a request read within its limits, the gateway's answer written.
+//!
+//! The limits of a body are counted on received bytes; what it says of its own length is believed
+//! only where it is too much. A stream's record is closed by the stream itself.
+//!
+//! SPEC: MCP Streamable HTTP; TR-01, TR-04…TR-07, TR-39; T-011, T-191, T-193.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use poem::{
+    Body, Endpoint as PoemEndpoint, Request, Response,
+    http::{HeaderMap, Method, StatusCode, header},
+    web::RemoteAddr,
+};
+
+use super::{guard::Stopped, method_not_allowed, respond};
+use crate::{
+    gateway::{Answer, Endpoint, Gateway, Message, Peer, Pending, Received, Refusal, Said},
+    mcp::envelope,
+    name::ServerName,
+    record as trail,
+};
+
+/// The endpoint.
+#[derive(Clone)]
+pub(super) struct Mcp {
+    gateway: Arc<Gateway>,
+}
+
+impl Mcp {
+    pub(super) const fn new(gateway: Arc<Gateway>) -> Self {
+        Self { gateway }
+    }
+}
+
+impl PoemEndpoint for Mcp {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let started = Instant::now();
+        // Sessions and their streams are not offered: a GET or DELETE has nothing to be about.
+        if request.method() != Method::POST {
+            return Ok(method_not_allowed("POST"));
+        }
+        let Some(endpoint) = endpoint(&request) else {
+            return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
+        };
+        let peer = peer(&request);
+        let unread = |refused: Unread| self.unread(&peer, started, refused);
+        if let Some(refused) = unreadable(request.headers()) {
+            return Ok(unread(refused));
+        }
+        let limits = &self.gateway.parts().snapshot.config.listen.limits;
+        let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
+        if declared.is_some_and(|length| length > limits.body) {
+            return Ok(unread(Unread::TooLarge));
+        }
+        let body = request.take_body();
+        let body = match tokio::time::timeout(limits.request, body.into_bytes_limit(limits.body)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => return Ok(unread(Unread::TooLarge)),
+            Ok(Err(_)) => return Ok(unread(Unread::Broken)),
+            Err(_) => return Ok(unread(Unread::TooSlow)),
+        };
+        let server = match &endpoint {
+            Endpoint::All => None,
+            Endpoint::One(server) => Some(server.clone()),
+        };
+        let received = Received {
+            endpoint,
+            query: request.uri().query().map(str::to_owned),
+            headers: std::mem::take(request.headers_mut()),
+            body,
+            peer,
+            tls: false,
+            started,
+        };
+        let answer = self.gateway.handle(received).await;
+        Ok(self.write(answer, server.as_ref()))
+    }
+}
+
+/// A body that is not read, or not to its end.
+#[derive(Debug, Clone, Copy)]
+enum Unread {
+    TooLarge,
+    TooSlow,
+    Broken,
+    NotJson,
+    Encoded,
+}
+
+impl Unread {
+    const fn form(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than this gateway takes"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body did not arrive in time"),
+            Self::Broken => (StatusCode::BAD_REQUEST, "body-broken", "the body ended early or is not framed as HTTP asks"),
+            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "`Content-Type` must be `application/json`"),
+            Self::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded", "compressed bodies are not taken"),
+        }
+    }
+}
+
+impl Mcp {
+    fn unread(&self, peer: &Peer, started: Instant, unread: Unread) -> Response {
+        let (status, word, message) = unread.form();
+        let mut response = refused_early(&self.gateway, peer.clone(), started, status, word, message);
+        // What is left of the body is not waited for.
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        response
+    }
+
+    fn write(&self, answer: Answer, server: Option<&ServerName>) -> Response {
+        let Answer { outcome, pending, modern } = answer;
+        match outcome {
+            Said::Noted => respond::empty(StatusCode::ACCEPTED),
+            Said::Stream(messages) => {
+                let stream = futures_util::stream::unfold(messages, |mut messages| async move {
+                    let message = messages.next().await?;
+                    Some((Ok::<_, std::io::Error>(event(&message)), messages))
+                });
+                respond::stream(Body::from_bytes_stream(stream))
+            }
+            Said::Message(Message { body, code, is_error }) => {
+                let response = trail::Response { status: 200, code, is_error, bytes: body.len() as u64, us: 0 };
+                match self.gateway.close(pending, response) {
+                    Ok(()) => respond::json(StatusCode::OK, body),
+                    Err(refusal) => self.refuse(&refusal, None, "", server, modern),
+                }
+            }
+            Said::Refused { refusal, id, decision } => {
+                let status = respond::status(&refusal, modern).as_u16();
+                let code = Some(i64::from(refusal.code()));
+                match self.gateway.close(pending, trail::Response { status, code, is_error: None, bytes: 0, us: 0 }) {
+                    Ok(()) => self.refuse(&refusal, id.as_ref(), &decision, server, modern),
+                    Err(lost) => self.refuse(&lost, id.as_ref(), &decision, server, modern),
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal, id: Option<&crate::mcp::Id>, decision: &str, server: Option<&ServerName>, modern: bool) -> Response {
+        let body = envelope::error(id, &refusal.error_object(decision));
+        let mut response = respond::json(respond::status(refusal, modern), body);
+        let metadata = super::well_known::url(&self.gateway.parts().snapshot.public_url, server);
+        if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// The answer to a request that may not even come in.
+pub(super) fn stopped(gateway: &Arc<Gateway>, request: &Request, stopped: Stopped) -> Response {
+    refused_early(gateway, peer(request), Instant::now(), StatusCode::FORBIDDEN, stopped.word(), stopped.message())
+}
+
+fn refused_early(gateway: &Arc<Gateway>, peer: Peer, started: Instant, status: StatusCode, word: &'static str, message: &str) -> Response {
+    let response = respond::plain(status, word, message);
+    match gateway.refused_early(peer, started, word, status.as_u16()) {
+        Ok(()) => response,
+        Err(refusal) => respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message()),
+    }
+}
+
+/// Which endpoint a path names; nothing for a name that no server can have.
+fn endpoint(request: &Request) -> Option<Endpoint> {
+    let path = request.uri().path();
+    if path == "/mcp" {
+        return Some(Endpoint::All);
+    }
+    path.strip_prefix("/mcp/")?.parse().ok().map(Endpoint::One)
+}
+
+fn peer(request: &Request) -> Peer {
+    let RemoteAddr(address) = request.remote_addr();
+    let address = address.as_socket_addr().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |address| address.ip().to_canonical());
+    let agent = request.headers().get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+    Peer { address, agent }
+}
+
+/// A body that is not plain JSON is not read: it would be decided on by one reader and run by another.
+fn unreadable(headers: &HeaderMap) -> Option<Unread> {
+    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if encoded {
+        return Some(Unread::Encoded);
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(kind), None) = (types.next(), types.next()) else { return Some(Unread::NotJson) };
+    let kind = kind.to_str().unwrap_or_default();
+    let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
+    let parameters = parameters.trim();
+    let charset = parameters.is_empty() || ["charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameters.eq_ignore_ascii_case(utf8));
+    if essence.trim().eq_ignore_ascii_case("application/json") && charset { None } else { Some(Unread::NotJson) }
+}
+
+/// One message as one event: a JSON text has no line break outside its strings, and none inside them.
+fn event(message: &[u8]) -> Bytes {
+    let mut event = Vec::with_capacity(message.len() + 24);
+    event.extend_from_slice(b"event: message\ndata: ");
+    event.extend_from_slice(message);
+    event.extend_from_slice(b"\n\n");
+    event.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t011_only_plain_json_is_read() {
+        let with = |pairs: &[(&'static str, &str)]| -> HeaderMap {
+            pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect()
+        };
+        for kind in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=UTF-8"] {
+            assert!(unreadable(&with(&[("content-type", kind)])).is_none(), "{kind}");
+        }
+        for kind in ["text/plain", "application/x-json", "multipart/form-data", "application/json;charset=utf-7", "application/json, text/plain"] {
+            assert!(unreadable(&with(&[("content-type", kind)])).is_some(), "{kind}");
+        }
+        assert!(unreadable(&HeaderMap::new()).is_some());
+        assert!(unreadable(&with(&[("content-type", "application/json"), ("content-encoding", "gzip")])).is_some());
+    }
+}

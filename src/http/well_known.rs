@@ -1,0 +1,60 @@
+//! Where tokens for an endpoint come from.
+//!
+//! The document is the same for every name of the grammar: whether there is such a server shows only
+//! after authentication. Without `oauth.baseline` it names no scopes.
+//!
+//! SPEC: RFC 9728 §2, §3; AZ-01…AZ-04, AZ-07.
+
+use std::sync::Arc;
+
+use poem::{Endpoint, Request, Response, http::{Method, StatusCode}};
+use serde_json::json;
+
+use super::{method_not_allowed, respond};
+use crate::{name::ServerName, snapshot::Snapshot};
+
+const PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// The metadata of every endpoint.
+#[derive(Debug, Clone)]
+pub(super) struct WellKnown {
+    public_url: Arc<str>,
+    oauth: bool,
+}
+
+/// The URL of an endpoint's metadata.
+pub(super) fn url(public_url: &str, server: Option<&ServerName>) -> String {
+    server.map_or_else(|| format!("{public_url}{PATH}/mcp"), |server| format!("{public_url}{PATH}/mcp/{server}"))
+}
+
+impl WellKnown {
+    pub(super) fn new(snapshot: &Snapshot) -> Self {
+        Self { public_url: Arc::clone(&snapshot.public_url), oauth: snapshot.engine.bundle().oauth() }
+    }
+}
+
+impl Endpoint for WellKnown {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if request.method() != Method::GET {
+            return Ok(method_not_allowed("GET"));
+        }
+        let endpoint = request.uri().path().strip_prefix(PATH).unwrap_or_default();
+        let known = match endpoint.strip_prefix("/mcp/") {
+            Some(server) => server.parse::<ServerName>().is_ok(),
+            None => endpoint.is_empty() || endpoint == "/mcp",
+        };
+        if !known || !self.oauth {
+            return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
+        }
+        let endpoint = if endpoint.is_empty() { "/mcp" } else { endpoint };
+        let document = json!({
+            "resource": format!("{}{endpoint}", self.public_url),
+            "authorization_servers": [&*self.public_url],
+            "bearer_methods_supported": ["header"],
+            "resource_name": "Portcullis",
+        });
+        Ok(respond::json(StatusCode::OK, document.to_string()))
+    }
+}

@@ -1,0 +1,198 @@
+//! The one place that knows every part: puts them together, runs them, takes them down in order.
+//!
+//! Down: no more connections; requests in flight finish; children are gone; the audit trail ends on
+//! a whole line.
+
+pub(crate) mod secret;
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, sync::watch};
+
+use crate::{
+    audit::{self, Trail, TrailError},
+    chance,
+    clock::{Clock, SystemClock},
+    config::Config,
+    gateway::{Gateway, Parts},
+    http::{self, Health, guard::Guard, listener},
+    id::Id,
+    identity::{self, Bearer},
+    oauth::TokenKeys,
+    policy::{Bundle, Engine},
+    record::{Event, Family},
+    seal::{self, SealError},
+    snapshot::Snapshot,
+    store::{Store, StoreError},
+    tasks::Tasks,
+    upstream::{Options, SpecError, Upstreams},
+};
+
+/// How long requests in flight may take at the end.
+const GRACE: Duration = Duration::from_secs(30);
+/// How long tasks may take after that.
+const TASK_GRACE: Duration = Duration::from_secs(5);
+
+/// The server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The engine refuses the bundle.
+    #[error("the policies cannot be loaded: {0}")]
+    Engine(String),
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The audit trail cannot be written.
+    #[error("the audit trail cannot be written: {0}")]
+    Trail(#[from] TrailError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no usable key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A server cannot be spoken to as configured.
+    #[error(transparent)]
+    Upstream(#[from] SpecError),
+    /// A secret cannot be read.
+    #[error("{0}")]
+    Secret(String),
+    /// The system gives no randomness, or not what else a process needs.
+    #[error("{0}")]
+    System(String),
+}
+
+/// A server put together, and not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    gateway: Arc<Gateway>,
+    store: Option<Arc<Store>>,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Opens what it needs and binds its address, in the order in which failing costs least.
+    ///
+    /// # Errors
+    /// When some part cannot be had.
+    pub async fn build(config: Config, bundle: Bundle) -> Result<Self, StartError> {
+        let engine = Engine::new(Arc::new(bundle)).map_err(StartError::Engine)?;
+        let address = config.listen.address.value;
+        let listener = listener::bind(address).await.map_err(|source| StartError::Bind { address, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
+        let trail = Arc::new(Trail::open(&config.audit.file)?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let tasks = Arc::new(Tasks::new());
+        let random = |error: getrandom::Error| StartError::System(format!("the system gives no randomness: {error}"));
+        let mut instance = Id::new(clock.now(), chance::bytes().map_err(random)?).to_string();
+        let mut digest_key = chance::bytes().map_err(random)?;
+        let (mut store, mut bearer) = (None, None);
+        if engine.bundle().oauth() {
+            let opened = Arc::new(Store::open(&config.store.sqlite).await?);
+            let source = secret::key(&config).map_err(StartError::Secret)?;
+            let keys = seal::open(&opened, &config.store.sqlite, source).await?;
+            let newest = opened.newest_event().await?;
+            instance = opened.first_mark("instance", &instance).await?;
+            digest_key = *keys.audit_digest.expose();
+            bearer = Some(Arc::new(Bearer::new(Arc::clone(&opened), TokenKeys::of(&keys), chance::bytes().map_err(random)?, newest)));
+            store = Some(opened);
+        }
+        let options = Options::new(launcher()?, environment());
+        let upstreams = Upstreams::build(&config.servers, &secret::read, options)?;
+        let snapshot = Arc::new(Snapshot::new(config, engine));
+        // Once a process, and for as long as it lives.
+        let instance = Box::leak(instance.into_boxed_str());
+        let parts = Parts { snapshot, bearer, upstreams: Arc::new(upstreams), trail, clock, tasks, instance, digest_key };
+        let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
+        Ok(Self { gateway, store, listener, address })
+    }
+
+    /// The address that was bound.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until SIGTERM or SIGINT, then takes everything down in order.
+    ///
+    /// # Errors
+    /// When signals cannot be waited for, or the trail does not close cleanly.
+    pub async fn run(self) -> Result<(), StartError> {
+        let Self { gateway, store, listener, address } = self;
+        let parts = gateway.parts();
+        let (mut terminate, mut interrupt) = signals()?;
+        note_start(parts)?;
+        parts.upstreams.start();
+        parts.tasks.spawn("audit", audit::keep(Arc::clone(&parts.trail), Arc::clone(&parts.clock), parts.tasks.stop()));
+        if let (Some(bearer), Some(store)) = (&parts.bearer, &store) {
+            let keep = identity::keep_up(Arc::clone(bearer), Arc::clone(store), Arc::clone(&parts.trail), parts.instance(), Arc::clone(&parts.clock), parts.tasks.stop());
+            parts.tasks.spawn("tokens", keep);
+        }
+        let (close, closing) = watch::channel(false);
+        let guard = Guard::new(&parts.snapshot.public_url, address, parts.snapshot.engine.bundle().oauth());
+        let routes = http::routes(Arc::clone(&gateway), guard, Health::new(Arc::clone(&parts.trail), store.clone()));
+        let limits = parts.snapshot.config.listen.limits.clone();
+        let serving = listener::serve(listener, routes, &limits, &parts.tasks, closing, GRACE);
+        let told = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("told to stop: requests in flight finish, new ones are not taken");
+            close.send_replace(true);
+        };
+        tokio::join!(serving, told);
+        parts.upstreams.shutdown().await;
+        let cut = parts.tasks.shut_down(TASK_GRACE).await;
+        if !cut.is_empty() {
+            tracing::warn!(tasks = cut.join(", "), "cut off: they did not end in time");
+        }
+        if let Some(store) = store {
+            store.close().await;
+        }
+        parts.trail.close(parts.clock.now())?;
+        Ok(())
+    }
+}
+
+fn signals() -> Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal), StartError> {
+    let fail = |error: std::io::Error| StartError::System(format!("signals cannot be waited for: {error}"));
+    Ok((signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?))
+}
+
+/// What the trail says of a start: what is in force, and what was left unfinished.
+fn note_start(parts: &Parts) -> Result<(), StartError> {
+    if parts.trail.was_torn() {
+        tracing::warn!("the last line of the audit trail was not whole; it was closed off");
+    }
+    for id in parts.trail.unfinished() {
+        tracing::warn!(%id, "the outcome of this call is unknown: the gateway ended before it did");
+    }
+    let now = parts.clock.now();
+    let random = chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
+    let bundle = parts.snapshot.engine.bundle();
+    let policies = bundle.policies().count().to_string();
+    let facts = [
+        ("config_revision", parts.snapshot.config.digest.as_str()),
+        ("bundle", bundle.digest()),
+        ("policies", policies.as_str()),
+        ("oauth", if bundle.oauth() { "on" } else { "off" }),
+    ];
+    let event = Event { id: Id::new(now, random), at: now, gateway: parts.instance(), family: Family::Config, what: "config-loaded", facts: &facts };
+    Ok(parts.trail.event(event)?)
+}
+
+/// Our own executable, which starts children.
+fn launcher() -> Result<std::path::PathBuf, StartError> {
+    std::env::current_exe().map_err(|error| StartError::System(format!("our own executable cannot be found: {error}")))
+}
+
+fn environment() -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+    std::env::vars_os().collect()
+}

@@ -1,0 +1,31 @@
+//! What a request is decided by, taken once at its beginning: configuration and engine of one
+//! revision. A request in flight finishes with the revision it started with.
+
+use std::sync::Arc;
+
+use crate::{config::Config, policy::Engine};
+
+/// One revision.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    /// What the file means.
+    pub(crate) config: Config,
+    /// What decides.
+    pub(crate) engine: Engine,
+    /// The public URL, without a slash at its end.
+    pub(crate) public_url: Arc<str>,
+}
+
+impl Snapshot {
+    /// Puts a revision together.
+    pub(crate) fn new(config: Config, engine: Engine) -> Self {
+        let public_url = config.listen.public_url.value.trim_end_matches('/').into();
+        Self { config, engine, public_url }
+    }
+
+    /// The resource identifier of `/mcp`, or of `/mcp/{server}`.
+    pub(crate) fn resource(&self, server: Option<&str>) -> String {
+        let url = &self.public_url;
+        server.map_or_else(|| format!("{url}/mcp"), |server| format!("{url}/mcp/{server}"))
+    }
+}
