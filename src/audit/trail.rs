@@ -110,7 +110,7 @@ impl Trail {
     ///
     /// # Errors
     /// When it is not in the file; the request is to be refused.
-    pub fn decision(&self, decided: Decided<'_>) -> Result<(), TrailError> {
+    pub fn decision(&self, decided: &Decided<'_>) -> Result<(), TrailError> {
         self.write(&Record::Decided(decided))
     }
 
@@ -135,8 +135,8 @@ impl Trail {
     ///
     /// # Errors
     /// When it is not in the file.
-    pub fn refusal(&self, decided: Decided<'_>) -> Result<(), TrailError> {
-        if self.repeats().admit(&decided) { self.decision(decided) } else { Ok(()) }
+    pub fn refusal(&self, decided: &Decided<'_>) -> Result<(), TrailError> {
+        if self.repeats().admit(decided) { self.decision(decided) } else { Ok(()) }
     }
 
     /// Writes the records of the refusals that were only counted; to be called every ten seconds.

@@ -32,7 +32,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub enum Record<'a> {
     /// What was decided.
-    Decided(Decided<'a>),
+    Decided(&'a Decided<'a>),
     /// What came of it.
     Access(Access<'a>),
     /// What happened besides calls.
