@@ -24,7 +24,8 @@ fn headers(token: &str) -> HeaderMap {
 }
 
 fn token(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let directory = tempfile::tempdir().expect("a directory");
     let keys = || TokenKeys::of(&Keys::from_master(&Secret::new([5; 32])));
     let now = Timestamp::UNIX_EPOCH;

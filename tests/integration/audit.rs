@@ -275,7 +275,38 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
 }
 
 #[test]
+fn a_write_that_the_disk_cuts_short_is_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.ndjson");
+    // A limit on the size of files stands for a full disk: the write that crosses it is cut short.
+    let status = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 5; exec \"$0\" --ignored --exact audit::child_that_fills_its_disk"])
+        .arg(std::env::current_exe().unwrap())
+        .env(CHILD, &path)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert!(lines(&path.with_extension("old")).len() > 1 && lines(&path).len() == 1);
+}
+
+#[test]
 #[ignore = "the other process of the test above"]
+fn child_that_fills_its_disk() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let path = Path::new(&path);
+    let (trail, decision) = (Trail::open(path).unwrap(), allow());
+    let written = (1..).take_while(|number| trail.decision(&decided(*number, &decision, "write_file")).is_ok()).count();
+    assert_eq!(lines(path).len(), written, "what was refused is not there, in whole or in part");
+    assert!(trail.decision(&decided(0, &decision, "write_file")).is_err());
+    fs::rename(path, path.with_extension("old")).unwrap();
+    trail.sync().unwrap();
+    trail.decision(&decided(0, &decision, "write_file")).unwrap();
+    assert_eq!(lines(path)[0]["seq"], written + 1);
+}
+
+#[test]
+#[ignore = "the other process of `a_killed_process_loses_nothing_that_it_acknowledged`"]
 fn child_that_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(CHILD) else { return };
     let (trail, decision) = (Arc::new(Trail::open(Path::new(&path)).unwrap()), Arc::new(allow()));

@@ -13,9 +13,10 @@ use portcullis::{
     record::Gateway,
     seal::{self, KeySource, Keys, SealError},
     secret::Secret,
-    store::{Event, NewToken, Revocation, Store},
+    store::{Event, NewToken, Revocation, Store, StoreError},
     tasks::Tasks,
 };
+use sqlx::Connection as _;
 
 const URL: &str = "http://127.0.0.1:3050";
 const MCP: &str = "http://127.0.0.1:3050/mcp";
@@ -223,6 +224,39 @@ async fn events_come_in_order_and_survive_sweeping_until_recorded() {
     assert_eq!(store.newest_event().await.unwrap(), 50, "numbers never repeat");
     store.writable().await.unwrap();
     store.close().await;
+}
+
+#[tokio::test]
+async fn a_read_does_not_wait_for_a_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let store = Store::open(&path).await.unwrap();
+    let (_, new) = mint(1, 60);
+    store.issue_token(&new).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut writer = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let mut open = writer.begin_with("begin immediate").await.unwrap();
+    sqlx::query("update token set revoked_at = 1").execute(&mut *open).await.unwrap();
+    assert_eq!(store.find_token(&new.mac).await.unwrap(), Some(new.row.clone()));
+    open.commit().await.unwrap();
+    assert!(store.find_token(&new.mac).await.unwrap().unwrap().revoked_at.is_some());
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_portcullis_or_with_foreign_rows_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let store = Store::open(&path).await.unwrap();
+    let (_, new) = mint(1, 60);
+    store.issue_token(&new).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("update token set scopes = 'tag:*'").execute(&mut other).await.unwrap();
+    assert!(matches!(store.find_token(&new.mac).await, Err(StoreError::Corrupt { what: "token", .. })));
+    store.set_mark("version", "99").await.unwrap();
+    assert!(matches!(Store::open(&path).await, Err(StoreError::TooNew { found: 99, .. })));
+    std::fs::write(directory.path().join("text"), "no database at all, whatever its length may be").unwrap();
+    assert!(matches!(Store::open(&directory.path().join("text")).await, Err(StoreError::Database(_))));
 }
 
 #[tokio::test]
