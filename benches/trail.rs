@@ -1,4 +1,5 @@
-//! What a record costs: as text (target 2 µs), and in the file, with one writer and with 64.
+//! What a record costs: as text, and in the file (target 5 µs), with one writer and with 64.
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has to stop")]
 
 use std::{hint::black_box, time::Instant};
 
@@ -53,7 +54,7 @@ fn trail(c: &mut Criterion) {
     c.bench_function("record/text", |b| {
         b.iter(|| {
             out.clear();
-            Record::Decided(black_box(decided.clone())).write(&mut out);
+            Record::Decided(black_box(&decided)).write(&mut out);
         });
     });
     let directory = tempfile::tempdir().expect("a directory");
@@ -66,7 +67,7 @@ fn trail(c: &mut Criterion) {
                     for _ in 0..writers {
                         scope.spawn(|| {
                             for _ in 0..rounds.div_ceil(writers) {
-                                trail.decision(decided.clone()).expect("written");
+                                trail.decision(&decided).expect("written");
                             }
                         });
                     }

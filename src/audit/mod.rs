@@ -10,11 +10,13 @@
 //! SPEC: admin-and-audit §4 (the chain of §5 is not built yet; nor is a reserve of disk space for
 //! allowed calls: all records compete for the same space, and [`Trail::ready`] warns before it ends).
 
+mod digest;
 mod file;
 mod keep;
 mod repeats;
 mod tail;
 mod trail;
 
+pub use digest::ArgumentDigest;
 pub use keep::keep;
 pub use trail::{Trail, TrailError};

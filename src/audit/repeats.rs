@@ -88,7 +88,7 @@ impl Repeats {
                 if nobody {
                     (one.peer, one.request) = (None, None);
                 }
-                Record::Decided(one).write(&mut body);
+                Record::Decided(&one).write(&mut body);
                 body.pop();
                 seen.held = Some(Counted { body, count: 1, first: at, last: at });
             }

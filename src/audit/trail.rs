@@ -1,7 +1,8 @@
 //! Many writers, one file: whoever finds nobody writing writes for all who wait.
 //!
-//! Measured against a thread of its own, this needs no hand-over where there is one writer, and
-//! under load one `write(2)` carries many records.
+//! There is no thread of its own to hand records to and be woken by: one writer alone pays for its
+//! `write(2)` and nothing else, and under load one write carries many records. The calls block for
+//! a few microseconds and are made from async code directly.
 
 use std::{
     cell::RefCell,
@@ -110,7 +111,7 @@ impl Trail {
     ///
     /// # Errors
     /// When it is not in the file; the request is to be refused.
-    pub fn decision(&self, decided: Decided<'_>) -> Result<(), TrailError> {
+    pub fn decision(&self, decided: &Decided<'_>) -> Result<(), TrailError> {
         self.write(&Record::Decided(decided))
     }
 
@@ -135,8 +136,8 @@ impl Trail {
     ///
     /// # Errors
     /// When it is not in the file.
-    pub fn refusal(&self, decided: Decided<'_>) -> Result<(), TrailError> {
-        if self.repeats().admit(&decided) { self.decision(decided) } else { Ok(()) }
+    pub fn refusal(&self, decided: &Decided<'_>) -> Result<(), TrailError> {
+        if self.repeats().admit(decided) { self.decision(decided) } else { Ok(()) }
     }
 
     /// Writes the records of the refusals that were only counted; to be called every ten seconds.

@@ -1,4 +1,171 @@
 //! The command line: one file a command; `report` alone writes answers.
+//!
+//! Exit status: 0 yes, 1 no, 2 could not tell, 3 nothing to check, 4 our bug. stdout is the answer,
+//! stderr the talk.
 
 pub mod check;
+#[cfg(feature = "serve")]
+mod child;
+mod compile;
+mod demo_server;
+mod explain;
 pub mod report;
+#[cfg(feature = "serve")]
+mod serve;
+#[cfg(feature = "serve")]
+pub mod token;
+
+use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+pub use compile::cedar as bundle_as_cedar;
+
+use crate::{
+    check as checks,
+    compile::bundle,
+    config::{self, Config},
+    policy::Bundle,
+};
+
+/// A policy-as-code security gateway for MCP.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+struct Globals {
+    /// The configuration
+    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", default_value = "portcullis.yaml", value_name = "FILE")]
+    config: PathBuf,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    color: Colour,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Colour {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say what is wrong with the configuration, and where
+    Check(check::CheckArgs),
+    /// Print the Cedar policies behind the configuration, with its lines
+    Compile(compile::CompileArgs),
+    /// Say why a request is allowed or denied, and what would turn it
+    Explain(explain::ExplainArgs),
+    /// Run the gateway
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
+    /// Issue, list and revoke access tokens
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Run a small MCP server over stdin and stdout, to try things with
+    DemoServer(demo_server::DemoArgs),
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(feature = "serve")]
+    if let [_, command, rest @ ..] = arguments.as_slice()
+        && command == "__child"
+    {
+        return child::run(rest);
+    }
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; the rest is usage.
+            let status = if error.use_stderr() { 2 } else { 0 };
+            _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    run(cli).unwrap_or_else(|error| {
+        report::talk(&format!("error: {error:#}"));
+        ExitCode::from(2)
+    })
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let Cli { globals, command } = cli;
+    match command {
+        Command::Check(args) => {
+            let status = check::run(&args, &globals.config, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            Ok(ExitCode::from(status))
+        }
+        Command::Compile(args) => compile::run(&args, &globals),
+        Command::Explain(args) => explain::run(&args, &globals),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args, &globals),
+        #[cfg(feature = "serve")]
+        Command::Token(command) => serve::token(&command, &globals),
+        Command::DemoServer(args) => demo_server::run(&args),
+    }
+}
+
+impl Globals {
+    fn colour_of_stdout(&self) -> bool {
+        self.colour(std::io::stdout().is_terminal())
+    }
+
+    fn colour_of_stderr(&self) -> bool {
+        self.colour(std::io::stderr().is_terminal())
+    }
+
+    fn colour(&self, terminal: bool) -> bool {
+        match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => {
+                let set = |name| environment(name).is_some_and(|value| !value.is_empty());
+                (terminal && !set("NO_COLOR")) || set("FORCE_COLOR") || set("CLICOLOR_FORCE")
+            }
+        }
+    }
+}
+
+/// The configuration compiled; nothing where something is wrong with it, which stderr then says.
+fn compiled(globals: &Globals) -> anyhow::Result<Option<(Config, Bundle)>> {
+    let loaded = config::load(&globals.config, &environment);
+    anyhow::ensure!(loaded.readable, "{}", loaded.findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>().join("; "));
+    let problems = match &loaded.config {
+        Some(config) => match bundle(config) {
+            Ok(bundle) => return Ok(loaded.config.map(|config| (config, bundle))),
+            Err(problems) => problems,
+        },
+        None => Vec::new(),
+    };
+    drop(problems);
+    let findings = checks::run(&loaded);
+    let grave: Vec<_> = findings.into_iter().filter(|finding| finding.class == crate::diagnostic::Class::Error).collect();
+    report::human(&mut std::io::stderr().lock(), &grave, &loaded.sources, None, globals.colour_of_stderr())?;
+    Ok(None)
+}
+
+#[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The whole command line, for help texts and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -6,6 +6,7 @@
 //! INVARIANT: a token is printed once, alone on stdout, and only after the store has it.
 
 use std::{
+    fmt,
     io::{self, Write},
     process::ExitCode,
 };
@@ -103,6 +104,12 @@ pub struct Setting<'a> {
     pub may_grant: &'a MayGrant<'a>,
     /// The present.
     pub now: Timestamp,
+}
+
+impl fmt::Debug for Setting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setting").field("now", &self.now).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no answer, or why it is no.

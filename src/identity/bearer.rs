@@ -22,6 +22,7 @@ use moka::sync::Cache;
 
 use super::Caller;
 use crate::{
+    id::Id,
     oauth::TokenKeys,
     policy::Because,
     store::{Event, Store, StoreError, StoredEvent, TokenRow},
@@ -155,14 +156,14 @@ impl<F: Send + Sync + 'static> Bearer<F> {
         })
     }
 
-    /// Reads the store's events and acts on them; to be called every quarter of a second. Gives
-    /// the events, so that they can be recorded too.
+    /// Reads the store's events and acts on them; [`super::keep_up`] alone calls it. Gives the
+    /// events, each once, so that they can be recorded too.
     ///
     /// # Errors
     /// When the store cannot be read; nothing was acted on then and all will come again.
     pub async fn catch_up(&self, now: Timestamp) -> Result<Vec<StoredEvent>, StoreError> {
         let events = self.store.events_since(self.seq.load(Ordering::Acquire)).await?;
-        let revoked: Vec<_> = events
+        let revoked: Vec<Option<Id>> = events
             .iter()
             .filter_map(|stored| match &stored.event {
                 Event::TokenIssued { .. } => None,
@@ -170,16 +171,11 @@ impl<F: Send + Sync + 'static> Bearer<F> {
                 Event::AllTokensRevoked { .. } => Some(None),
             })
             .collect();
-        if !revoked.is_empty() {
-            // An id that does not read drops everything, to be safe.
-            let all = revoked.contains(&None);
-            self.rounds.fetch_add(1, Ordering::SeqCst);
-            for (key, caller) in &self.cache {
-                if all || revoked.contains(&Some(caller.token)) {
-                    caller.revoked.store(true, Ordering::Release);
-                    self.cache.invalidate(&*key);
-                }
-            }
+        if revoked.contains(&None) {
+            // All are revoked, or an id does not read: drop everything, to be safe.
+            self.drop_cached(|_| true);
+        } else if !revoked.is_empty() {
+            self.drop_cached(|token| revoked.contains(&Some(token)));
         }
         if let Some(last) = events.last() {
             self.seq.store(last.seq, Ordering::Release);
@@ -189,6 +185,22 @@ impl<F: Send + Sync + 'static> Bearer<F> {
             self.read_at.store(now.as_millisecond(), Ordering::Release);
         }
         Ok(events)
+    }
+
+    /// Drops one token from the cache at once, for a revocation in this process; the others hear
+    /// of it by the event (OA-86).
+    pub fn forget(&self, token: Id) {
+        self.drop_cached(|other| other == token);
+    }
+
+    fn drop_cached(&self, which: impl Fn(Id) -> bool) {
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        for (key, caller) in &self.cache {
+            if which(caller.token) {
+                caller.revoked.store(true, Ordering::Release);
+                self.cache.invalidate(&*key);
+            }
+        }
     }
 
     fn is_trusted(&self, now: Timestamp) -> bool {

@@ -270,7 +270,7 @@ mod tests {
             "pc_at_",
             "sk-123",
             "pc_rt_0",
-            &good[1..],
+            good.trim_start_matches('p'),
             &format!("{good}A"),
             &"pc_at_".repeat(20_000),
             &"é".repeat(29),

@@ -8,7 +8,7 @@
 //! INVARIANT: a record is one line of JSON without any control or direction character, whatever
 //! its fields hold, and of bounded length.
 //! SPEC: admin-and-audit §4, version 1.
-//! To add a field: here and in [`line`].
+//! To add a field: here and in `line.rs`.
 
 mod line;
 mod text;
@@ -32,7 +32,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub enum Record<'a> {
     /// What was decided.
-    Decided(Decided<'a>),
+    Decided(&'a Decided<'a>),
     /// What came of it.
     Access(Access<'a>),
     /// What happened besides calls.

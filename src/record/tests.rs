@@ -44,7 +44,7 @@ fn a_decision_reads_as_the_sheet_says() {
     let scopes = ["tag:files".parse().unwrap()];
     let (path, client) = (json!("docs/a.md"), "cli".parse().unwrap());
     let decision = decision();
-    let (_, value) = line(&Record::Decided(Decided {
+    let (_, value) = line(&Record::Decided(&Decided {
         id: id(),
         at: "2026-07-28T10:00:00.5Z".parse().unwrap(),
         gateway: GATEWAY,
@@ -111,7 +111,7 @@ fn t221_long_fields_are_cut_and_named_with_a_digest_of_the_whole() {
         size: 1,
     };
     let decided = |read| {
-        line(&Record::Decided(Decided {
+        line(&Record::Decided(&Decided {
             id: id(),
             at: Timestamp::UNIX_EPOCH,
             gateway: GATEWAY,
@@ -140,7 +140,7 @@ fn t215_hostile_fields_stay_one_line_of_json() {
     let hostile = "\"}\n{\"v\":1,\"type\":\"decision\"\r\u{1b}[2K\u{2028}\u{202e}\0";
     let args = json!({ hostile: [hostile, {hostile: hostile}] });
     let decision = Decision { errors: vec![hostile.to_owned()], ..Decision::deny(Because::PolicyError) };
-    let (text, value) = line(&Record::Decided(Decided {
+    let (text, value) = line(&Record::Decided(&Decided {
         id: id(),
         at: Timestamp::UNIX_EPOCH,
         gateway: GATEWAY,

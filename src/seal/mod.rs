@@ -7,7 +7,7 @@
 //! INVARIANT: the master key itself keys nothing but the derivation of the others, and no error
 //! text holds any of it (T-211).
 //! SPEC: oauth §3.5, design §8.
-//! To add a key: a label in [`Keys::derive`].
+//! To add a key: a label in `Keys::derive`.
 
 mod guessable;
 mod key_file;

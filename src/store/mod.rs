@@ -5,7 +5,7 @@
 //!
 //! INVARIANT: nothing in the store is a credential; with the file alone nobody gets in (OA-131).
 //! SPEC: oauth §4.
-//! To add a store: a variant of [`Backend`], then follow the compiler; the tests at
+//! To add a store: a variant of `Backend`, then follow the compiler; the tests at
 //! `tests/integration/store.rs` hold for every one.
 
 mod row;

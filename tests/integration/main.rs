@@ -1,5 +1,7 @@
 //! The one integration binary: one link, one vocabulary of helpers.
 
+/// The audit trail under many writers, failing disks and killed processes.
+mod audit;
 /// Reading configurations.
 mod config;
 /// What the engine promises, on random configurations.
@@ -8,3 +10,5 @@ mod policy;
 mod store;
 /// What several of these need.
 mod support;
+/// `portcullis token`.
+mod token;

@@ -1,6 +1,6 @@
 //! The store, the master key over it, and tokens from issue to refusal.
 
-use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command, sync::Arc};
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use jiff::{SignedDuration, Timestamp};
@@ -13,9 +13,11 @@ use portcullis::{
     record::Gateway,
     seal::{self, KeySource, Keys, SealError},
     secret::Secret,
-    store::{Event, NewToken, Revocation, Store},
+    store::{Event, NewToken, Revocation, Store, StoreError},
     tasks::Tasks,
+    telemetry,
 };
+use sqlx::Connection as _;
 
 const URL: &str = "http://127.0.0.1:3050";
 const MCP: &str = "http://127.0.0.1:3050/mcp";
@@ -110,6 +112,10 @@ async fn oa86_a_revocation_elsewhere_reaches_the_cache_with_the_next_events() {
     assert!(matches!(&events[..], [one] if matches!(&one.event, Event::TokenRevoked { .. })));
     assert_eq!(outcome(&bearer, &token, MCP, at(1)).await, Err(BadToken::Revoked));
     assert!(outcome(&bearer, &kept, MCP, at(1)).await.is_ok());
+    other.issue_token(&mint(3, 60).1).await.unwrap();
+    other.revoke_token(mint(3, 60).1.row.id, at(1)).await.unwrap();
+    bearer.forget(mint(3, 60).1.row.id);
+    assert_eq!(outcome(&bearer, &mint(3, 60).0, MCP, at(1)).await, Err(BadToken::Revoked));
     assert_eq!(other.revoke_all(at(2)).await.unwrap(), 1);
     bearer.catch_up(at(2)).await.unwrap();
     assert_eq!(outcome(&bearer, &kept, MCP, at(2)).await, Err(BadToken::Revoked));
@@ -223,6 +229,77 @@ async fn events_come_in_order_and_survive_sweeping_until_recorded() {
     assert_eq!(store.newest_event().await.unwrap(), 50, "numbers never repeat");
     store.writable().await.unwrap();
     store.close().await;
+}
+
+const CHILD: &str = "PORTCULLIS_TEST_LOGS";
+
+#[test]
+fn t216_no_token_or_key_is_in_the_log_at_its_finest() {
+    let directory = tempfile::tempdir().unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "store::child_that_logs_everything", "--nocapture"])
+        .env(CHILD, directory.path())
+        .output()
+        .unwrap();
+    assert!(child.status.success());
+    let (said, log) = (String::from_utf8(child.stdout).unwrap(), String::from_utf8(child.stderr).unwrap());
+    let token = said.lines().find_map(|line| line.strip_prefix("token ")).unwrap();
+    assert!(log.lines().any(|line| line.contains("all is set up")), "{log}");
+    let bare = |text: &'static str, of: &str| of.trim_start_matches(text).to_owned();
+    for secret in [&bare("pc_at_", token), &bare("base64:", RAW), "correct horse"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "the other process of `t216_no_token_or_key_is_in_the_log_at_its_finest`"]
+async fn child_that_logs_everything() {
+    let Some(directory) = std::env::var_os(CHILD) else { return };
+    let path = Path::new(&directory).join("s.db");
+    telemetry::start(telemetry::Format::Json, tracing::Level::TRACE).unwrap();
+    let store = Arc::new(Store::open(&path).await.unwrap());
+    let keys = seal::open(&store, &path, key(RAW)).await.unwrap();
+    let wrong = seal::open(&store, &path, key("correct horse battery staple")).await.unwrap_err();
+    let (token, new) = mint(1, 60);
+    let bearer = Bearer::<()>::new(store.clone(), token_keys(), [1; 32], 0);
+    tracing::warn!(target: "portcullis", ?keys, %wrong, ?wrong, ?token, ?new, ?store, ?bearer, "all is set up");
+    store.issue_token(&new).await.unwrap();
+    assert!(store.issue_token(&new).await.inspect_err(|error| tracing::warn!(%error, ?error, "twice")).is_err());
+    outcome(&bearer, &token, MCP, at(0)).await.unwrap();
+    println!("token {}", token.expose());
+}
+
+#[tokio::test]
+async fn a_read_does_not_wait_for_a_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let store = Store::open(&path).await.unwrap();
+    let (_, new) = mint(1, 60);
+    store.issue_token(&new).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut writer = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let mut open = writer.begin_with("begin immediate").await.unwrap();
+    sqlx::query("update token set revoked_at = 1").execute(&mut *open).await.unwrap();
+    assert_eq!(store.find_token(&new.mac).await.unwrap(), Some(new.row.clone()));
+    open.commit().await.unwrap();
+    assert!(store.find_token(&new.mac).await.unwrap().unwrap().revoked_at.is_some());
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_portcullis_or_with_foreign_rows_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let store = Store::open(&path).await.unwrap();
+    let (_, new) = mint(1, 60);
+    store.issue_token(&new).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+    let mut other = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("update token set scopes = 'tag:*'").execute(&mut other).await.unwrap();
+    assert!(matches!(store.find_token(&new.mac).await, Err(StoreError::Corrupt { what: "token", .. })));
+    store.set_mark("version", "99").await.unwrap();
+    assert!(matches!(Store::open(&path).await, Err(StoreError::TooNew { found: 99, .. })));
+    std::fs::write(directory.path().join("text"), "no database at all, whatever its length may be").unwrap();
+    assert!(matches!(Store::open(&directory.path().join("text")).await, Err(StoreError::Database(_))));
 }
 
 #[tokio::test]

@@ -1,0 +1,111 @@
+//! `portcullis serve`: checks, then runs the gateway. And `portcullis token`, which needs the same
+//! runtime and engine.
+
+use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::{Globals, environment, report, token};
+use crate::{
+    check as checks,
+    clock::{Clock, SystemClock},
+    compile, config,
+    diagnostic::{Class, Level},
+    policy::Engine,
+    server::{Server, secret},
+    telemetry,
+};
+
+/// How to run.
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Refuse to start on any security finding, not only on critical ones
+    #[arg(long)]
+    strict: bool,
+    /// What goes to the log: error, warn, info, debug or trace
+    #[arg(long, default_value = "info", env = "PORTCULLIS_LOG", value_name = "LEVEL")]
+    log: tracing::Level,
+}
+
+pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let format = match environment("PORTCULLIS_LOG_FORMAT") {
+        Some(format) => format.parse()?,
+        None => telemetry::Format::suiting(),
+    };
+    telemetry::start(format, args.log)?;
+    let loaded = config::load(&globals.config, &environment);
+    let findings = checks::run(&loaded);
+    let stops = |class: Class| match class {
+        Class::Error | Class::Security(Level::Critical) => true,
+        Class::Security(Level::Low | Level::Medium | Level::High) => args.strict,
+        Class::Warning | Class::Suggestion => false,
+    };
+    let stopped = findings.iter().any(|finding| stops(finding.class));
+    if !findings.is_empty() {
+        let checked = loaded.config.as_ref().map(report::Checked::of);
+        report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, globals.colour_of_stderr())?;
+    }
+    let Some(config) = loaded.config.filter(|_| !stopped) else {
+        report::talk("not started: mend the findings above; `portcullis check` shows them again");
+        return Ok(ExitCode::from(if loaded.readable { 1 } else { 2 }));
+    };
+    let bundle = compile::bundle(&config).map_err(|_| anyhow!("the configuration passed its check and does not compile; this is a bug of ours"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let servers = config.servers.len();
+        let said = Said {
+            servers,
+            oauth: config.oauth.enabled.value,
+            trail: config.audit.file.display().to_string(),
+            public_url: config.listen.public_url.value.clone(),
+            policies: bundle.policies().count(),
+        };
+        let server = Server::build(config, bundle).await?;
+        report::talk(&said.text(&server.address().to_string()));
+        server.run().await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// What a start says of itself.
+struct Said {
+    servers: usize,
+    oauth: bool,
+    trail: String,
+    public_url: String,
+    policies: usize,
+}
+
+impl Said {
+    fn text(&self, address: &str) -> String {
+        let Self { servers, oauth, trail, public_url, policies } = self;
+        let tokens = if *oauth { "needed (`portcullis token issue`)" } else { "not needed: OAuth is off, for this machine alone" };
+        format!(
+            "portcullis {} listens on {address}\n  endpoint  {public_url}/mcp and {public_url}/mcp/SERVER\n  serves    {servers} servers under {policies} policies\n  tokens    {tokens}\n  audit     {trail}",
+            env!("CARGO_PKG_VERSION"),
+        )
+    }
+}
+
+pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let Some((config, bundle)) = super::compiled(globals)? else { return Ok(ExitCode::from(2)) };
+    let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
+    let key = secret::key(&config).map_err(|problem| anyhow!(problem))?;
+    let groups = BTreeSet::new();
+    let setting = token::Setting {
+        config: &config,
+        key,
+        may_grant: &|principal, client, scope| engine.may_grant(principal, client, &groups, scope).is_allow(),
+        now: SystemClock.now(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(token::run(command, setting, &mut std::io::stdout()));
+    Ok(match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            report::talk(&format!("error: {fault}"));
+            fault.exit_code()
+        }
+    })
+}
