@@ -13,7 +13,7 @@ mod unpinned_package;
 mod upstream_http;
 
 use crate::{
-    config::{Config, Loaded, findings},
+    config::{Config, Loaded, findings, secrecy},
     diagnostic::{About, Diagnostic},
 };
 
@@ -52,6 +52,7 @@ pub fn run(loaded: &Loaded) -> Vec<Diagnostic> {
             check.run(&subject, &mut findings);
         }
     }
+    secrecy::scrub(&mut findings);
     findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
     findings
 }

@@ -5,6 +5,8 @@
 //!
 //! INVARIANT: nothing here returns more than four characters of a secret.
 
+use crate::diagnostic::Diagnostic;
+
 /// Prefixes by which issuers mark their secrets.
 const PREFIXES: &[&str] = &[
     "-----BEGIN ",
@@ -52,8 +54,10 @@ pub(crate) fn argument<'a>(before: Option<&'a str>, text: &'a str) -> (&'a str, 
 pub(crate) fn names_a_secret(key: &str) -> bool {
     const WORDS: &[&str] =
         &["token", "secret", "key", "password", "passwd", "passphrase", "authorization", "credential"];
+    /// Endings by which a key is about a secret and holds none.
+    const ABOUT: &[&str] = &["dir", "file", "name", "path", "url"];
     let key = key.to_lowercase();
-    WORDS.iter().any(|word| key.contains(word))
+    WORDS.iter().any(|word| key.contains(word)) && !ABOUT.iter().any(|ending| key.ends_with(ending))
 }
 
 /// `value` cut to what a message can hold, and to four characters if it may be a secret.
@@ -75,6 +79,26 @@ pub(crate) fn masked(value: &str) -> String {
 /// Whether a word begins as issued secrets do and is long enough to be one.
 pub(crate) fn has_known_prefix(word: &str) -> bool {
     word.len() >= 16 && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+}
+
+/// The findings with every marked secret in their words masked, wherever it came from.
+pub(crate) fn scrub(findings: &mut [Diagnostic]) {
+    for Diagnostic { code: _, name: _, class: _, message, help, labels } in findings {
+        let labels = labels.iter_mut().map(|label| &mut label.text);
+        for text in std::iter::once(message).chain(help.as_mut()).chain(labels) {
+            if let Some(clean) = without_secrets(text) {
+                *text = clean;
+            }
+        }
+    }
+}
+
+/// The text without marked secrets, if it holds any.
+fn without_secrets(text: &str) -> Option<String> {
+    let edge = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+    let secrets: Vec<&str> = text.split(edge).filter(|word| has_known_prefix(word)).collect();
+    let clean = |text: String, secret: &&str| text.replace(*secret, &masked(secret));
+    (!secrets.is_empty()).then(|| secrets.iter().fold(text.to_owned(), clean))
 }
 
 /// Shannon entropy in bits per character.
@@ -101,9 +125,13 @@ mod tests {
         ] {
             assert!(is_secret(key, value), "{key}");
         }
-        for (key, value) in
-            [("LANG", "C"), ("TOKEN_FILE_MODE", "aaaaaaaaaaaaaaaaaaaa"), ("password", "short"), ("X", "sk-1")]
-        {
+        for (key, value) in [
+            ("LANG", "C"),
+            ("TOKEN", "aaaaaaaaaaaaaaaaaaaa"),
+            ("TOKEN_FILE", "/run/secrets/of-the-server"),
+            ("password", "short"),
+            ("X", "sk-1"),
+        ] {
             assert!(!is_secret(key, value), "{key}");
         }
     }

@@ -46,7 +46,9 @@ impl Sources {
         spans.extend(secret_lines(text));
         let mut secret = vec![false; text.len()];
         for (start, end) in spans {
-            if let Some(span) = secret.get_mut((start + 4).min(end)..end) {
+            // Of a short secret four characters would be too much.
+            let open = if end - start >= 16 { 4 } else { 0 };
+            if let Some(span) = secret.get_mut(start + open..end) {
                 span.fill(true);
             }
         }
@@ -157,10 +159,10 @@ mod tests {
     #[test]
     fn pc401_secrets_are_shown_as_stars_of_the_same_length() {
         let mut sources = Sources::default();
-        let text = "a: ghp_0123456789abcdefABCDEF\nb: [\npassword: hunter2hunter2\nkey: {env: KEY}\n";
+        let text = "a: ghp_0123456789abcdefABCDEF\nb: [\npassword: hunter2hunter\nkey: {env: KEY}\n";
         sources.keep("f".into(), text.into());
         let shown = sources.shown("f").unwrap();
         assert_eq!(shown.len(), text.len());
-        assert_eq!(shown, "a: ghp_**********************\nb: [\npassword: hunt**********\nkey: {env: KEY}\n");
+        assert_eq!(shown, "a: ghp_**********************\nb: [\npassword: *************\nkey: {env: KEY}\n");
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         document::{Named, TextOr, Written, is_variable},
         findings,
         resolve::{Resolver, good},
+        secrecy,
         url::Url,
     },
     diagnostic::{Place, Placed},
@@ -348,6 +349,12 @@ impl SecretSection {
         match (env, file) {
             (Some(name), None) => {
                 let name = name.placed()?;
+                if secrecy::has_known_prefix(&name.value) {
+                    let message = format!("`{what}` holds a secret where the name of a variable belongs");
+                    let help = "put the secret into a variable and write the variable's name; replace the secret: it has been seen";
+                    cx.find(findings::PLAINTEXT_SECRET.at(&name.place, message).help(help));
+                    return None;
+                }
                 if !is_variable(&name.value) {
                     let message = format!("`{}` is no variable name", cx.shown(what, &name));
                     let help = "`env` takes the name of a variable, never a secret itself: letters, digits and `_`";
