@@ -67,7 +67,8 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     let mut loaded = Loaded { config: None, findings: Vec::new(), sources: Sources::default(), readable: true };
     let text = match source::text(&file, bytes) {
         Ok(text) => text,
-        Err((text, finding)) => {
+        Err(refused) => {
+            let (text, finding) = *refused;
             loaded.sources.keep(file, text);
             loaded.findings.push(finding);
             return loaded;

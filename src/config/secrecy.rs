@@ -5,11 +5,12 @@
 //!
 //! INVARIANT: nothing here returns more than four characters of a secret.
 
+use std::ops::Range;
+
 use crate::diagnostic::Diagnostic;
 
 /// Prefixes by which issuers mark their secrets.
 const PREFIXES: &[&str] = &[
-    "-----BEGIN ",
     "AIza",
     "AKIA",
     "ASIA",
@@ -37,7 +38,7 @@ const PREFIXES: &[&str] = &[
 
 /// Whether `value`, written under `key`, is a secret.
 pub(crate) fn is_secret(key: &str, value: &str) -> bool {
-    value.split_whitespace().any(has_known_prefix)
+    is_marked(value)
         || value.starts_with("-----BEGIN ")
         || (names_a_secret(key) && value.chars().count() >= 16 && entropy(value) >= 3.5)
 }
@@ -76,29 +77,45 @@ pub(crate) fn masked(value: &str) -> String {
     format!("{head}…")
 }
 
-/// Whether a word begins as issued secrets do and is long enough to be one.
-pub(crate) fn has_known_prefix(word: &str) -> bool {
-    word.len() >= 16 && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+/// Whether issuers mark some part of the text as a secret.
+pub(crate) fn is_marked(text: &str) -> bool {
+    !marked(text).is_empty()
 }
 
-/// The findings with every marked secret in their words masked, wherever it came from.
+/// The parts of a text that issuers mark as secrets: a known prefix at the beginning of a word,
+/// and what follows it.
+pub(crate) fn marked(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut before = ' ';
+    for (at, character) in text.char_indices() {
+        let begins = !before.is_ascii_alphanumeric() && before != '_';
+        before = character;
+        if !begins || found.last().is_some_and(|last| last.contains(&at)) {
+            continue;
+        }
+        let rest = text.get(at..).unwrap_or_default();
+        if PREFIXES.iter().any(|prefix| rest.starts_with(prefix)) {
+            let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/' | '=' | '~');
+            let word = rest.split(|c| !inside(c)).next().unwrap_or_default();
+            if word.len() >= 16 && word.bytes().any(|b| b.is_ascii_digit()) {
+                found.push(at..at + word.len());
+            }
+        }
+    }
+    found
+}
+
+/// The findings with every marked secret masked, wherever it came from.
 pub(crate) fn scrub(findings: &mut [Diagnostic]) {
     for Diagnostic { code: _, name: _, class: _, message, help, labels } in findings {
         let labels = labels.iter_mut().map(|label| &mut label.text);
         for text in std::iter::once(message).chain(help.as_mut()).chain(labels) {
-            if let Some(clean) = without_secrets(text) {
-                *text = clean;
+            for span in marked(text).into_iter().rev() {
+                let mask = masked(text.get(span.clone()).unwrap_or_default());
+                text.replace_range(span, &mask);
             }
         }
     }
-}
-
-/// The text without marked secrets, if it holds any.
-fn without_secrets(text: &str) -> Option<String> {
-    let edge = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    let secrets: Vec<&str> = text.split(edge).filter(|word| has_known_prefix(word)).collect();
-    let clean = |text: String, secret: &&str| text.replace(*secret, &masked(secret));
-    (!secrets.is_empty()).then(|| secrets.iter().fold(text.to_owned(), clean))
 }
 
 /// Shannon entropy in bits per character.

@@ -1,6 +1,14 @@
 //! Findings as they are printed: for people and for programs.
 
-use portcullis::{check, cli::report};
+use std::path::Path;
+
+use portcullis::{
+    check,
+    cli::{
+        check::{CheckArgs, Format, run},
+        report,
+    },
+};
 
 use crate::support::{checked, golden, load};
 
@@ -25,4 +33,30 @@ fn colour_only_when_told() {
     let mut coloured = Vec::new();
     report::human(&mut coloured, &loaded.findings, &loaded.sources, None, true).unwrap();
     assert!(!plain.contains(&0x1b) && coloured.contains(&0x1b));
+}
+
+#[test]
+fn the_exit_status_is_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = |rest: &str| format!("version: 1\ntags: {{a: A}}\nservers: {{s: {{{rest}}}}}\n");
+    for (name, text, status) in [
+        ("good", "version: 1\n".to_owned(), 0),
+        (
+            "suggestion",
+            "version: 1\ntags: {a: A}\ngrants: [{to: {user: \"*\"}, scopes: [tag:a, tag:a]}]\n".to_owned(),
+            0,
+        ),
+        ("security", server("public: true, http: {url: \"http://a.example\"}"), 1),
+        ("error", server("http: {url: \"https://a.example\"}"), 1),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        for format in [Format::Human, Format::Json] {
+            assert_eq!(run(&CheckArgs { format }, &path, &no_env, &mut Vec::new(), false).unwrap(), status, "{name}");
+        }
+    }
+    let missing = Path::new("no-such-folder/portcullis.yaml");
+    let mut out = Vec::new();
+    assert_eq!(run(&CheckArgs { format: Format::Human }, missing, &no_env, &mut out, false).unwrap(), 2);
+    golden("report", "a_missing_file", &String::from_utf8(out).unwrap());
 }

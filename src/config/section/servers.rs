@@ -349,7 +349,7 @@ impl SecretSection {
         match (env, file) {
             (Some(name), None) => {
                 let name = name.placed()?;
-                if secrecy::has_known_prefix(&name.value) {
+                if secrecy::is_marked(&name.value) {
                     let message = format!("`{what}` holds a secret where the name of a variable belongs");
                     let help = "put the secret into a variable and write the variable's name; replace the secret: it has been seen";
                     cx.find(findings::PLAINTEXT_SECRET.at(&name.place, message).help(help));
