@@ -1,7 +1,7 @@
 //! `portcullis.yaml`: found, read twice, and turned into what it means.
 //!
-//! The path of a file: [`source`] (bytes and text) → [`document`] (two readers, variables, written
-//! forms) → [`resolve`] and `section/` (what it means). Everything that is wrong is gathered, each
+//! The path of a file: `source` (bytes and text) → `document` (two readers, variables, written
+//! forms) → `resolve` and `section/` (what it means). Everything that is wrong is gathered, each
 //! with its place; a configuration exists only where nothing grave was found.
 
 mod document;
@@ -30,9 +30,11 @@ pub use section::{
     oauth::OAuth,
     policies::PolicyFile,
     rules::{Rule, Selector},
-    servers::{Exception, Http, Require, SecretRef, Server, Stdio, Text, Transport},
+    secret::{SecretRef, Text},
+    servers::{Exception, Require, Server},
     store::Store,
     tags::Tag,
+    transport::{Http, Stdio, Transport},
 };
 pub use source::Sources;
 

@@ -10,7 +10,7 @@ use portcullis::{
     },
 };
 
-use crate::support::{checked, golden, load};
+use crate::support::{checked, golden, load, no_env};
 
 #[test]
 fn no_findings_names_what_was_checked() {
