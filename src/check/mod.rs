@@ -13,8 +13,10 @@ mod unpinned_package;
 mod upstream_http;
 
 use crate::{
-    config::{Config, Loaded, findings},
+    compile,
+    config::{Config, Loaded, findings, secrecy},
     diagnostic::{About, Diagnostic},
+    policy::Bundle,
 };
 
 /// A static check.
@@ -42,18 +44,38 @@ pub const CHECKS: &[&dyn Check] = &[
     &plaintext_secret::PlaintextSecret,
 ];
 
-/// Everything that was found in reading, and by the checks where there is a configuration.
+/// What a check found, and the bundle where the policies compile.
+#[derive(Debug)]
+pub struct Examined {
+    /// Everything that was found, by place.
+    pub findings: Vec<Diagnostic>,
+    /// What the policies compile to; nothing where something in them is wrong.
+    pub bundle: Option<Bundle>,
+}
+
+/// Everything that was found in reading, in compiling, and by the checks.
 #[must_use]
-pub fn run(loaded: &Loaded) -> Vec<Diagnostic> {
+pub fn examine(loaded: &Loaded) -> Examined {
     let mut findings = loaded.findings.clone();
+    let mut bundle = None;
     if let Some(config) = &loaded.config {
+        match compile::bundle(config) {
+            Ok(compiled) => bundle = Some(compiled),
+            Err(problems) => findings.extend(problems),
+        }
         let subject = Subject { config };
         for check in CHECKS {
             check.run(&subject, &mut findings);
         }
     }
     findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
-    findings
+    Examined { findings, bundle }
+}
+
+/// The findings alone.
+#[must_use]
+pub fn run(loaded: &Loaded) -> Vec<Diagnostic> {
+    examine(loaded).findings
 }
 
 /// Every rule that can fire, by code.

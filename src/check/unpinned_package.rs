@@ -84,8 +84,11 @@ pub(super) fn program(path: &str) -> String {
     stem.unwrap_or(name)
 }
 
+/// A package that is fetched: the argument that names it, and its own part of that.
+type Fetched<'c> = (&'c Placed<String>, &'c str);
+
 /// The runner that a command is, and every package that it fetches.
-fn packages(command: &[Placed<String>]) -> Option<(&'static Runner, Vec<(&Placed<String>, &str)>)> {
+fn packages(command: &[Placed<String>]) -> Option<(&'static Runner, Vec<Fetched<'_>>)> {
     let (first, rest) = command.split_first()?;
     let name = program(&first.value);
     let runner = RUNNERS.iter().find(|runner| runner.program == name)?;

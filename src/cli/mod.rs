@@ -23,8 +23,8 @@ pub use compile::cedar as bundle_as_cedar;
 
 use crate::{
     check as checks,
-    compile::bundle,
     config::{self, Config},
+    diagnostic::{Class, Level},
     policy::Bundle,
 };
 
@@ -75,7 +75,11 @@ enum Command {
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Run a small MCP server over stdin and stdout, to try things with
-    DemoServer(demo_server::DemoArgs),
+    DemoServer {
+        /// Which server, and its arguments; `--help` lists them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVER")]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// Runs the command line.
@@ -116,7 +120,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Token(command) => serve::token(&command, &globals),
-        Command::DemoServer(args) => demo_server::run(&args),
+        Command::DemoServer { arguments } => Ok(demo_server::run(&arguments)),
     }
 }
 
@@ -144,19 +148,16 @@ impl Globals {
 /// The configuration compiled; nothing where something is wrong with it, which stderr then says.
 fn compiled(globals: &Globals) -> anyhow::Result<Option<(Config, Bundle)>> {
     let loaded = config::load(&globals.config, &environment);
-    anyhow::ensure!(loaded.readable, "{}", loaded.findings.iter().map(|finding| finding.message.clone()).collect::<Vec<_>>().join("; "));
-    let problems = match &loaded.config {
-        Some(config) => match bundle(config) {
-            Ok(bundle) => return Ok(loaded.config.map(|config| (config, bundle))),
-            Err(problems) => problems,
-        },
-        None => Vec::new(),
-    };
-    drop(problems);
-    let findings = checks::run(&loaded);
-    let grave: Vec<_> = findings.into_iter().filter(|finding| finding.class == crate::diagnostic::Class::Error).collect();
-    report::human(&mut std::io::stderr().lock(), &grave, &loaded.sources, None, globals.colour_of_stderr())?;
-    Ok(None)
+    let examined = checks::examine(&loaded);
+    match (loaded.config, examined.bundle) {
+        (Some(config), Some(bundle)) => Ok(Some((config, bundle))),
+        _ => {
+            let mut findings = examined.findings;
+            findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
+            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, None, globals.colour_of_stderr())?;
+            Ok(None)
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]

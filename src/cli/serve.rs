@@ -10,7 +10,7 @@ use super::{Globals, environment, report, token};
 use crate::{
     check as checks,
     clock::{Clock, SystemClock},
-    compile, config,
+    config,
     diagnostic::{Class, Level},
     policy::Engine,
     server::{Server, secret},
@@ -35,7 +35,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     };
     telemetry::start(format, args.log)?;
     let loaded = config::load(&globals.config, &environment);
-    let findings = checks::run(&loaded);
+    let checks::Examined { findings, bundle } = checks::examine(&loaded);
     let stops = |class: Class| match class {
         Class::Error | Class::Security(Level::Critical) => true,
         Class::Security(Level::Low | Level::Medium | Level::High) => args.strict,
@@ -46,11 +46,10 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
         let checked = loaded.config.as_ref().map(report::Checked::of);
         report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, globals.colour_of_stderr())?;
     }
-    let Some(config) = loaded.config.filter(|_| !stopped) else {
+    let (Some(config), Some(bundle), false) = (loaded.config, bundle, stopped) else {
         report::talk("not started: mend the findings above; `portcullis check` shows them again");
         return Ok(ExitCode::from(if loaded.readable { 1 } else { 2 }));
     };
-    let bundle = compile::bundle(&config).map_err(|_| anyhow!("the configuration passed its check and does not compile; this is a bug of ours"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let servers = config.servers.len();

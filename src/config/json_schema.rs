@@ -10,14 +10,18 @@ use super::document::Document;
 pub fn json_schema() -> Value {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>();
     let mut schema = Value::from(schema);
-    without_null(&mut schema);
+    tidy(&mut schema);
     schema
 }
 
-/// A key that may be left out is still never empty: `null` is no value of any.
-fn without_null(schema: &mut Value) {
+/// A key that may be left out is still never empty: `null` is no value of any. And descriptions
+/// are of one line, as editors show them.
+fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
+            if let Some(Value::String(description)) = object.get_mut("description") {
+                *description = description.replace('\n', " ");
+            }
             if let Some(Value::Array(types)) = object.get_mut("type") {
                 types.retain(|kind| kind != "null");
                 if let [only] = types.as_slice() {
@@ -33,9 +37,9 @@ fn without_null(schema: &mut Value) {
                     object.extend(only);
                 }
             }
-            object.values_mut().for_each(without_null);
+            object.values_mut().for_each(tidy);
         }
-        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -1,7 +1,7 @@
 //! `portcullis.yaml`: found, read twice, and turned into what it means.
 //!
-//! The path of a file: [`source`] (bytes and text) → [`document`] (two readers, variables, written
-//! forms) → [`resolve`] and `section/` (what it means). Everything that is wrong is gathered, each
+//! The path of a file: `source` (bytes and text) → `document` (two readers, variables, written
+//! forms) → `resolve` and `section/` (what it means). Everything that is wrong is gathered, each
 //! with its place; a configuration exists only where nothing grave was found.
 
 mod document;
@@ -30,9 +30,11 @@ pub use section::{
     oauth::OAuth,
     policies::PolicyFile,
     rules::{Rule, Selector},
-    servers::{Exception, Http, Require, SecretRef, Server, Stdio, Text, Transport},
+    secret::{SecretRef, Text},
+    servers::{Exception, Require, Server},
     store::Store,
     tags::Tag,
+    transport::{Http, Stdio, Transport},
 };
 pub use source::Sources;
 
@@ -67,7 +69,8 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     let mut loaded = Loaded { config: None, findings: Vec::new(), sources: Sources::default(), readable: true };
     let text = match source::text(&file, bytes) {
         Ok(text) => text,
-        Err((text, finding)) => {
+        Err(refused) => {
+            let (text, finding) = *refused;
             loaded.sources.keep(file, text);
             loaded.findings.push(finding);
             return loaded;
@@ -85,6 +88,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
         loaded.config = None;
     }
+    secrecy::scrub(&mut loaded.findings);
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
     loaded
 }

@@ -257,7 +257,7 @@ fn unknown(
         None => {
             let some: Vec<String> = known.keys().take(12).map(|name| format!("`{prefix}{name}`")).collect();
             let more = if known.len() > some.len() { ", …" } else { "" };
-            finding.help(format!("declare `{name}` under `{section}`; declared are {}{more}", some.join(", ")))
+            finding.help(format!("declare `{name}` under `{section}`, or name one of {}{more}", some.join(", ")))
         }
     }
 }

@@ -5,9 +5,12 @@
 //!
 //! INVARIANT: nothing here returns more than four characters of a secret.
 
+use std::ops::Range;
+
+use crate::diagnostic::Diagnostic;
+
 /// Prefixes by which issuers mark their secrets.
 const PREFIXES: &[&str] = &[
-    "-----BEGIN ",
     "AIza",
     "AKIA",
     "ASIA",
@@ -35,7 +38,7 @@ const PREFIXES: &[&str] = &[
 
 /// Whether `value`, written under `key`, is a secret.
 pub(crate) fn is_secret(key: &str, value: &str) -> bool {
-    value.split_whitespace().any(has_known_prefix)
+    is_marked(value)
         || value.starts_with("-----BEGIN ")
         || (names_a_secret(key) && value.chars().count() >= 16 && entropy(value) >= 3.5)
 }
@@ -52,8 +55,10 @@ pub(crate) fn argument<'a>(before: Option<&'a str>, text: &'a str) -> (&'a str, 
 pub(crate) fn names_a_secret(key: &str) -> bool {
     const WORDS: &[&str] =
         &["token", "secret", "key", "password", "passwd", "passphrase", "authorization", "credential"];
+    /// Endings by which a key is about a secret and holds none.
+    const ABOUT: &[&str] = &["dir", "file", "name", "path", "url"];
     let key = key.to_lowercase();
-    WORDS.iter().any(|word| key.contains(word))
+    WORDS.iter().any(|word| key.contains(word)) && !ABOUT.iter().any(|ending| key.ends_with(ending))
 }
 
 /// `value` cut to what a message can hold, and to four characters if it may be a secret.
@@ -72,9 +77,45 @@ pub(crate) fn masked(value: &str) -> String {
     format!("{head}…")
 }
 
-/// Whether a word begins as issued secrets do and is long enough to be one.
-pub(crate) fn has_known_prefix(word: &str) -> bool {
-    word.len() >= 16 && PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+/// Whether issuers mark some part of the text as a secret.
+pub(crate) fn is_marked(text: &str) -> bool {
+    !marked(text).is_empty()
+}
+
+/// The parts of a text that issuers mark as secrets: a known prefix at the beginning of a word,
+/// and what follows it.
+pub(crate) fn marked(text: &str) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    let mut before = ' ';
+    for (at, character) in text.char_indices() {
+        let begins = !before.is_ascii_alphanumeric() && before != '_';
+        before = character;
+        if !begins || found.last().is_some_and(|last| last.contains(&at)) {
+            continue;
+        }
+        let rest = text.get(at..).unwrap_or_default();
+        if PREFIXES.iter().any(|prefix| rest.starts_with(prefix)) {
+            let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+' | '/' | '=' | '~');
+            let word = rest.split(|c| !inside(c)).next().unwrap_or_default();
+            if word.len() >= 16 && word.bytes().any(|b| b.is_ascii_digit()) {
+                found.push(at..at + word.len());
+            }
+        }
+    }
+    found
+}
+
+/// The findings with every marked secret masked, wherever it came from.
+pub(crate) fn scrub(findings: &mut [Diagnostic]) {
+    for Diagnostic { code: _, name: _, class: _, message, help, labels } in findings {
+        let labels = labels.iter_mut().map(|label| &mut label.text);
+        for text in std::iter::once(message).chain(help.as_mut()).chain(labels) {
+            for span in marked(text).into_iter().rev() {
+                let mask = masked(text.get(span.clone()).unwrap_or_default());
+                text.replace_range(span, &mask);
+            }
+        }
+    }
 }
 
 /// Shannon entropy in bits per character.
@@ -101,9 +142,13 @@ mod tests {
         ] {
             assert!(is_secret(key, value), "{key}");
         }
-        for (key, value) in
-            [("LANG", "C"), ("TOKEN_FILE_MODE", "aaaaaaaaaaaaaaaaaaaa"), ("password", "short"), ("X", "sk-1")]
-        {
+        for (key, value) in [
+            ("LANG", "C"),
+            ("TOKEN", "aaaaaaaaaaaaaaaaaaaa"),
+            ("TOKEN_FILE", "/run/secrets/of-the-server"),
+            ("password", "short"),
+            ("X", "sk-1"),
+        ] {
             assert!(!is_secret(key, value), "{key}");
         }
     }

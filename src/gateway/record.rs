@@ -127,7 +127,7 @@ impl Gateway {
         self.close(Pending::Refused(Box::new(known), Box::new(decision), kind), response)
     }
 
-    fn decided<T>(&self, known: &Known, decision: &Decision, refused: Option<Refused<'_>>, write: impl FnOnce(Decided<'_>) -> T) -> T {
+    fn decided<T>(&self, known: &Known, decision: &Decision, refused: Option<Refused<'_>>, write: impl FnOnce(&Decided<'_>) -> T) -> T {
         let snapshot = &self.parts.snapshot;
         let who = known.caller.as_deref().map(|caller| Who {
             principal: &caller.principal,
@@ -154,7 +154,7 @@ impl Gateway {
             digest: known.digest.as_deref(),
             size: known.size as u64,
         });
-        write(Decided {
+        write(&Decided {
             id: known.id,
             at: known.at,
             gateway: self.parts.instance(),

@@ -9,6 +9,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use http_body_util::combinators::BoxBody;
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -57,7 +58,7 @@ where
                 async move {
                     let addresses = (LocalAddr(local.into()), RemoteAddr(remote.into()));
                     let request = poem::Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
-                    let response: hyper::Response<poem::http_body_boxed::BoxBody> = endpoint.get_response(request).await.into();
+                    let response: hyper::Response<BoxBody<bytes::Bytes, io::Error>> = endpoint.get_response(request).await.into();
                     Ok::<_, std::convert::Infallible>(response)
                 }
             })

@@ -97,7 +97,7 @@ impl Server {
             let opened = Arc::new(Store::open(&config.store.sqlite).await?);
             let source = secret::key(&config).map_err(StartError::Secret)?;
             let keys = seal::open(&opened, &config.store.sqlite, source).await?;
-            let newest = opened.newest_event().await?;
+            let newest = identity::recorded(&opened).await?;
             instance = opened.first_mark("instance", &instance).await?;
             digest_key = *keys.audit_digest.expose();
             bearer = Some(Arc::new(Bearer::new(Arc::clone(&opened), TokenKeys::of(&keys), chance::bytes().map_err(random)?, newest)));

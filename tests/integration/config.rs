@@ -1,25 +1,14 @@
 //! Reading configurations: what is meant, what is found, and where.
 
+use std::time::{Duration, Instant};
+
 use portcullis::config::{self, Exception, Grantee, Loaded, Require, SecretRef, Selector, Text, Transport};
+use proptest::prelude::*;
 
-fn none(_: &str) -> Option<String> {
-    None
-}
+use crate::support::{lines, load, no_env as none};
 
-fn load(text: &str) -> Loaded {
-    config::load_text("portcullis.yaml", text, &none)
-}
-
-/// Every finding as a line: place, code, message.
 fn found(loaded: &Loaded) -> Vec<String> {
-    loaded
-        .findings
-        .iter()
-        .map(|finding| {
-            let place = finding.place().unwrap();
-            format!("{}:{} {} {}", place.line, place.column, finding.code, finding.message)
-        })
-        .collect()
+    lines(&loaded.findings)
 }
 
 const GOOD: &str = r#"
@@ -131,4 +120,259 @@ rules:
     20:10 PC005 `to` must hold exactly one of `user`, `group` and `client`
     22:22 PC107 unknown server `dosc`, so this forbids nothing
     ");
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let config = config::load_text("etc/portcullis.yaml", "version: 1\n", &none).config.unwrap();
+    assert_eq!(config.listen.address.value.to_string(), "127.0.0.1:3050");
+    assert_eq!(config.listen.public_url.value, "http://127.0.0.1:3050");
+    assert!(config.oauth.enabled.value);
+    assert_eq!(config.audit.file, std::path::Path::new("etc/.portcullis/audit.ndjson"));
+    assert_eq!(config.store.sqlite, std::path::Path::new("etc/.portcullis/portcullis.db"));
+    assert!(config.policies.is_empty() && config.encryption.key.is_none());
+}
+
+#[test]
+fn the_order_of_keys_has_no_meaning() {
+    let reordered = r#"
+rules: []
+servers:
+  b: {stdio: {env: {B: b, A: a}, command: [x, "y"]}, tags: [t, s]}
+  a: {http: {url: "https://a.example"}, public: true}
+tags: {t: T, s: {sensitive: true, description: S}}
+version: 1
+"#;
+    let plain = r#"
+version: 1
+tags: {s: {description: S, sensitive: true}, t: T}
+servers:
+  a: {public: true, http: {url: "https://a.example"}}
+  b: {tags: [s, t], stdio: {command: [x, "y"], env: {A: a, B: b}}}
+rules: []
+"#;
+    assert_eq!(meaning(reordered), meaning(plain));
+}
+
+/// What a text means, without places and digest.
+fn meaning(text: &str) -> String {
+    let config = load(text).config.unwrap();
+    let shown = format!("{config:#?}").replace(&config.digest, "");
+    let mut depth = 0_usize;
+    let mut kept = Vec::new();
+    for line in shown.lines() {
+        if depth == 0 && line.contains("Place {") {
+            depth = 1;
+        } else if depth > 0 {
+            depth -= usize::from(line.trim_start().starts_with('}'));
+        } else {
+            kept.push(line);
+        }
+    }
+    kept.join("\n")
+}
+
+#[test]
+fn hostile_files_are_findings_in_bounded_time() {
+    let bomb = (0..26).fold("a: &a [x, x]\n".to_owned(), |text, n| {
+        let (before, name) = (char::from(b'a' + n), char::from(b'b' + n));
+        format!("{text}{name}: &{name} [*{before}, *{before}, *{before}, *{before}, *{before}, *{before}]\n")
+    });
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("empty", Vec::new(), "1:1 PC001 the configuration is empty"),
+        ("blank", b"\n\n# nothing\n".to_vec(), "1:1 PC001 the configuration is empty"),
+        ("null", b"~\n".to_vec(), "1:1 PC001 the configuration is empty"),
+        ("binary", vec![0x7f, b'E', b'L', b'F', 2, 1, 0, 0xff], "1:8 PC001 the file is not UTF-8"),
+        ("utf-16", vec![0xff, 0xfe, b'v', 0], "1:1 PC001 the file is UTF-16, not UTF-8"),
+        ("nul", b"version: 1\n\0".to_vec(), "2:1 PC001 the file holds a NUL character"),
+        ("bomb", bomb.into_bytes(), "2:8 PC001 the alias `*a` is not allowed"),
+        (
+            "deep flow",
+            "[".repeat(1000).into_bytes(),
+            "1:65 PC001 lists and maps stand more than 64 deep within each other",
+        ),
+        (
+            "deep block",
+            (0..1000).map(|n| format!("{}a:\n", " ".repeat(n))).collect::<String>().into_bytes(),
+            "65:65 PC001 lists and maps stand more than 64 deep within each other",
+        ),
+        (
+            "deep dashes",
+            "- ".repeat(1000).into_bytes(),
+            "1:129 PC001 lists and maps stand more than 64 deep within each other",
+        ),
+        ("scalar", b"hello".to_vec(), "1:1 PC005 the configuration must be a map, not the text `hello`"),
+        ("list", b"- version: 1".to_vec(), "1:1 PC005 the configuration must be a map, not a list"),
+        ("directive", b"%YAML 1.1\n---\nversion: 1\n".to_vec(), "1:1 PC001 a `%` directive is not allowed"),
+        ("tag", b"version: !!str 1\n".to_vec(), "1:10 PC001 the YAML tag `!!str` is not allowed"),
+        ("number as key", b"version: 1\n1: 2\n".to_vec(), "2:1 PC005 a key must be text, not the number `1`"),
+        ("list as key", b"version: 1\n? [a]\n: 2\n".to_vec(), "2:3 PC005 a key must be text, not a list"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes, first) in cases {
+        let path = folder.path().join("portcullis.yaml");
+        std::fs::write(&path, bytes).unwrap();
+        let before = Instant::now();
+        let loaded = config::load(&path, &none);
+        assert!(before.elapsed() < Duration::from_secs(5), "{name}: {:?}", before.elapsed());
+        assert!(loaded.config.is_none() && loaded.readable, "{name}");
+        assert_eq!(found(&loaded).first().map(String::as_str), Some(first), "{name}: {:#?}", found(&loaded));
+    }
+}
+
+#[test]
+fn large_files_are_refused_or_read_in_bounded_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("portcullis.yaml");
+    std::fs::write(&path, "#".repeat((16 << 20) + 1)).unwrap();
+    let loaded = config::load(&path, &none);
+    assert!(!loaded.readable && found(&loaded)[0].ends_with("larger than 16 MiB"), "{:?}", found(&loaded));
+    let before = Instant::now();
+    let loaded = load(&format!("version: 1\nx: [{}]\n", "a,".repeat(600_000)));
+    assert_eq!(found(&loaded).len(), 1, "{:?}", found(&loaded));
+    assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
+    let loaded = config::load(folder.path(), &none);
+    assert!(!loaded.readable && found(&loaded)[0].ends_with("not a file"));
+}
+
+#[test]
+fn byte_order_marks_and_line_endings_do_not_shift_places() {
+    for (text, place) in [
+        ("\u{feff}version: 2\n", (1, 10, 12..13)),
+        ("\r\nversion: 2\r\n", (2, 10, 11..12)),
+        ("# é𝄞\nversion: 2", (2, 10, 18..19)),
+    ] {
+        let loaded = load(text);
+        assert_eq!(found(&loaded).len(), 1, "{:?}", found(&loaded));
+        let found = loaded.findings[0].place().unwrap();
+        assert_eq!(&text[found.start..found.end], "2", "{text:?} {found:?}");
+        assert_eq!((found.line, found.column, found.start..found.end), place, "{text:?}");
+    }
+    for text in ["\u{feff}version: 1\n", "version: 1\r\ntags:\r\n  a: A\r\n", "version: 1\n..."] {
+        assert!(load(text).config.is_some(), "{text:?} {:?}", found(&load(text)));
+    }
+}
+
+#[test]
+fn variables_go_into_values_and_nowhere_else() {
+    let text = "version: 1\nlisten: {address: \"${HOST:-127.0.0.1}:${PORT}\", limits: {connections: \"${N}\"}}\nservers: {a: {public: true, stdio: {command: [\"$${X}\"], env: {A: \"${PORT}\"}}}}\n";
+    let env = |name: &str| match name {
+        "PORT" => Some("4000".to_owned()),
+        "N" => Some("7".to_owned()),
+        _ => None,
+    };
+    let loaded = config::load_text("f", text, &env);
+    assert_eq!(found(&loaded), Vec::<String>::new());
+    let config = loaded.config.unwrap();
+    assert_eq!(config.listen.address.value.to_string(), "127.0.0.1:4000");
+    assert_eq!(config.listen.limits.connections, 7);
+    let Transport::Stdio(stdio) = &config.servers.values().next().unwrap().transport else { panic!() };
+    assert_eq!(stdio.command[0].value, "${X}");
+    assert_eq!(config.from_env.len(), 3);
+}
+
+#[test]
+fn policies_are_found_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    for (name, text) in [("b.cedar", "// b"), ("a.cedar", "// a"), ("c.txt", "x"), (".hidden.cedar", "x")] {
+        std::fs::write(folder.path().join("policies").join(name), text).unwrap();
+    }
+    let path = folder.path().join("portcullis.yaml");
+    std::fs::write(&path, "version: 1\npolicies: [\"policies/*.cedar\", policies/a.cedar]\n").unwrap();
+    let config = config::load(&path, &none).config.unwrap();
+    let paths: Vec<_> = config.policies.iter().map(|file| (&*file.path, &*file.text)).collect();
+    assert_eq!(paths, [("policies/a.cedar", "// a"), ("policies/b.cedar", "// b")]);
+    std::fs::write(&path, "version: 1\npolicies: [\"*/a.cedar\", missing.cedar, \"none/*.cedar\"]\n").unwrap();
+    let codes: Vec<_> = config::load(&path, &none).findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["PC005", "PC001", "PC113"]);
+}
+
+#[test]
+fn urls_and_headers_are_strict() {
+    for (server, code) in [
+        ("http: {url: \"https://u:p@a.example\"}", "PC005"),
+        ("http: {url: \"https://a.example#x\"}", "PC005"),
+        ("http: {url: \"file:///etc/passwd\"}", "PC005"),
+        ("http: {url: \"https://a.example\", headers: {\"A B\": x}}", "PC012"),
+        ("http: {url: \"https://a.example\", headers: {A: \"x\\r\\nB: y\"}}", "PC005"),
+        ("http: {url: \"https://a.example\", headers: {Host: x}}", "PC005"),
+        ("http: {url: \"https://a.example\", headers: {A: {env: A, file: b}}}", "PC005"),
+        ("http: {url: \"https://a.example\", headers: {A: {}}}", "PC005"),
+        ("stdio: {command: [\"\"]}", "PC005"),
+        ("stdio: {command: [a], env: {A=B: c}}", "PC012"),
+    ] {
+        let loaded = load(&format!("version: 1\nservers: {{a: {{public: true, {server}}}}}\n"));
+        let codes: Vec<_> = loaded.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [code], "{server}");
+    }
+    for url in ["http://mcp.example.com", "https://mcp.example.com/x", "https://mcp.example.com?x", "ftp://a", "x"] {
+        let loaded = load(&format!("version: 1\nlisten: {{public_url: \"{url}\"}}\n"));
+        assert_eq!(loaded.findings.len(), 1, "{url}: {:?}", found(&loaded));
+    }
+    assert_eq!(found(&load("version: 1\nlisten: {address: \"0.0.0.0:1\"}\n")).len(), 1);
+}
+
+#[test]
+fn the_json_schema_is_the_one_in_the_repository() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/config.schema.json");
+    let schema = config::json_schema();
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(path, format!("{schema:#}\n")).unwrap();
+    }
+    let kept: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert!(kept == schema, "schema/config.schema.json is out of date: run `INSTA_UPDATE=always cargo test`");
+}
+
+/// Values as YAML in the flow style, quoted and not.
+fn value() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "[a-z]{1,6}",
+        "-?[0-9]{1,4}(\\.[0-9]{1,3})?",
+        "[a-z#:,\\[\\]{} \u{e9}]{0,8}".prop_map(|text| format!("{text:?}")),
+        "[a-z#: ]{0,8}".prop_map(|text| format!("'{text}'")),
+        Just("true".to_owned()),
+        Just("~".to_owned()),
+        Just("yes".to_owned()),
+    ];
+    leaf.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(|items| format!("[{}]", items.join(", "))),
+            prop::collection::btree_map("[a-z]{2,6}", inner, 0..5).prop_map(|entries| {
+                let entries: Vec<_> = entries.iter().map(|(key, value)| format!("k{key}: {value}")).collect();
+                format!("{{{}}}", entries.join(", "))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,200}|[a-z:\\-\\[\\]{}&*!|>'\"%@`#?, \n\t\r~<0-9.]{0,120}") {
+        let loaded = load(&text);
+        prop_assert!(loaded.config.is_none() || loaded.findings.iter().all(|finding| finding.class < portcullis::diagnostic::Class::Error));
+        for finding in &loaded.findings {
+            let place = finding.place().unwrap();
+            prop_assert!(place.start <= place.end && place.end <= text.len(), "{place:?}");
+        }
+        let mut out = Vec::new();
+        portcullis::cli::report::human(&mut out, &loaded.findings, &loaded.sources, None, false).unwrap();
+    }
+
+    #[test]
+    fn mutilated_configurations_never_panic(at in 0..1800_usize, length in 0..40_usize, put in "[a-z:\\-\\[\\]{}&*!|>'\"\n ]{0,4}") {
+        let mut text = GOOD.to_owned();
+        let at = at.min(text.len());
+        text.replace_range(at..(at + length).min(text.len()), &put);
+        let loaded = load(&text);
+        let mut out = Vec::new();
+        portcullis::cli::report::human(&mut out, &portcullis::check::run(&loaded), &loaded.sources, None, false).unwrap();
+    }
+
+    #[test]
+    fn the_two_readers_agree(value in value()) {
+        let loaded = load(&format!("version: 1\nx: {value}\ny:\n  - {value}\n"));
+        let codes: Vec<_> = loaded.findings.iter().map(|finding| finding.code).collect();
+        prop_assert_eq!(codes, ["PC004", "PC004"], "{:?}", found(&loaded));
+    }
 }

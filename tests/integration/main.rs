@@ -1,14 +1,28 @@
 //! The one integration binary: one link, one vocabulary of helpers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "helpers of tests may fail, and golden files are read where they are"
+)]
 
 /// The audit trail under many writers, failing disks and killed processes.
 mod audit;
+/// The static checks, one file a rule.
+mod check;
+/// What the compiler writes for each example.
+mod compile;
 /// Reading configurations.
 mod config;
 /// What the engine promises, on random configurations.
 mod policy;
+/// Findings as they are printed.
+mod report;
 /// Tokens from the store to the caller, and the master key.
 mod store;
 /// What several of these need.
 mod support;
 /// `portcullis token`.
 mod token;
+/// The servers behind the gateway: real processes and real sockets, most of them hostile.
+mod upstream;

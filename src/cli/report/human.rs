@@ -49,7 +49,7 @@ pub fn human(
         counted(suggestion, "suggestion"),
     )?;
     if checked.is_none() {
-        writeln!(out, "the configuration cannot be used until these are mended; more checks run then")?;
+        writeln!(out, "further checks wait until the configuration can be read")?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@
 mod human;
 mod json;
 
+use std::io::{self, Write as _};
+
 use crate::{
     config::Config,
     diagnostic::{Class, Diagnostic},
@@ -77,4 +79,28 @@ impl Checked {
 /// `1 server`, `2 servers`.
 fn counted(number: usize, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// One JSON value.
+    Json,
+}
+
+/// Writes the answer of a command to stdout.
+///
+/// # Errors
+/// When stdout cannot be written to.
+pub(super) fn answer(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Says something on stderr; nobody listening is no failure.
+pub(super) fn talk(text: &str) {
+    _ = writeln!(io::stderr().lock(), "{text}");
 }

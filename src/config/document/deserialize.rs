@@ -17,6 +17,7 @@ use serde::{
 
 use super::{
     node::{Entry, Node, Value},
+    path::{Path, Step},
     unbuilt,
     written::{TEXT_OR, WRITTEN, Written},
 };
@@ -67,53 +68,6 @@ impl de::Error for Error {
     }
 }
 
-/// Where in the tree we are, for messages.
-#[derive(Clone, Copy)]
-struct Path<'p> {
-    parent: Option<&'p Path<'p>>,
-    step: Step<'p>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'p> {
-    Root,
-    Key(&'p str),
-    Item(usize),
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            write!(f, "{parent}")?;
-        }
-        let first = self.parent.is_none_or(|parent| matches!(parent.step, Step::Root));
-        match self.step {
-            Step::Root => Ok(()),
-            Step::Key(key) if first => write!(f, "{}", key.escape_debug()),
-            Step::Key(key) => write!(f, ".{}", key.escape_debug()),
-            Step::Item(index) => write!(f, "[{index}]"),
-        }
-    }
-}
-
-impl Path<'_> {
-    fn key(&self) -> &str {
-        match (self.step, self.parent) {
-            (Step::Key(key), _) => key,
-            (Step::Item(_), Some(parent)) => parent.key(),
-            _ => "",
-        }
-    }
-
-    /// The path in backticks, or the file.
-    fn shown(&self) -> String {
-        match self.step {
-            Step::Root => "the configuration".into(),
-            Step::Key(_) | Step::Item(_) => format!("`{self}`"),
-        }
-    }
-}
-
 #[derive(Clone, Copy)]
 struct Reader<'de, 'p> {
     node: &'de Node,
@@ -122,22 +76,28 @@ struct Reader<'de, 'p> {
 }
 
 impl Reader<'_, '_> {
+    fn has_merge(&self) -> bool {
+        matches!(&self.node.value, Value::Map(entries) if entries.iter().any(Entry::is_merge))
+    }
+
     fn report(&self, error: Error) {
         let subject = self.path.shown();
         let finding = match error {
             Error::Reported => return,
+            Error::Missing(_) if self.has_merge() => return,
             Error::Missing("version") => {
                 findings::UNSUPPORTED_VERSION.at(&self.node.place, "the key `version` is missing")
             }
             Error::Missing(key) => findings::WRONG_TYPE
                 .at(&self.node.place, format!("{subject} lacks the key `{key}`"))
                 .help(format!("add `{key}`")),
+            Error::Other(message, _) if self.path.is_version() => {
+                findings::UNSUPPORTED_VERSION.at(&self.node.place, format!("{subject} {message}"))
+            }
             Error::Other(message, help) => {
                 let finding = findings::WRONG_TYPE.at(&self.node.place, format!("{subject} {message}"));
-                match help {
-                    Some(help) => finding.help(help),
-                    None => finding,
-                }
+                // Without a help of its own, the message says all there is to do.
+                Diagnostic { help, ..finding }
             }
         };
         self.findings.borrow_mut().push(finding);
@@ -160,7 +120,7 @@ impl Reader<'_, '_> {
     /// The keys of a section that it knows; the others become findings.
     fn known_entries(&self, section: &str, fields: &'static [&'static str], entries: &[Entry]) -> Vec<bool> {
         let known: Vec<bool> = entries.iter().map(|entry| fields.contains(&entry.key.as_str())).collect();
-        for (entry, _) in entries.iter().zip(&known).filter(|(_, known)| !**known) {
+        for (entry, _) in entries.iter().zip(&known).filter(|(entry, known)| !**known && !entry.is_merge()) {
             self.findings.borrow_mut().push(self.unknown(section, fields, entry));
         }
         known
@@ -187,7 +147,7 @@ impl Reader<'_, '_> {
         match nearest(&entry.key, fields.iter().copied()) {
             Some(near) => finding
                 .label(format!("did you mean `{near}`?"))
-                .help(format!("did you mean `{near}`? the keys here are {list}")),
+                .help(format!("write `{near}`; the keys here are {list}")),
             None => finding.help(format!("the keys here are {list}")),
         }
     }
@@ -255,9 +215,11 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.node.value {
-            Value::Map(entries) => {
-                visitor.visit_map(Entries { entries: entries.iter().collect(), next: 0, reader: self })
-            }
+            Value::Map(entries) => visitor.visit_map(Entries {
+                entries: entries.iter().filter(|entry| !entry.is_merge()).collect(),
+                next: 0,
+                reader: self,
+            }),
             _ => Err(self.mismatch("a map")),
         }
     }
@@ -272,7 +234,10 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             Value::Map(entries) => {
                 let known = self.known_entries(name, fields, entries);
                 let entries = entries.iter().zip(known).filter(|(_, known)| *known).map(|(entry, _)| entry).collect();
-                visitor.visit_map(Entries { entries, next: 0, reader: self })
+                let section = visitor.visit_map(Entries { entries, next: 0, reader: self })?;
+                // What a merge key was to bring is missing: the section says less than was meant.
+                let whole = matches!(self.path.step, Step::Root) || !self.has_merge();
+                if whole { Ok(section) } else { Err(Error::Reported) }
             }
             _ => Err(self.mismatch("a map")),
         }

@@ -8,6 +8,7 @@
 mod agree;
 mod deserialize;
 mod node;
+mod path;
 mod read;
 mod scalar;
 mod substitute;
@@ -42,8 +43,10 @@ pub(crate) struct Document {
     /// Where the gateway listens, under which URL it is known, and what one connection may cost.
     pub(crate) listen: Option<Written<ListenSection>>,
     /// The labels of servers and tools, by name. Each is one OAuth scope `tag:NAME`.
+    #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z0-9_-]{1,64}$" }))]
     pub(crate) tags: Option<Written<Named<TextOr<TagSection>>>>,
     /// The MCP servers behind the gateway, by name.
+    #[schemars(extend("propertyNames" = { "pattern": "^[a-z0-9][a-z0-9-]{0,30}$" }))]
     pub(crate) servers: Option<Written<Named<ServerSection>>>,
     /// The most that may be granted to whom. The consent page offers nothing above it.
     pub(crate) grants: Option<Written<Vec<Written<GrantSection>>>>,

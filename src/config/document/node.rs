@@ -34,6 +34,10 @@ pub(crate) enum Value {
     Bad,
 }
 
+/// The merge key of YAML 1.1. Its entry stays in the tree as [`Value::Bad`]: what would be missing
+/// from that map may have been meant to come with it.
+pub(super) const MERGE: &str = "<<";
+
 /// One key of a map with its value.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
@@ -43,6 +47,13 @@ pub(crate) struct Entry {
     pub(crate) place: Place,
     /// Its value.
     pub(crate) value: Node,
+}
+
+impl Entry {
+    /// Whether it is a merge key, which has its finding.
+    pub(super) fn is_merge(&self) -> bool {
+        self.key == MERGE && matches!(self.value.value, Value::Bad)
+    }
 }
 
 impl Node {

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, options};
 
 use super::{
-    node::{Entry, Node, Value},
+    node::{Entry, MERGE, Node, Value},
     scalar,
 };
 use crate::{
@@ -198,7 +198,11 @@ impl Tree<'_> {
                     }
                     entries.push(Entry { key, place, value: node });
                 }
-                Some(Key::Bad { .. }) => {}
+                Some(Key::Bad { muted: true }) => {
+                    let (key, place) = (MERGE.to_owned(), node.place.clone());
+                    entries.push(Entry { key, place, value: Node { value: Value::Bad, ..node } });
+                }
+                Some(Key::Bad { muted: false }) => {}
                 None => {
                     let (next, finding) = as_key(node, plain, seen);
                     *key = Some(next);
@@ -272,7 +276,7 @@ impl Tree<'_> {
 fn as_key(node: Node, plain: bool, seen: &mut BTreeMap<String, Place>) -> (Key, Option<Diagnostic>) {
     let Node { place, value, from_env: _ } = node;
     match value {
-        Value::Text(text) if plain && text == "<<" => {
+        Value::Text(text) if plain && text == MERGE => {
             (Key::Bad { muted: true }, Some(findings::MERGE_KEY.at(&place, "merge keys are not allowed")))
         }
         Value::Text(text) => match seen.get(&text) {

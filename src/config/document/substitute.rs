@@ -28,7 +28,12 @@ struct Walk<'a> {
     touched: Vec<Place>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    /// The environment, or where variables are refused a stand-in that is not asked for anything.
+    fn lookup(&self, path: &[String]) -> &'a dyn Fn(&str) -> Option<String> {
+        if fixed(path) { &stand_in } else { self.env }
+    }
+
     fn node(&mut self, node: &mut Node, path: &mut Vec<String>) {
         match &mut node.value {
             Value::Map(entries) => {
@@ -43,7 +48,7 @@ impl Walk<'_> {
                 }
             }
             Value::List(items) => items.iter_mut().for_each(|item| self.node(item, path)),
-            Value::Text(text) if text.contains("${") => match expand(text, self.env) {
+            Value::Text(text) if text.contains("${") => match expand(text, self.lookup(path)) {
                 Ok(Expanded { text: expanded, variables }) => {
                     if variables && fixed(path) {
                         let message = "variables are not substituted here: the same file is the same policy";
@@ -69,6 +74,11 @@ impl Walk<'_> {
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Bad => {}
         }
     }
+}
+
+/// Any value: where variables are refused, whether they are set is no matter.
+fn stand_in(_: &str) -> Option<String> {
+    Some("-".to_owned())
 }
 
 /// Whether what stands at `path` decides access.

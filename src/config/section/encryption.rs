@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::servers::{SecretRef, SecretSection};
+use super::secret::{SecretRef, SecretSection};
 use crate::{
     config::{
         document::{TextOr, Written},

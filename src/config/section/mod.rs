@@ -1,5 +1,7 @@
 //! One file a key of `portcullis.yaml`: what is written there and what it means.
 //!
+//! `amount`, `secret` and `transport` are shapes that stand below the keys.
+//!
 //! To add a key: a file with its section, its meaning and `resolve` between them; a field in
 //! `config/document/mod.rs`.
 
@@ -11,6 +13,8 @@ pub(crate) mod listen;
 pub(crate) mod oauth;
 pub(crate) mod policies;
 pub(crate) mod rules;
+pub(crate) mod secret;
 pub(crate) mod servers;
 pub(crate) mod store;
 pub(crate) mod tags;
+pub(crate) mod transport;

@@ -116,7 +116,8 @@ fn read(name: &str, pattern: &Placed<String>, sources: &mut Sources, cx: &mut Re
             sources.keep(path.clone(), text.clone());
             Some(PolicyFile { path, text, place: pattern.place.clone() })
         }
-        Err((text, finding)) => {
+        Err(refused) => {
+            let (text, finding) = *refused;
             sources.keep(path, text);
             cx.find(finding);
             None

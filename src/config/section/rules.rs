@@ -141,8 +141,7 @@ fn listed(kind: &str, list: Option<Written<Vec<Written<String>>>>, cx: &mut Reso
 fn qualified(kind: &str, written: &Placed<String>, cx: &mut Resolver<'_>) -> Option<(ServerName, Pattern)> {
     let Some((server, pattern)) = written.value.split_once('/') else {
         let message = format!("`{}` names no server", cx.shown(kind, written));
-        let help =
-            format!("write `SERVER/PATTERN`, as in `files/write_*`; `{kind}` of every server: one entry for each");
+        let help = "write `SERVER/PATTERN`, as in `files/write_*`; for several servers, one entry each";
         cx.find(findings::INVALID_IDENTIFIER.at(&written.place, message).help(help));
         return None;
     };

@@ -1,10 +1,21 @@
-//! What several tests need: a configuration from text, an engine over it, a question asked.
+//! What several tests need: configurations from text, an engine over one, a question asked, golden
+//! files, and processes watched.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf, sync::Arc};
+/// An HTTP server that answers what a test tells it to.
+pub(crate) mod fake_http;
+
+use std::{
+    collections::BTreeSet,
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use portcullis::{
-    compile,
-    config::{self, Config},
+    check, compile,
+    config::{self, Config, Loaded},
+    diagnostic::{Diagnostic, Place, Placed},
     name::ScopeName,
     policy::{Bundle, Decision, Engine, Moment, Question, Standing, Target, Verb},
     principal::Principal,
@@ -13,15 +24,6 @@ use portcullis::{
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Settings that put golden files under `snapshots/` by their name alone.
-pub(crate) fn golden(folder: &str) -> insta::Settings {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(root().join("snapshots").join(folder));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings
 }
 
 /// The meaning of a text that must be a good configuration.
@@ -85,4 +87,86 @@ pub(crate) fn ask_unsharded(engine: &Engine, standing: Standing, verb: Verb, tar
     let asker = engine.asker(standing).unwrap();
     let inventory = engine.inventory(target.server(), [target.clone()]).unwrap();
     engine.decide_unsharded(&Question { asker: &asker, verb, target, inventory: &inventory, moment })
+}
+
+/// An environment without variables.
+pub(crate) fn no_env(_: &str) -> Option<String> {
+    None
+}
+
+/// Reads a text as `portcullis.yaml`, in an empty environment.
+pub(crate) fn load(text: &str) -> Loaded {
+    config::load_text("portcullis.yaml", text, &no_env)
+}
+
+/// Every finding as a line: place, code, message.
+pub(crate) fn lines(findings: &[Diagnostic]) -> Vec<String> {
+    findings
+        .iter()
+        .map(|finding| {
+            let place = finding.place().unwrap();
+            format!("{}:{} {} {}", place.line, place.column, finding.code, finding.message)
+        })
+        .collect()
+}
+
+/// What `check` prints of a text.
+pub(crate) fn checked(text: &str) -> String {
+    let loaded = load(text);
+    let mut out = Vec::new();
+    let counts = loaded.config.as_ref().map(portcullis::cli::report::Checked::of);
+    portcullis::cli::report::human(&mut out, &check::run(&loaded), &loaded.sources, counts, false).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The codes that `check` finds in a text.
+pub(crate) fn codes(text: &str) -> Vec<&'static str> {
+    check::run(&load(text)).iter().map(|finding| finding.code).collect()
+}
+
+/// Compares with a file of a folder under the top-level `snapshots/`.
+pub(crate) fn golden(folder: &str, name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(format!("{}/snapshots/{folder}", env!("CARGO_MANIFEST_DIR")));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+/// A place for what no file says.
+pub(crate) fn nowhere() -> Place {
+    Place { file: "test.yaml".into(), line: 1, column: 1, start: 0, end: 0 }
+}
+
+/// A value at no place.
+pub(crate) fn placed<T>(value: T) -> Placed<T> {
+    Placed::new(value, nowhere())
+}
+
+/// The misbehaving upstream, which cargo builds beside the tests.
+pub(crate) fn hostile_upstream() -> String {
+    let tests = std::env::current_exe().unwrap();
+    let path: PathBuf = tests.parent().unwrap().parent().unwrap().join("examples/hostile-upstream");
+    assert!(path.exists(), "run `cargo build --example hostile-upstream` first");
+    path.to_str().unwrap().to_owned()
+}
+
+/// Waits until something holds, at most 20 s.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what} did not come to hold");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether a process is there and no zombie.
+pub(crate) fn lives(pid: u64) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
+}
+
+/// Whether a process is there at all, if only as a zombie.
+pub(crate) fn is_there(pid: u64) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
 }

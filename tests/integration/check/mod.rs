@@ -1,0 +1,65 @@
+//! The static checks: each trips on one configuration at the right line, and not on another.
+
+mod pc0xx;
+mod pc101;
+mod pc106;
+mod pc107;
+mod pc110;
+mod pc113;
+mod pc201;
+mod pc301;
+mod pc303;
+mod pc304;
+mod pc401;
+
+use std::{collections::BTreeSet, path::Path};
+
+use portcullis::check::{CHECKS, catalogue};
+
+use crate::support::{codes, golden};
+
+/// A configuration without any finding, with what a test puts under its server.
+pub(crate) fn with_server(server: &str) -> String {
+    format!(
+        "version: 1\ntags: {{web: Pages}}\nservers:\n  a:\n    {server}\ngrants: [{{to: {{user: \"*\"}}, scopes: [tag:web]}}]\n"
+    )
+}
+
+#[test]
+fn codes_and_names_are_unique_and_permanent() {
+    let rules = catalogue();
+    let codes: BTreeSet<_> = rules.iter().map(|about| about.code).collect();
+    let names: BTreeSet<_> = rules.iter().map(|about| about.name).collect();
+    assert_eq!((codes.len(), names.len()), (rules.len(), rules.len()));
+    let list: Vec<_> =
+        rules.iter().map(|about| format!("{} {} {}: {}", about.code, about.name, about.class, about.summary)).collect();
+    golden("check", "codes", &list.join("\n"));
+}
+
+#[test]
+fn checks_are_sorted_and_each_is_tested() {
+    let codes: Vec<_> = CHECKS.iter().map(|check| check.about().code).collect();
+    assert!(codes.is_sorted());
+    for about in catalogue() {
+        let file = match about.code.strip_prefix("PC0") {
+            Some(_) => "pc0xx".to_owned(),
+            None => about.code.to_lowercase(),
+        };
+        let path = format!("{}/tests/integration/check/{file}.rs", env!("CARGO_MANIFEST_DIR"));
+        assert!(Path::new(&path).exists(), "{path}");
+    }
+}
+
+#[test]
+fn messages_are_lower_case_without_full_stop() {
+    for about in catalogue() {
+        for text in [about.summary, about.help] {
+            assert!(!text.ends_with('.') && !text.starts_with(char::is_uppercase), "{}: {text}", about.code);
+        }
+    }
+}
+
+#[test]
+fn a_sound_configuration_has_no_findings() {
+    assert_eq!(codes(&with_server("tags: [web]\n    http: {url: \"https://a.example/mcp\"}")), Vec::<&str>::new());
+}
