@@ -25,4 +25,6 @@ pub mod upstream;
 
 // command
 #[cfg(feature = "cli")]
+pub mod demo;
+#[cfg(feature = "cli")]
 pub mod cli;
