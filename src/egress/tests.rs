@@ -12,6 +12,7 @@ use tokio::{
 
 use super::*;
 
+#[expect(clippy::disallowed_methods, reason = "the canary ends with its test")]
 /// A server inside that counts who comes, and answers what it is given.
 async fn canary(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

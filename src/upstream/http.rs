@@ -315,7 +315,9 @@ impl Drop for Posted<'_> {
         let (line, session, id) = (self.line.clone(), self.session.clone(), self.id);
         drop(background(async move {
             let message = envelope::notification(Method::Cancelled, &cancelled(id));
-            drop(line.tell(Some(&session), message).await);
+            if let Err(why) = line.tell(Some(&session), message).await {
+                tracing::debug!(server = %line.server, %why, "a cancellation was not taken");
+            }
         }));
     }
 }

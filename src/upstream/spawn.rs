@@ -60,8 +60,10 @@ pub(super) struct Group(Option<Pid>);
 impl Group {
     /// Sends a signal to all of it; a group that is gone is no error.
     pub(super) fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.0 {
-            drop(kill_process_group(pid, signal));
+        if let Some(pid) = self.0
+            && let Err(error) = kill_process_group(pid, signal)
+        {
+            tracing::trace!(%error, "a process group is gone already");
         }
     }
 }

@@ -246,9 +246,8 @@ impl Keeper {
     fn pause(&self, failures: u32) -> Duration {
         let doubled = self.options.backoff.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
         let pause = doubled.min(self.options.longest_backoff);
-        let mut chance = [0; 1];
         // Without chance all children wait alike, which is no harm.
-        drop(getrandom::fill(&mut chance));
-        pause.mul_f64(0.8 + 0.2 * f64::from(u8::from_ne_bytes(chance)) / 255.0)
+        let chance = getrandom::u32().unwrap_or(u32::MAX);
+        pause.mul_f64(0.8 + 0.2 * f64::from(chance) / f64::from(u32::MAX))
     }
 }
