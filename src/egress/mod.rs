@@ -26,7 +26,7 @@ pub use address::{Range, range};
 pub use connect::{Lookup, Reach, Resolve};
 
 /// What an egress may do and how long it waits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// How long a connection may take to open, TLS not counted.
     pub connect_timeout: Duration,

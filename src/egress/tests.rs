@@ -103,6 +103,14 @@ async fn t111_redirects_are_not_followed() {
 }
 
 #[tokio::test]
+async fn https_never_falls_back_to_plain_text() {
+    let (port, _) = canary(OK).await;
+    let url = format!("https://127.0.0.1:{port}/");
+    let reach = Reach::of_configured(&url.parse().unwrap());
+    assert_eq!(get(&url, reach, Resolve::system()).await.unwrap_err(), EgressError::Tls);
+}
+
+#[tokio::test]
 async fn t204_bodies_are_capped_and_closed_ports_are_told() {
     let (port, _) = canary(OK).await;
     let url = format!("http://127.0.0.1:{port}/");

@@ -105,6 +105,11 @@ impl Endpoint {
         })
     }
 
+    /// How the endpoint is spoken to.
+    pub(super) fn spec(&self) -> &HttpSpec {
+        &self.line.spec
+    }
+
     /// Asks and waits, first for a session where there is none.
     pub(super) async fn request(&self, outgoing: &Outgoing, deadline: Deadline) -> Result<Reply, Trouble> {
         deadline

@@ -54,6 +54,9 @@ pub(super) async fn spawn(spec: &StdioSpec, options: &Options) -> io::Result<(Ch
 }
 
 /// The process group of a child. What is left of it dies when this is dropped.
+///
+/// The kernel gives a group's number to nobody else while the group has members; dropped right after
+/// its leader was reaped, the signal reaches the leader's own children or nobody.
 #[derive(Debug)]
 pub(super) struct Group(Option<Pid>);
 

@@ -275,3 +275,21 @@ async fn a_list_is_fetched_once_for_all_and_again_after_a_change() {
     assert!(evil(&upstreams).list(Kind::Tools).await.unwrap().get("v0").is_some(), "a new life, a new list");
     upstreams.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_rebuild_keeps_what_is_spoken_to_as_before_and_ends_the_rest() {
+    let configured = stdio(&[&hostile_upstream(), "plain"], &[("MINE", "1")]);
+    let pid = async |upstreams: &Upstreams| call(upstreams, "about").await.unwrap()["pid"].as_u64().unwrap();
+    let secrets = |_: &SecretRef| Ok(Secret::new(String::new()));
+    let first = build(&configured, options());
+    let before = pid(&first).await;
+    let same = first.rebuild([(&name(), &configured)], &secrets, options()).unwrap();
+    drop(first);
+    assert_eq!(pid(&same).await, before);
+    let changed = stdio(&[&hostile_upstream(), "plain"], &[("MINE", "2")]);
+    let other = same.rebuild([(&name(), &changed)], &secrets, options()).unwrap();
+    drop(same);
+    assert_ne!(pid(&other).await, before);
+    until("the old child is gone", || !is_there(before)).await;
+    other.shutdown().await;
+}
