@@ -8,7 +8,7 @@
 //! INVARIANT: nothing of a caller reaches an upstream but the parameters of a request, and nothing
 //! of an upstream's refusal (401, 403, redirects) reaches a caller.
 //! SPEC: MCP 2025-11-25, transports and lifecycle; CL-01…CL-08, CL-14…CL-16, CL-25, PX-07, PX-12.
-//! To add a transport: `upstream/<transport>.rs` and a variant of [`Link`].
+//! To add a transport: `upstream/<transport>.rs` and a variant of `Link`.
 
 mod about;
 mod catalog;
