@@ -14,6 +14,8 @@ use tokio::{
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
+    /// The number of its connection, from 0.
+    pub(crate) connection: usize,
     pub(crate) method: String,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
@@ -64,8 +66,9 @@ impl Fake {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (record, answer) = (seen.clone(), Arc::new(answer));
         drop(tokio::task::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                drop(tokio::task::spawn(serve(stream, record.clone(), answer.clone())));
+            for connection in 0.. {
+                let Ok((stream, _)) = listener.accept().await else { return };
+                drop(tokio::task::spawn(serve(connection, stream, record.clone(), answer.clone())));
             }
         }));
         Self { url, seen }
@@ -76,9 +79,14 @@ impl Fake {
     }
 }
 
-async fn serve(stream: TcpStream, record: Arc<Mutex<Vec<Seen>>>, answer: Arc<impl Fn(&Seen) -> Answer>) {
+async fn serve(
+    connection: usize,
+    stream: TcpStream,
+    record: Arc<Mutex<Vec<Seen>>>,
+    answer: Arc<impl Fn(&Seen) -> Answer>,
+) {
     let mut stream = BufReader::new(stream);
-    while let Some(seen) = read(&mut stream).await {
+    while let Some(seen) = read(connection, &mut stream).await {
         let reply = answer(&seen);
         record.lock().unwrap().push(seen);
         match reply {
@@ -89,7 +97,7 @@ async fn serve(stream: TcpStream, record: Arc<Mutex<Vec<Seen>>>, answer: Arc<imp
     }
 }
 
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
+async fn read(connection: usize, stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
     let method = line.split(' ').next()?.to_owned();
@@ -105,5 +113,5 @@ async fn read(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Seen { method, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
+    Some(Seen { connection, method, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
 }

@@ -116,6 +116,23 @@ async fn t030_streams_are_read_event_by_event() {
 }
 
 #[tokio::test]
+async fn a_connection_is_used_again_after_json_and_after_a_stream() {
+    let fake = fake(|seen| {
+        let event = format!("data: {}\n\n", result(seen, json!({})));
+        let chunk = format!("{:x}\r\n{event}\r\n0\r\n\r\n", event.len());
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        Answer::Bytes(format!("{head}{chunk}").into())
+    })
+    .await;
+    let upstreams = upstreams(&fake).await;
+    for _ in 0..20 {
+        assert_eq!(call(&upstreams, "echo").await.unwrap(), json!({}));
+    }
+    let connections: Vec<_> = fake.seen().iter().map(|seen| seen.connection).collect();
+    assert!(connections.iter().all(|number| *number < 4), "{connections:?}");
+}
+
+#[tokio::test]
 async fn px12_a_refusal_of_our_credentials_is_never_the_callers() {
     let challenge = "www-authenticate: Bearer realm=\"x\", resource_metadata=\"http://attacker/\"\r\n";
     assert_eq!(why(move |_| answer("401 Unauthorized", challenge, "")).await, Trouble::Refused);
