@@ -55,4 +55,6 @@ mod server;
 
 // command
 #[cfg(feature = "cli")]
+pub mod demo;
+#[cfg(feature = "cli")]
 pub mod cli;

@@ -125,13 +125,16 @@ impl Guard {
             return Err(EgressError::Unresolved);
         }
         let mut why = EgressError::Forbidden;
+        // An address that does not answer leaves time for the next.
+        let share = self.timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX);
         for address in addresses.into_iter().filter(|address| self.reach.allows(address.ip())) {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
+            match tokio::time::timeout(share, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
                     stream.set_nodelay(true).map_err(|_| EgressError::Broken)?;
                     return Ok(TokioIo::new(stream));
                 }
-                Err(_) => why = EgressError::Unreachable,
+                Ok(Err(_)) => why = EgressError::Unreachable,
+                Err(_) => why = EgressError::ConnectTimeout,
             }
         }
         if why == EgressError::Forbidden {

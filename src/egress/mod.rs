@@ -10,7 +10,7 @@
 mod address;
 mod connect;
 
-use std::{sync::OnceLock, time::Duration};
+use std::{error::Error, sync::OnceLock, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Uri, uri::Scheme};
@@ -26,7 +26,7 @@ pub use address::{Range, range};
 pub use connect::{Lookup, Reach, Resolve};
 
 /// What an egress may do and how long it waits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// How long a connection may take to open, TLS not counted.
     pub connect_timeout: Duration,
@@ -147,22 +147,22 @@ pub async fn read(mut body: Incoming, cap: usize) -> Result<Bytes, EgressError> 
     Ok(whole.map_or(first, BytesMut::freeze))
 }
 
-/// What went wrong, from the innermost cause that is ours.
+/// What went wrong, from the first cause that says so.
 fn why(error: &hyper_util::client::legacy::Error) -> EgressError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    let mut cause: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = cause {
         if let Some(own) = inner.downcast_ref::<EgressError>() {
             return *own;
         }
-        if let Some(own) = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            if let Some(own) = own.downcast_ref::<EgressError>() {
-                return *own;
-            }
-            if own.downcast_ref::<rustls::Error>().is_some() {
-                return EgressError::Tls;
-            }
+        if inner.is::<rustls::Error>() {
+            return EgressError::Tls;
         }
-        cause = inner.source();
+        // What an I/O error wraps is not its source, but the error that it stands for.
+        let wrapped = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => inner.source(),
+        };
     }
     if error.is_connect() { EgressError::Unreachable } else { EgressError::Broken }
 }

@@ -12,6 +12,7 @@ use tokio::{
 
 use super::*;
 
+#[expect(clippy::disallowed_methods, reason = "the canary ends with its test")]
 /// A server inside that counts who comes, and answers what it is given.
 async fn canary(answer: &'static str) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -99,6 +100,14 @@ async fn t111_redirects_are_not_followed() {
     let answer = get(&url, Reach::of_configured(&url.parse().unwrap()), Resolve::system()).await.unwrap();
     assert_eq!(answer.status(), 302);
     assert_eq!(hits.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn https_never_falls_back_to_plain_text() {
+    let (port, _) = canary(OK).await;
+    let url = format!("https://127.0.0.1:{port}/");
+    let reach = Reach::of_configured(&url.parse().unwrap());
+    assert_eq!(get(&url, reach, Resolve::system()).await.unwrap_err(), EgressError::Tls);
 }
 
 #[tokio::test]

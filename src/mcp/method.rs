@@ -4,7 +4,7 @@
 //! that must say what becomes of it.
 //!
 //! SPEC: MCP schema, `ClientRequest`, `ClientNotification`, `ServerNotification`.
-//! To add a method: a line in [`methods!`].
+//! To add a method: a line in `methods!`.
 
 use std::fmt;
 

@@ -27,6 +27,6 @@ pub use list::{Entry, Kind, Page, PageError};
 pub use meta::{Meta, MetaError};
 pub use method::Method;
 pub use object::{Object, ObjectError};
-pub use result::{has_field, with_field};
+pub use result::{has_field, with_field, with_value};
 pub use strict::{MAX_DEPTH, MAX_NODES, Untidy, check};
 pub use version::{Era, Version};

@@ -1,4 +1,4 @@
-//! A result object with a field more, its other bytes untouched.
+//! An object with a field more, or another value in a field; its other bytes untouched.
 
 use super::object::Object;
 
@@ -23,6 +23,19 @@ pub fn with_field(result: &str, key: &str, value: &str) -> String {
     out
 }
 
+/// The object with `value`, which is JSON, in its field `key`; as it is where it has no such field.
+///
+/// This is how a progress notification gets its caller's token back.
+#[must_use]
+pub fn with_value(object: &str, key: &str, value: &str) -> String {
+    let read = Object::read(object).ok();
+    let Some(old) = read.as_ref().and_then(|object| object.get(key)) else { return object.to_owned() };
+    let start = old.get().as_ptr() as usize - object.as_ptr() as usize;
+    let before = object.get(..start).unwrap_or_default();
+    let after = object.get(start + old.get().len()..).unwrap_or_default();
+    [before, value, after].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +50,12 @@ mod tests {
         ] {
             assert_eq!(with_field(before, "resultType", "\"complete\""), after);
         }
+        let progress = r#"{"x": {"progressToken":7}, "progressToken" : 7,"progress":1}"#;
+        assert_eq!(
+            with_value(progress, "progressToken", "\"a\""),
+            r#"{"x": {"progressToken":7}, "progressToken" : "a","progress":1}"#
+        );
+        assert_eq!(with_value("{}", "progressToken", "1"), "{}");
         assert!(has_field(r#"{"a":1,"result\u0054ype":1}"#, "resultType"));
         assert!(!has_field(r#"{"a":{"resultType":1}}"#, "resultType"));
     }

@@ -39,6 +39,8 @@ use crate::{
 
 /// How long a message that nobody waits for may take.
 const ASIDE: Duration = Duration::from_secs(5);
+/// How long the end of an answered stream is waited for.
+const LINGER: Duration = Duration::from_secs(1);
 /// How many requests of an upstream's own are answered in one stream.
 const MOST_ASKED: u32 = 16;
 /// How many times the largest message a whole stream may hold.
@@ -103,6 +105,11 @@ impl Endpoint {
             next_id: AtomicU64::new(1),
             stopped: AtomicBool::new(false),
         })
+    }
+
+    /// How the endpoint is spoken to.
+    pub(super) fn spec(&self) -> &HttpSpec {
+        &self.line.spec
     }
 
     /// Asks and waits, first for a session where there is none.
@@ -247,7 +254,10 @@ impl Line {
             events.push(&data);
             while let Some(event) = events.next().map_err(|_| Trouble::TooLarge)? {
                 match Inbound::read(&event) {
-                    Inbound::Answer(Some(answered), reply) if answered == id => return Ok(reply),
+                    Inbound::Answer(Some(answered), reply) if answered == id => {
+                        finish(body).await;
+                        return Ok(reply);
+                    }
                     Inbound::Garbage(Some(answered)) if answered == id => return Err(Trouble::Garbage),
                     Inbound::Progress(token, params) => hear(sink, token, params),
                     Inbound::Changed(kinds) => self.changes.note(kinds),
@@ -299,6 +309,20 @@ impl Line {
     }
 }
 
+/// Reads the end of a stream whose answer is known, so that its connection can be used again.
+async fn finish(mut body: Incoming) {
+    let mut rest = Box::pin(async move {
+        // The end is all that should come; a server that goes on loses the connection.
+        match body.frame().await {
+            None => {}
+            Some(_) => drop(body.frame().await),
+        }
+    });
+    if futures_util::poll!(&mut rest).is_pending() {
+        drop(background(tokio::time::timeout(LINGER, rest)));
+    }
+}
+
 /// A request under way. Dropped in the middle, it is cancelled: a closed stream alone does not.
 struct Posted<'e> {
     line: &'e Arc<Line>,
@@ -315,7 +339,9 @@ impl Drop for Posted<'_> {
         let (line, session, id) = (self.line.clone(), self.session.clone(), self.id);
         drop(background(async move {
             let message = envelope::notification(Method::Cancelled, &cancelled(id));
-            drop(line.tell(Some(&session), message).await);
+            if let Err(why) = line.tell(Some(&session), message).await {
+                tracing::debug!(server = %line.server, %why, "a cancellation was not taken");
+            }
         }));
     }
 }

@@ -8,7 +8,7 @@
 //! INVARIANT: nothing of a caller reaches an upstream but the parameters of a request, and nothing
 //! of an upstream's refusal (401, 403, redirects) reaches a caller.
 //! SPEC: MCP 2025-11-25, transports and lifecycle; CL-01…CL-08, CL-14…CL-16, CL-25, PX-07, PX-12.
-//! To add a transport: `upstream/<transport>.rs` and a variant of [`Link`].
+//! To add a transport: `upstream/<transport>.rs` and a variant of `Link`.
 
 mod about;
 mod catalog;
@@ -91,7 +91,7 @@ pub enum Reply {
 /// Every upstream, by name.
 #[derive(Debug)]
 pub struct Upstreams {
-    by_name: BTreeMap<ServerName, Upstream>,
+    by_name: BTreeMap<ServerName, Arc<Upstream>>,
 }
 
 impl Upstreams {
@@ -104,11 +104,29 @@ impl Upstreams {
         secrets: &dyn Fn(&SecretRef) -> Result<Secret<String>, String>,
         options: Options,
     ) -> Result<Self, SpecError> {
+        Self { by_name: BTreeMap::new() }.rebuild(servers, secrets, options)
+    }
+
+    /// The upstreams of another configuration. One that is spoken to as before is the same one, its
+    /// process, session and lists included; the others end when these are dropped.
+    ///
+    /// # Errors
+    /// As [`Upstreams::build`].
+    pub fn rebuild<'c>(
+        &self,
+        servers: impl IntoIterator<Item = (&'c ServerName, &'c Server)>,
+        secrets: &dyn Fn(&SecretRef) -> Result<Secret<String>, String>,
+        options: Options,
+    ) -> Result<Self, SpecError> {
         let options = Arc::new(options);
         let mut by_name = BTreeMap::new();
         for (name, server) in servers {
             let spec = spec::Spec::resolve(name, server, &options, secrets)?;
-            by_name.insert(name.clone(), Upstream::new(name.clone(), spec, options.clone())?);
+            let upstream = match self.by_name.get(name) {
+                Some(known) if *known.options == *options && known.is_spoken_to_by(&spec) => known.clone(),
+                Some(_) | None => Arc::new(Upstream::new(name.clone(), spec, options.clone())?),
+            };
+            by_name.insert(name.clone(), upstream);
         }
         Ok(Self { by_name })
     }
@@ -122,18 +140,18 @@ impl Upstreams {
 
     /// The upstream of a name.
     #[must_use]
-    pub fn get(&self, name: &ServerName) -> Option<&Upstream> {
+    pub fn get(&self, name: &ServerName) -> Option<&Arc<Upstream>> {
         self.by_name.get(name)
     }
 
     /// Every upstream, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&ServerName, &Upstream)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&ServerName, &Arc<Upstream>)> {
         self.by_name.iter()
     }
 
     /// Ends everything: children are asked, told and in the end killed; sessions are closed.
     pub async fn shutdown(&self) {
-        futures_util::future::join_all(self.by_name.values().map(Upstream::shutdown)).await;
+        futures_util::future::join_all(self.by_name.values().map(|upstream| upstream.shutdown())).await;
     }
 }
 
@@ -214,6 +232,14 @@ impl Upstream {
     #[must_use]
     pub fn known(&self, kind: Kind) -> Option<Arc<List>> {
         self.catalog.fresh(kind)
+    }
+
+    fn is_spoken_to_by(&self, spec: &spec::Spec) -> bool {
+        match (&self.link, spec) {
+            (Link::Stdio(child), spec::Spec::Stdio(spec)) => child.spec() == spec,
+            (Link::Http(endpoint), spec::Spec::Http(spec)) => endpoint.spec() == spec,
+            (Link::Stdio(_), spec::Spec::Http(_)) | (Link::Http(_), spec::Spec::Stdio(_)) => false,
+        }
     }
 
     async fn shutdown(&self) {

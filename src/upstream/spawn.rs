@@ -54,14 +54,19 @@ pub(super) async fn spawn(spec: &StdioSpec, options: &Options) -> io::Result<(Ch
 }
 
 /// The process group of a child. What is left of it dies when this is dropped.
+///
+/// The kernel gives a group's number to nobody else while the group has members; dropped right after
+/// its leader was reaped, the signal reaches the leader's own children or nobody.
 #[derive(Debug)]
 pub(super) struct Group(Option<Pid>);
 
 impl Group {
     /// Sends a signal to all of it; a group that is gone is no error.
     pub(super) fn signal(&self, signal: Signal) {
-        if let Some(pid) = self.0 {
-            drop(kill_process_group(pid, signal));
+        if let Some(pid) = self.0
+            && let Err(error) = kill_process_group(pid, signal)
+        {
+            tracing::trace!(%error, "a process group is gone already");
         }
     }
 }

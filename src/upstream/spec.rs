@@ -15,7 +15,7 @@ use crate::{
 pub const INHERITED: [&str; 7] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER"];
 
 /// What an upstream may cost, and where our own things are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// The executable that starts children as `LAUNCHER __child …`: our own.
     pub launcher: PathBuf,
@@ -80,10 +80,17 @@ pub(super) struct StdioSpec {
 }
 
 /// An endpoint.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct HttpSpec {
     pub(super) url: Uri,
     pub(super) headers: HeaderMap,
+}
+
+impl PartialEq for StdioSpec {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { command, environment, cwd } = self;
+        *command == other.command && *environment.expose() == *other.environment.expose() && *cwd == other.cwd
+    }
 }
 
 /// A server that cannot be spoken to as configured.

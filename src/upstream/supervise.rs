@@ -54,6 +54,11 @@ impl Supervisor {
         Self { keeper: Arc::new(Keeper { server, spec, options, changes, state, stop }), task: Mutex::new(None) }
     }
 
+    /// How the child is started.
+    pub(super) fn spec(&self) -> &StdioSpec {
+        &self.keeper.spec
+    }
+
     /// Starts the child if it was not started yet.
     pub(super) fn start(&self) {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,6 +107,13 @@ impl Supervisor {
                 return Err(Trouble::Stopped);
             }
         }
+    }
+}
+
+impl Drop for Supervisor {
+    /// Nobody needs the child any more: its task goes on only to end it.
+    fn drop(&mut self) {
+        self.keeper.stop.send_replace(true);
     }
 }
 
@@ -177,7 +189,7 @@ impl Keeper {
         let (out, queue) = mpsc::channel(QUEUE);
         let session = Arc::new(Session::new(self.server.clone(), out, self.changes.clone()));
         let writer = background(stdio::write(stdin, queue));
-        let talk = background(stdio::talk(stderr, self.server.clone()));
+        let mut talk = background(stdio::talk(stderr, self.server.clone()));
         let mut reader = pin!(stdio::read(stdout, &session, self.options.largest_message));
         let mut serve = pin!(self.serve(&session));
         let why = tokio::select! {
@@ -200,6 +212,8 @@ impl Keeper {
         drop(writer.await);
         self.end(&mut child, &group, why.is_none()).await;
         drop(group);
+        // Who dies at its start says why on its error output.
+        drop(timeout(LAST_WORDS, &mut talk).await);
         talk.abort();
         why
     }
@@ -246,9 +260,8 @@ impl Keeper {
     fn pause(&self, failures: u32) -> Duration {
         let doubled = self.options.backoff.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
         let pause = doubled.min(self.options.longest_backoff);
-        let mut chance = [0; 1];
         // Without chance all children wait alike, which is no harm.
-        drop(getrandom::fill(&mut chance));
-        pause.mul_f64(0.8 + 0.2 * f64::from(u8::from_ne_bytes(chance)) / 255.0)
+        let chance = getrandom::u32().unwrap_or(u32::MAX);
+        pause.mul_f64(0.8 + 0.2 * f64::from(chance) / f64::from(u32::MAX))
     }
 }
