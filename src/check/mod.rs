@@ -14,7 +14,7 @@ mod upstream_http;
 
 use crate::{
     compile,
-    config::{Config, Loaded, findings, secrecy},
+    config::{Config, Loaded, findings},
     diagnostic::{About, Diagnostic},
     policy::Bundle,
 };
@@ -82,9 +82,9 @@ pub fn run(loaded: &Loaded) -> Vec<Diagnostic> {
 #[must_use]
 pub fn catalogue() -> Vec<&'static About> {
     let checks = CHECKS.iter().map(|check| check.about());
-    let mut rules: Vec<_> = findings::RAISED.iter().copied().chain(checks).collect();
+    let mut rules: Vec<_> = findings::RAISED.iter().copied().chain(compile::findings::ALL).chain(checks).collect();
     rules.sort_by_key(|about| about.code);
-    // A rule that both reading and a check raise is one rule.
-    rules.dedup();
+    // A rule that several stages raise is one rule.
+    rules.dedup_by_key(|about| about.code);
     rules
 }

@@ -1,15 +1,15 @@
 //! What the compiler says of rules, conditions and hand-written policies: the entries of the
 //! catalogue that only it can raise.
 
-use crate::diagnostic::{About, Class, Level};
+use crate::{
+    config::findings::{INVALID_IDENTIFIER, WRONG_TYPE},
+    diagnostic::{About, Class, Level},
+};
 
 /// A condition or policy that does not parse or does not fit the schema.
 pub(crate) const CONDITION: About = About {
-    code: "PC005",
-    name: "wrong-type",
-    class: Class::Error,
-    summary: "a value of the wrong type, or a condition or policy that does not fit the schema",
     help: "write one Cedar expression over `principal`, `resource` and `context`; `portcullis compile --format schema` shows what they hold",
+    ..WRONG_TYPE
 };
 
 /// A field that does not exist where it is read.
@@ -41,11 +41,8 @@ pub(crate) const IN_CONDITION: About = About {
 
 /// A hand-written policy without a name of its own.
 pub(crate) const NAMELESS: About = About {
-    code: "PC012",
-    name: "invalid-identifier",
-    class: Class::Error,
-    summary: "a name that does not fit its grammar",
     help: "give it one line above: `@id(\"what-it-does\")`",
+    ..INVALID_IDENTIFIER
 };
 
 /// A hand-written policy that says more than such a policy may.

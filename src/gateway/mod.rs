@@ -234,7 +234,7 @@ impl Gateway {
         })?;
         let asked = match classified {
             Classified::Asked(asked) => asked,
-            Classified::Noted(_) => return Ok(Answer { outcome: Said::Noted, pending: Pending::Nothing, modern: false }),
+            Classified::Noted => return Ok(Answer { outcome: Said::Noted, pending: Pending::Nothing, modern: false }),
         };
         *modern = asked.version.era() == Era::Modern;
         known.rpc_id = Some(asked.id.to_string());

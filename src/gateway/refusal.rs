@@ -62,8 +62,6 @@ pub(crate) enum Refusal {
     Upstream(String),
     /// The audit trail cannot be written, so nothing is done.
     NoAudit,
-    /// The gateway is going down.
-    Closing,
     /// We failed; the log has the rest under the request's id.
     Internal,
 }
@@ -80,7 +78,7 @@ impl Refusal {
             Self::UnknownMethod(_) => code::METHOD_NOT_FOUND,
             Self::BadEnvelope(_) | Self::BadParams(_) | Self::Unknown { .. } => code::INVALID_PARAMS,
             Self::Forbidden(_) => FORBIDDEN,
-            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Closing | Self::Internal => code::INTERNAL,
+            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => code::INTERNAL,
         }
     }
 
@@ -103,7 +101,6 @@ impl Refusal {
             Self::PolicyError => "policy-error",
             Self::Upstream(_) => "upstream",
             Self::NoAudit => "no-audit",
-            Self::Closing => "closing",
             Self::Internal => "internal",
         }
     }
@@ -124,7 +121,7 @@ impl Refusal {
             | Self::UnsupportedVersion(_)
             | Self::BadEnvelope(_)
             | Self::BadParams(_) => Because::ValidationFailed,
-            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Closing | Self::Internal => Because::PolicyError,
+            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => Because::PolicyError,
         }
     }
 
@@ -150,7 +147,6 @@ impl Refusal {
             Self::Forbidden(_) => "policy forbids this call".into(),
             Self::PolicyError => "the policy could not be evaluated, so the answer is no".into(),
             Self::NoAudit => "the audit trail cannot be written, so nothing is done".into(),
-            Self::Closing => "the gateway is shutting down".into(),
             Self::Internal => "internal error".into(),
         }
     }
@@ -181,7 +177,7 @@ impl Refusal {
                 | Self::PolicyError
                 | Self::Upstream(_)
                 | Self::NoAudit
-                | Self::Closing
+               
                 | Self::Internal => {}
             }
         }

@@ -16,7 +16,7 @@ use poem::{
 
 use super::{guard::Stopped, method_not_allowed, respond};
 use crate::{
-    gateway::{Answer, Endpoint, Gateway, Message, Peer, Pending, Received, Refusal, Said},
+    gateway::{Answer, Endpoint, Gateway, Message, Peer, Received, Refusal, Said},
     mcp::envelope,
     name::ServerName,
     record as trail,

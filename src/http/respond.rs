@@ -27,7 +27,7 @@ pub(crate) const fn status(refusal: &Refusal, modern: bool) -> StatusCode {
         | Refusal::Forbidden(_)
         | Refusal::PolicyError
         | Refusal::Upstream(_) => StatusCode::OK,
-        Refusal::NoAudit | Refusal::Closing => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::NoAudit => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -56,7 +56,6 @@ pub(crate) fn challenge(refusal: &Refusal, metadata: &str) -> Option<String> {
         | Refusal::PolicyError
         | Refusal::Upstream(_)
         | Refusal::NoAudit
-        | Refusal::Closing
         | Refusal::Internal => None,
     }
 }

@@ -5,7 +5,14 @@
 
 pub(crate) mod secret;
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, sync::watch};
 
@@ -35,7 +42,7 @@ const TASK_GRACE: Duration = Duration::from_secs(5);
 
 /// The server could not be started.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// The engine refuses the bundle.
     #[error("the policies cannot be loaded: {0}")]
     Engine(String),
@@ -69,7 +76,7 @@ pub enum StartError {
 
 /// A server put together, and not yet serving.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     gateway: Arc<Gateway>,
     store: Option<Arc<Store>>,
     listener: TcpListener,
@@ -81,7 +88,7 @@ impl Server {
     ///
     /// # Errors
     /// When some part cannot be had.
-    pub async fn build(config: Config, bundle: Bundle) -> Result<Self, StartError> {
+    pub(crate) async fn build(config: Config, bundle: Bundle) -> Result<Self, StartError> {
         let engine = Engine::new(Arc::new(bundle)).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
         let listener = listener::bind(address).await.map_err(|source| StartError::Bind { address, source })?;
@@ -103,7 +110,9 @@ impl Server {
             bearer = Some(Arc::new(Bearer::new(Arc::clone(&opened), TokenKeys::of(&keys), chance::bytes().map_err(random)?, newest)));
             store = Some(opened);
         }
-        let options = Options::new(launcher()?, environment());
+        let launcher = launcher()?;
+        let environment = environment(&launcher);
+        let options = Options::new(launcher, environment);
         let upstreams = Upstreams::build(&config.servers, &secret::read, options)?;
         let snapshot = Arc::new(Snapshot::new(config, engine));
         // Once a process, and for as long as it lives.
@@ -115,7 +124,7 @@ impl Server {
 
     /// The address that was bound.
     #[must_use]
-    pub const fn address(&self) -> SocketAddr {
+    pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -123,7 +132,7 @@ impl Server {
     ///
     /// # Errors
     /// When signals cannot be waited for, or the trail does not close cleanly.
-    pub async fn run(self) -> Result<(), StartError> {
+    pub(crate) async fn run(self) -> Result<(), StartError> {
         let Self { gateway, store, listener, address } = self;
         let parts = gateway.parts();
         let (mut terminate, mut interrupt) = signals()?;
@@ -189,10 +198,16 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
 }
 
 /// Our own executable, which starts children.
-fn launcher() -> Result<std::path::PathBuf, StartError> {
+fn launcher() -> Result<PathBuf, StartError> {
     std::env::current_exe().map_err(|error| StartError::System(format!("our own executable cannot be found: {error}")))
 }
 
-fn environment() -> BTreeMap<std::ffi::OsString, std::ffi::OsString> {
-    std::env::vars_os().collect()
+/// Our environment, with the directory of our own executable last in `PATH`: a server of `portcullis
+/// demo-server` needs nothing installed.
+fn environment(launcher: &Path) -> BTreeMap<OsString, OsString> {
+    let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    let path = environment.remove(OsStr::new("PATH")).unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(launcher.parent().map(Path::to_owned));
+    environment.insert("PATH".into(), std::env::join_paths(folders).unwrap_or(path));
+    environment
 }

@@ -38,6 +38,8 @@ fn config(directory: &Path) -> Config {
     };
     let tag = Tag { description: "…".to_owned(), sensitive: false, place: place() };
     Config {
+        digest: "0".repeat(64),
+        from_env: std::collections::BTreeSet::new(),
         listen: Listen {
             address: Placed::new("127.0.0.1:3050".parse().unwrap(), place()),
             public_url: Placed::new("http://127.0.0.1:3050".to_owned(), place()),

@@ -62,7 +62,7 @@ pub(crate) enum Classified<'a> {
     /// Wants an answer.
     Asked(Asked<'a>),
     /// A notification: accepted, and of no consequence yet.
-    Noted(Method),
+    Noted,
 }
 
 /// A refusal, with what could be read of the request.
@@ -116,7 +116,7 @@ pub(crate) fn read<'a>(body: &'a [u8], headers: &HeaderMap) -> Result<Classified
         };
         return Err(unclear(refusal, modern));
     };
-    let Some(id) = id.clone() else { return Ok(Classified::Noted(known)) };
+    let Some(id) = id.clone() else { return Ok(Classified::Noted) };
     let what = params_of(known, &object).map_err(|refusal| unclear(refusal, modern))?;
     if modern {
         headers_agree(headers, known, &what).map_err(|refusal| unclear(refusal, true))?;
