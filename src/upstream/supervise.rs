@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    About, Deadline, Options, Outgoing, Reply, Trouble,
+    About, Deadline, Health, Options, Outgoing, Reply, Trouble,
     about::initialize,
     background,
     catalog::Changes,
@@ -50,7 +50,7 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(server: ServerName, spec: StdioSpec, options: Arc<Options>, changes: Arc<Changes>) -> Self {
-        let (state, stop) = (watch::Sender::new(State::Starting), watch::Sender::new(false));
+        let (state, stop) = (watch::Sender::new(State::Unused), watch::Sender::new(false));
         Self { keeper: Arc::new(Keeper { server, spec, options, changes, state, stop }), task: Mutex::new(None) }
     }
 
@@ -64,6 +64,17 @@ impl Supervisor {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.is_none() && !*self.keeper.stop.borrow() {
             *task = Some(background(self.keeper.clone().keep()));
+        }
+    }
+
+    /// How the child is.
+    pub(super) fn health(&self) -> Health {
+        match &*self.keeper.state.borrow() {
+            State::Unused => Health::Unused,
+            State::Starting => Health::Starting,
+            State::Ready(_) => Health::Up,
+            State::Down { why, .. } => Health::Down(*why),
+            State::Stopped => Health::Stopped,
         }
     }
 
@@ -101,7 +112,7 @@ impl Supervisor {
                 State::Down { until, .. } if until.saturating_duration_since(Instant::now()) > BRIEF => {
                     return Err(Trouble::Restarting);
                 }
-                State::Down { .. } | State::Starting => {}
+                State::Down { .. } | State::Unused | State::Starting => {}
             }
             if deadline.bound(state.changed()).await?.is_err() {
                 return Err(Trouble::Stopped);
@@ -139,6 +150,7 @@ struct Keeper {
 
 #[derive(Debug)]
 enum State {
+    Unused,
     Starting,
     Ready(Arc<Life>),
     Down { why: Trouble, until: Instant },
