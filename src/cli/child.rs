@@ -7,9 +7,13 @@
 //!
 //! SPEC: prctl(2); threats T-176, T-177.
 
-use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command, process::ExitCode};
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::process::CommandExt as _,
+    process::{Command, ExitCode},
+};
 
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::getppid;
 
 /// What a shell answers where a command cannot be run.
 const CANNOT_RUN: u8 = 127;
@@ -20,20 +24,33 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     let [parent, command, rest @ ..] = arguments else {
         return fail("`__child` is how Portcullis starts its servers; it is not a command");
     };
-    if set_parent_process_death_signal(Some(Signal::KILL)).is_err() {
-        return fail("cannot bind the server's process to the gateway's life");
+    if confine().is_err() {
+        return fail("cannot bind the server's process to the gateway's life and rights");
     }
     // Had the parent died before the line above, nobody would tell us any more.
-    let alive = getppid().map(|pid| pid.as_raw_nonzero().to_string());
-    if alive.map(OsString::from).as_ref() != Some(parent) {
+    if !is_child_of(parent) {
         return ExitCode::from(CANNOT_RUN);
-    }
-    if rustix::thread::set_no_new_privs(true).is_err() {
-        return fail("cannot keep the server's process from gaining privileges");
     }
     close_fds::set_fds_cloexec(3, &[]);
     let error = Command::new(command).args(rest).exec();
     fail(&format!("cannot run `{}`: {error}", command.display()))
+}
+
+/// Dies with the parent, and gains no privileges by what is run.
+#[cfg(target_os = "linux")]
+fn confine() -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    rustix::thread::set_no_new_privs(true)
+}
+
+/// Elsewhere a child is ended by its input's end alone.
+#[cfg(not(target_os = "linux"))]
+fn confine() -> rustix::io::Result<()> {
+    Ok(())
+}
+
+fn is_child_of(parent: &OsStr) -> bool {
+    getppid().is_some_and(|pid| *parent == *pid.as_raw_nonzero().to_string())
 }
 
 #[expect(clippy::print_stderr, reason = "this process has no log; its error output is logged by the gateway")]

@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use tokio::sync::{Mutex, mpsc};
 
 use super::{
-    About, Deadline, Options, Outgoing, Reply, SpecError, Trouble,
+    About, Deadline, Health, Options, Outgoing, Reply, SpecError, Trouble,
     about::initialize,
     background,
     catalog::Changes,
@@ -110,6 +110,15 @@ impl Endpoint {
     /// How the endpoint is spoken to.
     pub(super) fn spec(&self) -> &HttpSpec {
         &self.line.spec
+    }
+
+    /// Whether a session is open.
+    pub(super) fn health(&self) -> Health {
+        match (self.stopped.load(Ordering::Relaxed), self.session.load().is_some()) {
+            (true, _) => Health::Stopped,
+            (false, true) => Health::Up,
+            (false, false) => Health::Unused,
+        }
     }
 
     /// Asks and waits, first for a session where there is none.

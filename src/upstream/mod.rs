@@ -88,6 +88,21 @@ pub enum Reply {
     Error(Bytes),
 }
 
+/// How an upstream is, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// Nobody has needed it yet.
+    Unused,
+    /// Its process is coming up.
+    Starting,
+    /// Its session is open.
+    Up,
+    /// It went down and will be started again.
+    Down(Trouble),
+    /// It was ended by us.
+    Stopped,
+}
+
 /// Every upstream, by name.
 #[derive(Debug)]
 pub struct Upstreams {
@@ -226,6 +241,15 @@ impl Upstream {
     /// When it cannot be asked, or answers something that is no list.
     pub async fn list(&self, kind: Kind) -> Result<Arc<List>, UpstreamError> {
         self.catalog.list(self, kind).await
+    }
+
+    /// How it is, as far as is known without asking it.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        match &self.link {
+            Link::Stdio(child) => child.health(),
+            Link::Http(endpoint) => endpoint.health(),
+        }
     }
 
     /// The list as it was last fetched, if it is still good; nobody is asked.

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    About, Deadline, Options, Outgoing, Reply, Trouble,
+    About, Deadline, Health, Options, Outgoing, Reply, Trouble,
     about::initialize,
     background,
     catalog::Changes,
@@ -50,7 +50,7 @@ pub(super) struct Supervisor {
 
 impl Supervisor {
     pub(super) fn new(server: ServerName, spec: StdioSpec, options: Arc<Options>, changes: Arc<Changes>) -> Self {
-        let (state, stop) = (watch::Sender::new(State::Starting), watch::Sender::new(false));
+        let (state, stop) = (watch::Sender::new(State::Unused), watch::Sender::new(false));
         Self { keeper: Arc::new(Keeper { server, spec, options, changes, state, stop }), task: Mutex::new(None) }
     }
 
@@ -64,6 +64,17 @@ impl Supervisor {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.is_none() && !*self.keeper.stop.borrow() {
             *task = Some(background(self.keeper.clone().keep()));
+        }
+    }
+
+    /// How the child is.
+    pub(super) fn health(&self) -> Health {
+        match &*self.keeper.state.borrow() {
+            State::Unused => Health::Unused,
+            State::Starting => Health::Starting,
+            State::Ready(_) => Health::Up,
+            State::Down { why, .. } => Health::Down(*why),
+            State::Stopped => Health::Stopped,
         }
     }
 
@@ -101,7 +112,7 @@ impl Supervisor {
                 State::Down { until, .. } if until.saturating_duration_since(Instant::now()) > BRIEF => {
                     return Err(Trouble::Restarting);
                 }
-                State::Down { .. } | State::Starting => {}
+                State::Down { .. } | State::Unused | State::Starting => {}
             }
             if deadline.bound(state.changed()).await?.is_err() {
                 return Err(Trouble::Stopped);
@@ -139,6 +150,7 @@ struct Keeper {
 
 #[derive(Debug)]
 enum State {
+    Unused,
     Starting,
     Ready(Arc<Life>),
     Down { why: Trouble, until: Instant },
@@ -161,7 +173,7 @@ impl Keeper {
             let began = Instant::now();
             let Some(why) = self.live(&mut stop).await else { break };
             failures = if began.elapsed() > STABLE { 0 } else { failures + 1 };
-            let pause = self.pause(failures);
+            let pause = pause(&self.options, failures, chance());
             tracing::warn!(server = %self.server, %why, pause_ms = pause.as_millis(), "will be started again");
             let until = Instant::now() + pause;
             self.state.send_replace(State::Down { why, until });
@@ -255,13 +267,29 @@ impl Keeper {
         group.signal(Signal::KILL);
         drop(child.wait().await);
     }
+}
 
-    /// The pause after so many failures in a row, a fifth of it left to chance.
-    fn pause(&self, failures: u32) -> Duration {
-        let doubled = self.options.backoff.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-        let pause = doubled.min(self.options.longest_backoff);
-        // Without chance all children wait alike, which is no harm.
-        let chance = getrandom::u32().unwrap_or(u32::MAX);
-        pause.mul_f64(0.8 + 0.2 * f64::from(chance) / f64::from(u32::MAX))
+/// The pause after so many failures in a row, a fifth of it left to chance (0 to 1).
+fn pause(options: &Options, failures: u32, chance: f64) -> Duration {
+    let doubled = options.backoff.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+    doubled.min(options.longest_backoff).mul_f64(0.8 + 0.2 * chance)
+}
+
+/// A number from 0 to 1. Without chance all children wait alike, which is no harm.
+fn chance() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t175_pauses_double_up_to_a_bound() {
+        let options = Options::new("portcullis".into(), Default::default());
+        let millis = |failures| pause(&options, failures, 1.0).as_millis();
+        assert_eq!([1, 2, 3, 9, 10, u32::MAX].map(millis), [100, 200, 400, 25_600, 30_000, 30_000]);
+        assert_eq!(pause(&options, 1, 0.0).as_millis(), 80);
+        assert!((0.0..=1.0).contains(&chance()));
     }
 }

@@ -4,7 +4,7 @@ use std::{process::Command, time::Instant};
 
 use portcullis::{
     mcp::Kind,
-    upstream::{Progress, Trouble},
+    upstream::{Health, Progress, Trouble},
 };
 
 use super::*;
@@ -24,8 +24,9 @@ async fn a_demo_server_is_started_asked_and_ended() {
     let binary = env!("CARGO_BIN_EXE_portcullis");
     let upstreams =
         build(&stdio(&[binary, "demo-server", "notes", "--dir", dir.path().to_str().unwrap()], &[]), options());
-    upstreams.start();
     let notes = evil(&upstreams);
+    assert_eq!(notes.health(), Health::Unused);
+    upstreams.start();
     assert!(notes.about().await.unwrap().server_info.as_ref().unwrap().contains("portcullis-demo-notes"));
     assert_eq!(notes.list(Kind::Tools).await.unwrap().entries().len(), 5);
     assert!(notes.list(Kind::Prompts).await.unwrap().get("summarize_note").is_some());
@@ -45,7 +46,9 @@ async fn a_demo_server_is_started_asked_and_ended() {
     assert_eq!(ask(&upstreams, search).await.unwrap()["structuredContent"], json!({"matches": ["a:1: one"]}));
     assert!(heard.recv().await.unwrap().ends_with(br#""progress":1,"total":1}"#));
     assert!(heard.recv().await.is_none());
+    assert_eq!(notes.health(), Health::Up);
     upstreams.shutdown().await;
+    assert_eq!(notes.health(), Health::Stopped);
     assert_eq!(trouble(call(&upstreams, "list_notes").await), Trouble::Stopped);
 }
 
