@@ -10,7 +10,7 @@ use super::{Check, Subject};
 use crate::{
     config::{Config, Grantee, Require, Server},
     diagnostic::{About, Class, Diagnostic},
-    name::TagName,
+    name::{ClientId, TagName, UserId},
 };
 
 pub(super) struct ServerUnreachable;
@@ -30,47 +30,62 @@ impl Check for ServerUnreachable {
 
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let config = subject.config;
-        let ceilings = ceilings(config);
+        let ceilings = Ceilings::of(config);
         for (name, server) in config.servers.iter().filter(|(_, server)| !server.public) {
             if server.tags.is_empty() {
                 let message = format!("nobody can reach the server `{name}`: it has no tags and is not public");
                 findings.push(ABOUT.at(&server.place, message));
-            } else if config.oauth.enabled.value && !ceilings.iter().any(|ceiling| opens(ceiling, server)) {
+            } else if config.oauth.enabled.value && !ceilings.open(server) {
                 findings.push(unreachable(name.as_str(), server, &ceilings));
             }
         }
     }
 }
 
-fn opens(ceiling: &BTreeSet<TagName>, server: &Server) -> bool {
-    match server.require {
-        Require::All => server.tags.iter().all(|tag| ceiling.contains(&tag.value)),
-        Require::Any => server.tags.iter().any(|tag| ceiling.contains(&tag.value)),
-    }
-}
-
 /// The most that one caller can hold, for every kind of caller that the grants tell apart.
-fn ceilings(config: &Config) -> Vec<BTreeSet<TagName>> {
-    let mut shared = BTreeSet::new();
-    let mut users = BTreeMap::<_, BTreeSet<TagName>>::new();
-    let mut clients = BTreeMap::<_, BTreeSet<TagName>>::new();
-    for grant in &config.grants {
-        let tags = grant.scopes.iter().map(|scope| scope.value.tag());
-        match &grant.to {
-            Grantee::Everyone | Grantee::Group(_) => shared.extend(tags),
-            Grantee::User(user) => users.entry(user).or_default().extend(tags),
-            Grantee::Client(client) => clients.entry(client).or_default().extend(tags),
-        }
-    }
-    let persons = users.into_values().map(|own| own.union(&shared).cloned().collect());
-    let mut all: Vec<BTreeSet<TagName>> = persons.chain(clients.into_values()).collect();
-    all.push(shared);
-    all
+#[derive(Default)]
+struct Ceilings {
+    /// What everyone and all groups give together.
+    shared: BTreeSet<TagName>,
+    /// What a person has besides.
+    users: BTreeMap<UserId, BTreeSet<TagName>>,
+    /// What a client has by itself.
+    clients: BTreeMap<ClientId, BTreeSet<TagName>>,
 }
 
-fn unreachable(name: &str, server: &Server, ceilings: &[BTreeSet<TagName>]) -> Diagnostic {
-    let missing: Vec<_> =
-        server.tags.iter().filter(|tag| !ceilings.iter().any(|ceiling| ceiling.contains(&tag.value))).collect();
+impl Ceilings {
+    fn of(config: &Config) -> Self {
+        let mut ceilings = Self::default();
+        for grant in &config.grants {
+            let tags = grant.scopes.iter().map(|scope| scope.value.tag());
+            match &grant.to {
+                Grantee::Everyone | Grantee::Group(_) => ceilings.shared.extend(tags),
+                Grantee::User(user) => ceilings.users.entry(user.clone()).or_default().extend(tags),
+                Grantee::Client(client) => ceilings.clients.entry(client.clone()).or_default().extend(tags),
+            }
+        }
+        ceilings
+    }
+
+    /// Whether some caller can hold what the server needs.
+    fn open(&self, server: &Server) -> bool {
+        let enough = |holds: &dyn Fn(&TagName) -> bool| match server.require {
+            Require::All => server.tags.iter().all(|tag| holds(&tag.value)),
+            Require::Any => server.tags.iter().any(|tag| holds(&tag.value)),
+        };
+        enough(&|tag| self.shared.contains(tag))
+            || self.users.values().any(|own| enough(&|tag| own.contains(tag) || self.shared.contains(tag)))
+            || self.clients.values().any(|own| enough(&|tag| own.contains(tag)))
+    }
+
+    /// Whether any grant gives the tag.
+    fn give(&self, tag: &TagName) -> bool {
+        self.shared.contains(tag) || self.users.values().chain(self.clients.values()).any(|own| own.contains(tag))
+    }
+}
+
+fn unreachable(name: &str, server: &Server, ceilings: &Ceilings) -> Diagnostic {
+    let missing: Vec<_> = server.tags.iter().filter(|tag| !ceilings.give(&tag.value)).collect();
     if missing.is_empty() {
         let message = format!("nobody can reach the server `{name}`: no caller can hold all of its tags at once");
         return ABOUT

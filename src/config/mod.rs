@@ -43,6 +43,9 @@ use crate::{
     name::{ServerName, TagName},
 };
 
+/// The most findings that are kept: nobody reads more, and a hostile file can make very many.
+const MOST_FINDINGS: usize = 1_000;
+
 /// Reads and resolves the configuration at `path`. The environment is asked through `env`.
 #[must_use]
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
@@ -90,6 +93,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     }
     secrecy::scrub(&mut loaded.findings);
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
+    loaded.findings.truncate(MOST_FINDINGS);
     loaded
 }
 

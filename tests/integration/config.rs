@@ -231,6 +231,12 @@ fn large_files_are_refused_or_read_in_bounded_time() {
     let loaded = load(&format!("version: 1\nx: [{}]\n", "a,".repeat(600_000)));
     assert_eq!(found(&loaded).len(), 1, "{:?}", found(&loaded));
     assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
+    let wide: String = (0..5_000).map(|n| format!("k{n}: {{}}\n")).collect();
+    let loaded = load(&format!("{wide}{wide}"));
+    assert_eq!(loaded.findings.len(), 1_000);
+    let mut out = Vec::new();
+    portcullis::cli::report::human(&mut out, &loaded.findings, &loaded.sources, None, false).unwrap();
+    assert!(before.elapsed() < Duration::from_secs(40), "{:?}", before.elapsed());
     let loaded = config::load(folder.path(), &none);
     assert!(!loaded.readable && found(&loaded)[0].ends_with("not a file"));
 }

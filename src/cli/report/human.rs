@@ -7,7 +7,7 @@ use std::{
     io::{self, Write},
 };
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
 
 use super::{Checked, Summary, counted};
 use crate::{
@@ -26,20 +26,19 @@ pub fn human(
     checked: Option<Checked>,
     colour: bool,
 ) -> io::Result<()> {
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let texts: BTreeMap<&str, String> =
-        sources.files().filter_map(|file| sources.shown(file).map(|text| (file, text))).collect();
-    for finding in findings {
-        writeln!(out, "{}\n", renderer.render(&[group(finding, &texts)]))?;
-    }
-    let summary = Summary::of(findings);
     if findings.is_empty() {
         return match checked {
             Some(checked) => writeln!(out, "No findings. {} checked", looked_at(checked)),
             None => writeln!(out, "No findings, and nothing checked"),
         };
     }
-    let Summary { findings, error, security, warning, suggestion } = summary;
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let texts: BTreeMap<&str, String> =
+        sources.files().filter_map(|file| sources.shown(file).map(|text| (file, text))).collect();
+    for finding in findings {
+        writeln!(out, "{}\n", renderer.render(&[group(finding, &texts)]))?;
+    }
+    let Summary { findings, error, security, warning, suggestion } = Summary::of(findings);
     writeln!(
         out,
         "{}: {}, {security} security, {}, {}",
@@ -80,13 +79,13 @@ fn group<'a>(finding: &'a Diagnostic, texts: &'a BTreeMap<&str, String>) -> Grou
             group = group.element(annotate_snippets::Origin::path(file));
             continue;
         };
-        let snippet = finding
-            .labels
+        let labels: Vec<&Label> = finding.labels.iter().filter(|label| &*label.place.file == file).collect();
+        let window = Window::around(&labels, text);
+        let snippet = Snippet::source(window.text).line_start(window.line).path(file);
+        let snippet = labels
             .iter()
-            .enumerate()
-            .filter(|(_, label)| &*label.place.file == file)
-            .map(|(index, label)| annotation(index == 0, label, text))
-            .fold(Snippet::source(text.as_str()).path(file), Snippet::annotation);
+            .map(|label| window.annotation(is_primary(finding, label), label))
+            .fold(snippet, Snippet::annotation);
         group = group.element(snippet);
     }
     match &finding.help {
@@ -95,10 +94,36 @@ fn group<'a>(finding: &'a Diagnostic, texts: &'a BTreeMap<&str, String>) -> Grou
     }
 }
 
-fn annotation<'a>(primary: bool, label: &'a Label, text: &str) -> annotate_snippets::Annotation<'a> {
-    let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
-    let span = kind.span(one_line(text, label.place.start, label.place.end));
-    if label.text.is_empty() { span } else { span.label(label.text.as_str()) }
+fn is_primary(finding: &Diagnostic, label: &Label) -> bool {
+    finding.labels.first().is_some_and(|first| std::ptr::eq(first, label))
+}
+
+/// The lines that labels stand in: to look for lines in a whole file for each finding takes too long.
+struct Window<'a> {
+    text: &'a str,
+    /// The number of its first line.
+    line: usize,
+    /// Where in the file it begins.
+    start: usize,
+}
+
+impl<'a> Window<'a> {
+    fn around(labels: &[&Label], text: &'a str) -> Self {
+        let places = || labels.iter().map(|label| &label.place);
+        let first = floor(text, places().map(|place| place.start).min().unwrap_or_default());
+        let last = floor(text, places().map(|place| place.end).max().unwrap_or_default()).max(first);
+        let start = text.get(..first).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+        let end = text.get(last..).and_then(|after| after.find('\n')).map_or(text.len(), |at| last + at);
+        let line = places().map(|place| place.line).min().unwrap_or(1);
+        Self { text: text.get(start..end).unwrap_or_default(), line: usize::try_from(line).unwrap_or(1), start }
+    }
+
+    fn annotation<'l>(&self, primary: bool, label: &'l Label) -> Annotation<'l> {
+        let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let inside = |at: usize| at.saturating_sub(self.start);
+        let span = kind.span(one_line(self.text, inside(label.place.start), inside(label.place.end)));
+        if label.text.is_empty() { span } else { span.label(label.text.as_str()) }
+    }
 }
 
 /// The span, cut to its first line and to characters of the text.

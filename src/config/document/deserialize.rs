@@ -112,6 +112,9 @@ impl Reader<'_, '_> {
             Value::Bool(_) | Value::Int(_) | Value::Float(_) if wanted == "text" => {
                 Some("put the value in quotes".into())
             }
+            Value::Text(_) if wanted == "a list" => Some("put the value in brackets, as in `[one, another]`".into()),
+            Value::Map(_) if wanted == "a list" => Some("begin each entry with `- `".into()),
+            Value::List(_) if wanted == "a map" => Some("write `KEY: VALUE` lines that do not begin with `- `".into()),
             _ => None,
         };
         Error::Other(format!("must be {wanted}, not {}", self.node.shown(self.path.key())), help)

@@ -6,7 +6,10 @@
 //!
 //! SPEC: YAML 1.2.2; `requirements/lint-rules.md` §5.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry as Slot},
+    sync::Arc,
+};
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, options};
 
@@ -97,7 +100,7 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: BTreeMap<String, Place>, key: Option<Key> },
+    Map { entries: Vec<Entry>, seen: Seen, key: Option<Key> },
 }
 
 /// A key whose value is awaited.
@@ -144,7 +147,7 @@ impl Tree<'_> {
             Event::MappingStart(style, _, _) => {
                 let flow = style == granit_parser::StructureStyle::Flow;
                 let muted = self.muted();
-                let kind = OpenKind::Map { entries: Vec::new(), seen: BTreeMap::new(), key: None };
+                let kind = OpenKind::Map { entries: Vec::new(), seen: Seen::default(), key: None };
                 self.open.push(Open { place, flow, muted, kind });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(&place),
@@ -272,35 +275,55 @@ impl Tree<'_> {
     }
 }
 
+/// The keys of a map so far, and the same without their case.
+#[derive(Default)]
+struct Seen {
+    exact: BTreeMap<String, Place>,
+    folded: BTreeMap<String, (String, Place)>,
+}
+
+enum Entered {
+    First,
+    Again(Place),
+    Alike(String, Place),
+}
+
+impl Seen {
+    fn enter(&mut self, key: &str, place: &Place) -> Entered {
+        if let Some(first) = self.exact.get(key) {
+            return Entered::Again(first.clone());
+        }
+        self.exact.insert(key.to_owned(), place.clone());
+        match self.folded.entry(key.to_lowercase()) {
+            Slot::Occupied(known) => Entered::Alike(known.get().0.clone(), known.get().1.clone()),
+            Slot::Vacant(free) => {
+                free.insert((key.to_owned(), place.clone()));
+                Entered::First
+            }
+        }
+    }
+}
+
 /// What a value in a key's position means.
-fn as_key(node: Node, plain: bool, seen: &mut BTreeMap<String, Place>) -> (Key, Option<Diagnostic>) {
+fn as_key(node: Node, plain: bool, seen: &mut Seen) -> (Key, Option<Diagnostic>) {
     let Node { place, value, from_env: _ } = node;
     match value {
         Value::Text(text) if plain && text == MERGE => {
             (Key::Bad { muted: true }, Some(findings::MERGE_KEY.at(&place, "merge keys are not allowed")))
         }
-        Value::Text(text) => match seen.get(&text) {
-            Some(first) => {
-                let message = format!("the key `{}` is written twice", text.escape_debug());
-                let finding = findings::DUPLICATE_KEY
-                    .at(&place, message)
-                    .label("written again here")
-                    .also(first, "first written here");
-                (Key::Bad { muted: false }, Some(finding))
+        Value::Text(text) => match seen.enter(&text, &place) {
+            Entered::Again(first) => {
+                let message = format!("the key `{}` is written twice", secrecy::shown("", &text));
+                let finding = findings::DUPLICATE_KEY.at(&place, message).label("written again here");
+                (Key::Bad { muted: false }, Some(finding.also(&first, "first written here")))
             }
-            None => {
-                let alike =
-                    seen.iter().find(|(known, _)| known.to_lowercase() == text.to_lowercase()).map(|(known, first)| {
-                        let message = format!(
-                            "the keys `{}` and `{}` differ only in their case",
-                            known.escape_debug(),
-                            text.escape_debug()
-                        );
-                        findings::DUPLICATE_KEY_CASE.at(&place, message).label("this one").also(first, "and this one")
-                    });
-                seen.insert(text.clone(), place.clone());
-                (Key::Good(text, place), alike)
+            Entered::Alike(known, first) => {
+                let (known, new) = (secrecy::shown("", &known), secrecy::shown("", &text));
+                let message = format!("the keys `{known}` and `{new}` differ only in their case");
+                let finding = findings::DUPLICATE_KEY_CASE.at(&place, message).label("this one");
+                (Key::Good(text, place), Some(finding.also(&first, "and this one")))
             }
+            Entered::First => (Key::Good(text, place), None),
         },
         Value::Bad => (Key::Bad { muted: false }, None),
         value @ (Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_)) => {
