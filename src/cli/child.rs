@@ -20,7 +20,7 @@ const CANNOT_RUN: u8 = 127;
 
 /// Becomes the command. Returns only where that is impossible.
 #[must_use]
-pub fn run(arguments: &[OsString]) -> ExitCode {
+pub(super) fn run(arguments: &[OsString]) -> ExitCode {
     let [parent, command, rest @ ..] = arguments else {
         return fail("`__child` is how Portcullis starts its servers; it is not a command");
     };

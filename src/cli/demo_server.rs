@@ -6,7 +6,7 @@ use crate::{clock::SystemClock, demo};
 
 /// Serves until the input ends.
 #[must_use]
-pub fn run(arguments: &[OsString]) -> ExitCode {
+pub(super) fn run(arguments: &[OsString]) -> ExitCode {
     let (kind, dir) = match arguments {
         [kind] => (kind, None),
         [kind, option, dir] if option == "--dir" => (kind, Some(Path::new(dir))),
