@@ -106,8 +106,10 @@ fn decide(c: &mut Criterion) {
 /// A list of 1,000 tools: asked one by one, and once for each class of names.
 fn list(c: &mut Criterion, engine: &Engine, moment: &Moment) {
     let asker = engine.asker(standing()).expect("an asker");
-    let targets: Vec<Target> =
-        (0..1_000).map(|nth| tool(&format!("{}_{nth}", ["read", "delete", "run"][nth % 3]))).collect();
+    let targets: Vec<Target> = (0..1_000)
+        .zip(["read", "delete", "run"].iter().cycle())
+        .map(|(nth, verb)| tool(&format!("{verb}_{nth}")))
+        .collect();
     let server = "s0".parse().expect("a server");
     let inventory = engine.inventory(&server, targets.clone()).expect("an inventory");
     let asks = |target: &Target| {
