@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::{Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema};
+use cedar_policy::{Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema, validate_scope_variables};
 
 use super::{
     allowed::Allowed,
@@ -109,7 +109,7 @@ impl Engine {
     /// every scope: that is what the local mode means, and all it means.
     ///
     /// # Errors
-    /// When Cedar refuses the facts, in words.
+    /// When Cedar refuses the facts or they are not of the schema's types, in words.
     pub fn asker(&self, mut standing: Standing) -> Result<Asker, String> {
         if !self.bundle.oauth {
             standing = Standing {
@@ -123,8 +123,13 @@ impl Engine {
         let principal = entity::principal(&standing.principal);
         let mut asker = Asker { standing, principal, showing: None, acting: None };
         if !self.volatile {
-            asker.showing = Some(self.context(&asker.standing, false, None)?);
-            asker.acting = Some(self.context(&asker.standing, true, None)?);
+            let showing = self.context(&asker.standing, false, None)?;
+            let acting = self.context(&asker.standing, true, None)?;
+            for (verb, action) in Verb::ALL.iter().zip(&self.actions) {
+                let context = if verb.acts() { &acting } else { &showing };
+                context.validate(&self.bundle.schema, action).map_err(|error| error.to_string())?;
+            }
+            (asker.showing, asker.acting) = (Some(showing), Some(acting));
         }
         Ok(asker)
     }
@@ -228,15 +233,20 @@ impl Engine {
         let acts = verb.acts();
         let ready = if acts { &asker.acting } else { &asker.showing };
         let plain = moment.findings.is_empty() && !moment.drifted;
-        let context = match ready {
-            Some(context) if plain || !acts => context.clone(),
-            _ => self.context(&asker.standing, acts, Some(moment))?,
-        };
         let resource = inventory.find(target).ok_or("the target is not in the inventory")?.clone();
         let action = self.actions.get(verb as usize).ok_or("the verb has no action")?.clone();
-        // The context of a list entry was typed when the asker was made, and nothing was added since.
+        let principal = asker.principal.clone();
+        // A context that was built with the asker was typed then, and nothing was added since; what
+        // is left to be typed is who does what to what.
+        if let Some(context) = ready.as_ref().filter(|_| plain || !acts) {
+            if acts {
+                validate_scope_variables(&principal, &action, &resource, &self.bundle.schema).map_err(|error| error.to_string())?;
+            }
+            return Request::new(principal, action, resource, context.clone(), None).map_err(|error| error.to_string());
+        }
+        let context = self.context(&asker.standing, acts, Some(moment))?;
         let schema: Option<&Schema> = acts.then_some(&self.bundle.schema);
-        Request::new(asker.principal.clone(), action, resource, context, schema).map_err(|error| error.to_string())
+        Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
     }
 
     fn context(&self, standing: &Standing, acts: bool, moment: Option<&Moment>) -> Result<Context, String> {
