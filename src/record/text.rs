@@ -9,6 +9,20 @@ use sha2::{Digest as _, Sha256};
 /// Bytes of one text field that are kept.
 pub(super) const LONGEST: usize = 1024;
 
+/// The bytes that stand for themselves: printing ASCII but the quote and the backslash.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        #[expect(clippy::indexing_slicing, reason = "below 0x7f, and at compile time")]
+        {
+            plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        }
+        byte += 1;
+    }
+    plain
+};
+
 /// A field that was cut.
 #[derive(Debug)]
 pub(super) struct Cut {
@@ -37,7 +51,7 @@ pub(super) fn quote(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = value;
     // Plain stretches are copied whole; almost every field is one.
-    while let Some(at) = rest.bytes().position(|b| !(0x20..0x7f).contains(&b) || b == b'"' || b == b'\\') {
+    while let Some(at) = rest.bytes().position(|b| !PLAIN.get(usize::from(b)).is_some_and(|plain| *plain)) {
         let Some((plain, after)) = rest.split_at_checked(at) else { break };
         out.extend_from_slice(plain.as_bytes());
         let mut chars = after.chars();
