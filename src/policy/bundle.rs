@@ -3,7 +3,10 @@
 //! Places live beside the policies and not in them: the same meaning has the same bytes and the same
 //! digest, wherever it stands in the file.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use sha2::{Digest, Sha256};
 
@@ -34,6 +37,8 @@ pub struct Policy {
     pub(crate) needs: Option<Needs>,
     /// The patterns by which it reads a target's name, where that is all it reads of it.
     pub(crate) patterns: Vec<Pattern>,
+    /// See [`Policy::of_any_action`].
+    of_any_action: OnceLock<cedar_policy::Policy>,
 }
 
 impl Policy {
@@ -55,7 +60,7 @@ impl Policy {
         let shape = Shape::of(&cedar)?;
         let verbs = verbs(&shape.actions);
         let reason = Reason { policy: id.into(), effect: shape.effect, place };
-        Ok(Self { reason, text: text.into(), cedar, shape, verbs, needs, patterns: Vec::new() })
+        Ok(Self { reason, text: text.into(), cedar, shape, verbs, needs, patterns: Vec::new(), of_any_action: OnceLock::new() })
     }
 
     /// The same policy, known to read a target's name by these patterns alone.
@@ -63,6 +68,19 @@ impl Policy {
     pub fn by_patterns(mut self, patterns: Vec<Pattern>) -> Self {
         self.patterns = patterns;
         self
+    }
+
+    /// The same policy without its action scope, for a set that is only ever asked about actions it
+    /// applies to: there the scope always holds, and costs as much as the rest of the policy to
+    /// evaluate. Where Cedar cannot make it, the policy as it is, which says the same.
+    pub(super) fn of_any_action(&self) -> &cedar_policy::Policy {
+        self.of_any_action.get_or_init(|| {
+            let without = self.cedar.to_json().ok().and_then(|mut json| {
+                json.as_object_mut()?.insert("action".into(), serde_json::json!({ "op": "All" }));
+                cedar_policy::Policy::from_json(Some(self.cedar.id().clone()), json).ok()
+            });
+            without.unwrap_or_else(|| self.cedar.clone())
+        })
     }
 
     /// Its id, as in `server/files`.

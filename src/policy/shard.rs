@@ -4,6 +4,9 @@
 //! made when it is first asked: ten thousand servers cost nothing until somebody calls one. Verbs
 //! with the same policies share one shard.
 //!
+//! Every member of a shard applies to its verb, so the members stand in it without their action
+//! scopes: those would only be found to hold, again at each question.
+//!
 //! The *narrow* shard leaves out what says nothing of a caller with a token and no filter: policies
 //! about `Anonymous`, and those that begin with `context.filtered`.
 
@@ -28,12 +31,21 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// The shard of these members of `policies`.
+    /// These members of `policies`, as they are.
     pub(super) fn of(policies: &[Policy], members: Vec<usize>) -> Self {
+        Self::made(policies, members, |policy| &policy.cedar)
+    }
+
+    /// These members of `policies`, each of which applies to every verb that is asked of them.
+    fn of_verb(policies: &[Policy], members: Vec<usize>) -> Self {
+        Self::made(policies, members, Policy::of_any_action)
+    }
+
+    fn made<'p>(policies: &'p [Policy], members: Vec<usize>, form: impl Fn(&'p Policy) -> &'p cedar_policy::Policy) -> Self {
         let mut set = PolicySet::new();
         for policy in members.iter().filter_map(|&member| policies.get(member)) {
             // Ids are unique within a bundle, which is all that `add` can refuse.
-            _ = set.add(policy.cedar.clone());
+            _ = set.add(form(policy).clone());
         }
         Self { set, members }
     }
@@ -79,7 +91,7 @@ impl Shards {
         slot.get_or_init(|| {
             let members = self.members(policies, verb, wide);
             let twin = self.slots.iter().flatten().filter_map(OnceLock::get).find(|shard| shard.members == members);
-            twin.map_or_else(|| Arc::new(Shard::of(policies, members)), Arc::clone)
+            twin.map_or_else(|| Arc::new(Shard::of_verb(policies, members)), Arc::clone)
         })
     }
 
