@@ -5,7 +5,11 @@
 //!
 //! SPEC: PX-07, PX-08, PX-11, PX-12, TR-06, CL-13.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -26,6 +30,7 @@ use crate::{
     policy::{Allowed, Because, Decision, Inventory, Question, Target},
     record as trail,
     seal,
+    tasks::Tasks,
     upstream::{Outgoing, Progress, Reply, UpstreamError, Upstreams},
 };
 
@@ -91,14 +96,19 @@ impl Gateway {
 
     /// Sends a call and waits for what comes first: its answer, or progress.
     async fn send(self: &Arc<Self>, allowed: Allowed<Call>, form: Form, heard: Option<mpsc::Receiver<Bytes>>, open: Open) -> Answer {
-        let (events, mut coming) = mpsc::channel(ROOM);
         let upstreams = Arc::clone(&self.parts.upstreams);
         let modern = form.era == Era::Modern;
-        if modern && heard.is_none() {
-            // Nothing outlives this future: dropping it is what cancels the call.
-            let reply = forward(&upstreams, allowed).await;
+        if heard.is_none() {
+            let reply = if modern {
+                // Nothing outlives this future: dropping it is what cancels the call.
+                forward(&upstreams, allowed).await
+            } else {
+                let call = Box::pin(async move { forward(&upstreams, allowed).await });
+                Lasting { tasks: Arc::clone(&self.parts.tasks), call: Some(call) }.await
+            };
             return whole(&form, reply, open);
         }
+        let (events, mut coming) = mpsc::channel(ROOM);
         self.parts.tasks.spawn("call", run(upstreams, allowed, heard, events, modern));
         match coming.recv().await {
             Some(Heard::Progress(first)) => {
@@ -232,7 +242,38 @@ async fn forward(upstreams: &Upstreams, allowed: Allowed<Call>) -> Result<Reply,
     upstream.request(outgoing).await.map_err(Some)
 }
 
-/// Runs a call beside its caller, so that progress can be passed on and a legacy caller may leave.
+/// A call that its caller waits for and does not cancel by leaving: dropped, it goes on beside.
+struct Lasting {
+    tasks: Arc<Tasks>,
+    /// Nothing once it has ended.
+    call: Option<Forwarding>,
+}
+
+type Forwarding = Pin<Box<dyn Future<Output = Result<Reply, Option<UpstreamError>>> + Send>>;
+
+impl Future for Lasting {
+    type Output = Result<Reply, Option<UpstreamError>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // Nobody polls a future that has ended; a call that is not there is our fault (`Err(None)`).
+        let reply = self.call.as_mut().map_or(Poll::Ready(Err(None)), |call| call.as_mut().poll(cx));
+        if reply.is_ready() {
+            self.call = None;
+        }
+        reply
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        // Without a runtime the process is about to end, and the call with it.
+        if let Some(call) = self.call.take().filter(|_| tokio::runtime::Handle::try_current().is_ok()) {
+            self.tasks.spawn("call", async move { drop(call.await) });
+        }
+    }
+}
+
+/// Runs a call beside its caller, so that progress can be passed on.
 async fn run(upstreams: Arc<Upstreams>, allowed: Allowed<Call>, heard: Option<mpsc::Receiver<Bytes>>, events: mpsc::Sender<Heard>, modern: bool) {
     let request = forward(&upstreams, allowed);
     tokio::pin!(request);
