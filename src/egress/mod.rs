@@ -9,21 +9,22 @@
 
 mod address;
 mod connect;
+mod pool;
 
-use std::{error::Error, sync::OnceLock, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, Uri, uri::Scheme};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_rustls::HttpsConnectorBuilder;
 
 pub use address::{Range, range};
 pub use connect::{Lookup, Reach, Resolve};
+pub use pool::Body;
 
 /// What an egress may do and how long it waits.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +44,7 @@ impl Default for Options {
 /// A client for one origin, with its own pool of connections.
 #[derive(Debug, Clone)]
 pub struct Egress {
-    client: Client<HttpsConnector<connect::Guard>, Full<Bytes>>,
+    pool: Arc<pool::Pool>,
 }
 
 /// Why a request did not get through. Says nothing of header values or user information.
@@ -103,20 +104,15 @@ impl Egress {
         let guard = connect::Guard::new(reach, resolve, options.connect_timeout);
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(guard);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(options.idle)
-            .timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self { client })
+        Ok(Self { pool: pool::Pool::new(connector, options.idle) })
     }
 
     /// Sends a request and waits for the head of its answer. No redirect is followed.
     ///
     /// # Errors
     /// When no connection can be opened or it breaks before the head has come.
-    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, EgressError> {
-        self.client.request(request).await.map_err(|error| why(&error))
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Body>, EgressError> {
+        self.pool.send(request).await
     }
 }
 
@@ -124,7 +120,7 @@ impl Egress {
 ///
 /// # Errors
 /// When there is more, or the connection breaks.
-pub async fn read(mut body: Incoming, cap: usize) -> Result<Bytes, EgressError> {
+pub async fn read(mut body: Body, cap: usize) -> Result<Bytes, EgressError> {
     let mut whole: Option<BytesMut> = None;
     let mut first = Bytes::new();
     while let Some(frame) = body.frame().await {
@@ -147,9 +143,9 @@ pub async fn read(mut body: Incoming, cap: usize) -> Result<Bytes, EgressError> 
     Ok(whole.map_or(first, BytesMut::freeze))
 }
 
-/// What went wrong, from the first cause that says so.
-fn why(error: &hyper_util::client::legacy::Error) -> EgressError {
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
+/// Why a connection could not be opened, from the first cause that says so.
+fn why(error: &(dyn Error + 'static)) -> EgressError {
+    let mut cause = Some(error);
     while let Some(inner) = cause {
         if let Some(own) = inner.downcast_ref::<EgressError>() {
             return *own;
@@ -164,7 +160,7 @@ fn why(error: &hyper_util::client::legacy::Error) -> EgressError {
             None => inner.source(),
         };
     }
-    if error.is_connect() { EgressError::Unreachable } else { EgressError::Broken }
+    EgressError::Unreachable
 }
 
 fn builder() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, EgressError> {

@@ -36,7 +36,7 @@ fn resolver(addresses: &'static [&'static str]) -> Resolve {
     })
 }
 
-async fn get(url: &str, reach: Reach, resolve: Resolve) -> Result<Response<Incoming>, EgressError> {
+async fn get(url: &str, reach: Reach, resolve: Resolve) -> Result<Response<Body>, EgressError> {
     let url: Uri = url.parse().unwrap();
     let egress = Egress::with_resolver(&url, reach, &Options::default(), resolve)?;
     egress.send(Request::get(url).body(Full::default()).unwrap()).await
@@ -121,4 +121,84 @@ async fn t204_bodies_are_capped_and_closed_ports_are_told() {
     let closed = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
     assert_eq!(get(&closed, reach, Resolve::system()).await.unwrap_err(), EgressError::Unreachable);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server ends with its test")]
+/// A server that answers `most` requests of each connection, then ends it, and counts connections.
+async fn keeper(most: usize, answer: &'static str) -> (Uri, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    drop(tokio::task::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            drop(tokio::task::spawn(async move {
+                let mut head = [0; 1024];
+                for _ in 0..most {
+                    if stream.read(&mut head).await.is_ok_and(|read| read > 0) {
+                        drop(stream.write_all(answer.as_bytes()).await);
+                    }
+                }
+            }));
+        }
+    }));
+    (url, opened)
+}
+
+async fn asked(egress: &Egress, url: &Uri) -> Result<Bytes, EgressError> {
+    let answer = egress.send(Request::get(url.clone()).body(Full::default()).unwrap()).await?;
+    read(answer.into_body(), 100).await
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_and_one_that_ended_meanwhile_is_not() {
+    let (url, opened) = keeper(3, OK).await;
+    let egress = Egress::new(&url, Reach::of_configured(&url), &Options::default()).unwrap();
+    for _ in 0..3 {
+        assert_eq!(asked(&egress, &url).await.unwrap(), "ok");
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), 1);
+    // The server has ended it; the next request has another.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(asked(&egress, &url).await.unwrap(), "ok");
+    assert_eq!(opened.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn exchanges_at_once_have_a_connection_each_and_share_them_after() {
+    let (url, opened) = keeper(100, OK).await;
+    let egress = Egress::new(&url, Reach::of_configured(&url), &Options::default()).unwrap();
+    for _ in 0..3 {
+        let all = futures_util::future::join_all((0..8).map(|_| asked(&egress, &url))).await;
+        assert!(all.into_iter().all(|answer| answer.unwrap() == "ok"));
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), 8);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read_takes_its_connection_with_it_and_an_empty_one_does_not() {
+    for (answer, connections) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok", 3),
+        ("HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n", 1),
+    ] {
+        let (url, opened) = keeper(100, answer).await;
+        let egress = Egress::new(&url, Reach::of_configured(&url), &Options::default()).unwrap();
+        for _ in 0..3 {
+            drop(egress.send(Request::get(url.clone()).body(Full::default()).unwrap()).await.unwrap());
+        }
+        assert_eq!(opened.load(Ordering::SeqCst), connections);
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_are_let_go() {
+    let (url, opened) = keeper(100, OK).await;
+    let options = Options { idle: Duration::from_millis(20), ..Options::default() };
+    let egress = Egress::new(&url, Reach::of_configured(&url), &options).unwrap();
+    for _ in 0..2 {
+        assert_eq!(asked(&egress, &url).await.unwrap(), "ok");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(opened.load(Ordering::SeqCst), 2);
 }

@@ -68,7 +68,8 @@ impl Gateway {
         let upstream = self.parts.upstreams.get(server).ok_or_else(|| Unoffered::Engine(format!("server `{server}` has no upstream")))?;
         let list = match upstream.known(kind) {
             Some(list) => list,
-            None => upstream.list(kind).await.map_err(Unoffered::Upstream)?,
+            // Rarely needed, and large: boxed, so that every request's future need not have room for it.
+            None => Box::pin(upstream.list(kind)).await.map_err(Unoffered::Upstream)?,
         };
         self.offers.of(inquiry.engine(), server, &list).map_err(Unoffered::Engine)
     }

@@ -18,7 +18,6 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use tokio::sync::{Mutex, mpsc};
 
 use super::{
@@ -160,11 +159,17 @@ impl Endpoint {
         drop(tokio::time::timeout(Duration::from_secs(1), self.line.egress.send(request)).await);
     }
 
-    /// The session, opened if there is none. One caller opens it, the others wait.
+    /// The session, opened if there is none. What is rarely needed is boxed, so that every call's
+    /// future need not have room for it.
     async fn open(&self, deadline: Deadline) -> Result<Arc<Session>, Trouble> {
-        if let Some(session) = self.session.load_full() {
-            return Ok(session);
+        match self.session.load_full() {
+            Some(session) => Ok(session),
+            None => Box::pin(self.open_first(deadline)).await,
         }
+    }
+
+    /// Opens a session. One caller opens it, the others wait.
+    async fn open_first(&self, deadline: Deadline) -> Result<Arc<Session>, Trouble> {
         let _opening = self.opening.lock().await;
         if let Some(session) = self.session.load_full() {
             return Ok(session);
@@ -234,7 +239,7 @@ impl Line {
                     | Inbound::Garbage(_) => Err(Trouble::Garbage),
                 }
             }
-            Content::Events if status.is_success() => self.listen(session, id, outgoing, response).await,
+            Content::Events if status.is_success() => Box::pin(self.listen(session, id, outgoing, response)).await,
             Content::Events | Content::Other => Err(Trouble::Garbage),
         };
         match reply {
@@ -250,7 +255,7 @@ impl Line {
         session: Option<&Arc<Session>>,
         id: u64,
         outgoing: &Outgoing,
-        response: Response<Incoming>,
+        response: Response<egress::Body>,
     ) -> Result<Reply, Trouble> {
         let sink = outgoing.progress.as_ref().map(|progress| (progress.token, &progress.sink));
         let mut body = response.into_body();
@@ -319,7 +324,7 @@ impl Line {
 }
 
 /// Reads the end of a stream whose answer is known, so that its connection can be used again.
-async fn finish(mut body: Incoming) {
+async fn finish(mut body: egress::Body) {
     let mut rest = Box::pin(async move {
         // The end is all that should come; a server that goes on loses the connection.
         match body.frame().await {
