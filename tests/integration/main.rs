@@ -14,6 +14,8 @@ mod check;
 mod compile;
 /// Reading configurations.
 mod config;
+/// Modules stand in the order of their dependencies.
+mod layers;
 /// What the engine promises, on random configurations.
 mod policy;
 /// Findings as they are printed.
