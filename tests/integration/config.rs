@@ -330,6 +330,20 @@ fn the_json_schema_is_the_one_in_the_repository() {
     assert!(kept == schema, "schema/config.schema.json is out of date: run `INSTA_UPDATE=always cargo test`");
 }
 
+#[test]
+fn the_json_schema_requires_what_reading_requires() {
+    let schema = config::json_schema();
+    let required = |section: &str| schema["$defs"][section]["required"].clone();
+    assert_eq!(schema["required"], serde_json::json!(["version"]));
+    assert_eq!(required("GrantSection"), serde_json::json!(["to", "scopes"]));
+    assert_eq!(required("RuleSection"), serde_json::json!(["forbid"]));
+    assert_eq!(required("HttpSection"), serde_json::json!(["url"]));
+    for section in ["ListenSection", "LimitsSection", "ServerSection", "SecretSection", "EncryptionSection"] {
+        assert_eq!(required(section), serde_json::Value::Null, "{section}");
+    }
+    assert!(!schema.to_string().contains("null"), "{schema:#}");
+}
+
 /// Values as YAML in the flow style, quoted and not.
 fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
