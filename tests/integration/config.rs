@@ -390,6 +390,25 @@ proptest! {
     }
 
     #[test]
+    fn any_order_of_keys_means_the_same(order in Just((0..8_usize).collect::<Vec<_>>()).prop_shuffle(), inner in Just(vec![0, 1, 2]).prop_shuffle()) {
+        let server = ["tags: [s, t]", "require: any", "stdio: {command: [x]}"];
+        let server: Vec<_> = inner.iter().map(|index| server[*index]).collect();
+        let sections = [
+            "version: 1\n".to_owned(),
+            "tags: {s: S, t: T}\n".to_owned(),
+            format!("servers: {{a: {{{}}}, b: {{public: true, http: {{url: \"https://b.example\"}}}}}}\n", server.join(", ")),
+            "grants: [{to: {user: ana}, scopes: [tag:s]}]\n".to_owned(),
+            "rules: [{id: r, forbid: {tools: [a/x]}}]\n".to_owned(),
+            "oauth: {enabled: true}\n".to_owned(),
+            "audit: {file: a}\n".to_owned(),
+            "listen: {limits: {body: 1KiB, idle: 1s}}\n".to_owned(),
+        ];
+        let text: String = order.iter().map(|index| sections[*index].as_str()).collect();
+        let plain = sections.concat().replace(&server.join(", "), "tags: [s, t], require: any, stdio: {command: [x]}");
+        prop_assert_eq!(meaning(&text), meaning(&plain));
+    }
+
+    #[test]
     fn the_two_readers_agree(value in value()) {
         let loaded = load(&format!("version: 1\nx: {value}\ny:\n  - {value}\n"));
         let codes: Vec<_> = loaded.findings.iter().map(|finding| finding.code).collect();
