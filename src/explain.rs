@@ -81,16 +81,41 @@ pub fn explain(engine: &Engine, supposed: &Supposed) -> Result<Explanation, Stri
     }
     let asker = engine.asker(Standing { principal: principal.clone(), client, groups, scopes, named })?;
     let inventory = engine.inventory(target.server(), [target.clone()])?;
-    let moment = Moment { now, address: std::net::Ipv4Addr::LOCALHOST.into(), tls: false, findings: BTreeSet::new(), drifted: false };
-    let ask = |verb| engine.decide(&Question { asker: &asker, verb, target: &target, inventory: &inventory, moment: &moment });
+    let moment = Moment {
+        now,
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        tls: false,
+        findings: BTreeSet::new(),
+        drifted: false,
+    };
+    let ask = |verb| {
+        engine.decide(&Question { asker: &asker, verb, target: &target, inventory: &inventory, moment: &moment })
+    };
     if verb.shown_by() != verb {
         let shown = verb.shown_by();
-        questions.push(Answered { question: "use", action: shown.action(), about: target.to_string(), decision: ask(shown) });
+        questions.push(Answered {
+            question: "use",
+            action: shown.action(),
+            about: target.to_string(),
+            decision: ask(shown),
+        });
     }
     let decision = ask(verb);
-    questions.push(Answered { question: "use", action: verb.action(), about: target.to_string(), decision: decision.clone() });
+    questions.push(Answered {
+        question: "use",
+        action: verb.action(),
+        about: target.to_string(),
+        decision: decision.clone(),
+    });
     let turn = (!decision.is_allow()).then(|| turn(&decision, engine));
-    Ok(Explanation { principal: principal.to_string(), action: verb.action(), target: target.to_string(), decision, questions, turn })
+    Ok(Explanation {
+        principal: principal.to_string(),
+        action: verb.action(),
+        target: target.to_string(),
+        decision,
+        questions,
+        turn,
+    })
 }
 
 fn turn(decision: &Decision, engine: &Engine) -> String {
@@ -101,7 +126,9 @@ fn turn(decision: &Decision, engine: &Engine) -> String {
         Because::NoMatchingGrant if !decision.missing.is_empty() => {
             format!("a token that also has {}, which needs an entry under `grants:` first", scopes())
         }
-        Because::NoMatchingGrant => "no scope would: no policy permits this; give the server a tag, or `public: true`".into(),
+        Because::NoMatchingGrant => {
+            "no scope would: no policy permits this; give the server a tag, or `public: true`".into()
+        }
         Because::Unauthenticated => "a token; anonymous callers are refused while OAuth is on".into(),
         Because::ExplicitForbid | Because::ConditionFailed => {
             "no scope would: the forbids above hold whatever the token has; change them at their lines".into()

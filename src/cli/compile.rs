@@ -79,6 +79,7 @@ fn entities(bundle: &Bundle) -> serde_json::Value {
         let uid = entity("Server", name.as_str());
         json!({ "uid": uid, "attrs": { "server": { "__entity": uid } }, "parents": [] })
     });
-    let scopes = bundle.scopes().iter().map(|name| json!({ "uid": entity("Scope", name.as_str()), "attrs": {}, "parents": [] }));
+    let scopes =
+        bundle.scopes().iter().map(|name| json!({ "uid": entity("Scope", name.as_str()), "attrs": {}, "parents": [] }));
     servers.chain(scopes).collect()
 }

@@ -16,7 +16,9 @@ use crate::{
 
 /// The request to explain.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --anonymous --discover docs")]
+#[command(
+    after_help = "Examples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --anonymous --discover docs"
+)]
 pub(super) struct ExplainArgs {
     /// The person; a bare name means local/NAME
     #[arg(long, default_value = "owner", conflicts_with = "anonymous")]
@@ -84,8 +86,17 @@ fn supposed(args: &ExplainArgs) -> anyhow::Result<Supposed> {
         (Some(client), false, true) => Principal::Client(client.clone()),
         _ => Principal::User(UserId::written(&args.user)?),
     };
-    let scopes = args.scopes.iter().filter(|scope| !scope.is_empty()).map(|scope| parsed::<ScopeName>(scope)).collect::<Result<_, _>>()?;
-    let tags = args.tags.iter().map(|tag| parsed::<TagName>(tag).map(|tag| tag.scope())).collect::<Result<BTreeSet<_>, _>>()?;
+    let scopes = args
+        .scopes
+        .iter()
+        .filter(|scope| !scope.is_empty())
+        .map(|scope| parsed::<ScopeName>(scope))
+        .collect::<Result<_, _>>()?;
+    let tags = args
+        .tags
+        .iter()
+        .map(|tag| parsed::<TagName>(tag).map(|tag| tag.scope()))
+        .collect::<Result<BTreeSet<_>, _>>()?;
     let groups = args.groups.iter().map(|group| GroupId::written(group)).collect::<Result<_, _>>()?;
     let (verb, target) = asked(&args.request)?;
     let named = (!tags.is_empty()).then_some(tags);

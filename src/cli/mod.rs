@@ -111,7 +111,13 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { globals, command } = cli;
     match command {
         Command::Check(args) => {
-            let status = check::run(&args, &globals.config, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            let status = check::run(
+                &args,
+                &globals.config,
+                &environment,
+                &mut std::io::stdout().lock(),
+                globals.colour_of_stdout(),
+            )?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),

@@ -79,7 +79,11 @@ struct Said {
 impl Said {
     fn text(&self, address: &str) -> String {
         let Self { servers, oauth, trail, public_url, policies } = self;
-        let tokens = if *oauth { "needed (`portcullis token issue`)" } else { "not needed: OAuth is off, for this machine alone" };
+        let tokens = if *oauth {
+            "needed (`portcullis token issue`)"
+        } else {
+            "not needed: OAuth is off, for this machine alone"
+        };
         format!(
             "portcullis {} listens on {address}\n  endpoint  {public_url}/mcp and {public_url}/mcp/SERVER\n  serves    {servers} servers under {policies} policies\n  tokens    {tokens}\n  audit     {trail}",
             env!("CARGO_PKG_VERSION"),

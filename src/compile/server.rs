@@ -37,7 +37,14 @@ pub(super) fn policies(name: &ServerName, server: &Server) -> Result<Vec<Policy>
                     (vec![holds_all(&scopes), unfiltered_or(&scopes)], Some(Needs::All(scopes)), place)
                 }
             };
-            let draft = Draft { id: &id, effect: Effect::Forbid, principal: "principal", actions: actions(verbs), when, unless };
+            let draft = Draft {
+                id: &id,
+                effect: Effect::Forbid,
+                principal: "principal",
+                actions: actions(verbs),
+                when,
+                unless,
+            };
             policies.push(policy(draft, place, needs)?.by_patterns(vec![pattern.clone()]));
         }
     }
@@ -67,7 +74,14 @@ fn permit(name: &ServerName, server: &Server) -> Result<Option<Policy>, String> 
     // A filter keeps only what has a tag and has every tag named.
     when.push(if scopes.is_empty() { "!context.filtered".into() } else { unfiltered_or(&scopes) });
     let id = format!("server/{name}");
-    let draft = Draft { id: &id, effect: Effect::Permit, principal: "principal", actions: actions(Verb::ALL), when, unless: Vec::new() };
+    let draft = Draft {
+        id: &id,
+        effect: Effect::Permit,
+        principal: "principal",
+        actions: actions(Verb::ALL),
+        when,
+        unless: Vec::new(),
+    };
     policy(draft, &server.place, needs).map(Some)
 }
 

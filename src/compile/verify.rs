@@ -10,19 +10,31 @@ use crate::{
 };
 
 /// Everything that strict validation finds, at the lines behind the policies.
-pub(super) fn problems<'p>(schema: &Schema, policies: impl Iterator<Item = &'p Policy> + Clone, whole: &Place) -> Vec<Diagnostic> {
+pub(super) fn problems<'p>(
+    schema: &Schema,
+    policies: impl Iterator<Item = &'p Policy> + Clone,
+    whole: &Place,
+) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut set = PolicySet::new();
     for policy in policies.clone() {
         if set.add(policy.cedar.clone()).is_err() {
             let place = policy.place().unwrap_or(whole);
-            problems.push(findings::NAMELESS.at(place, format!("the id `{}` is taken twice", policy.id())).help("give each its own id"));
+            problems.push(
+                findings::NAMELESS
+                    .at(place, format!("the id `{}` is taken twice", policy.id()))
+                    .help("give each its own id"),
+            );
         }
     }
     let result = Validator::new(schema.clone()).validate_with_level(&set, ValidationMode::Strict, 1);
     let place = |id: &cedar_policy::PolicyId| {
         let id: &str = id.as_ref();
-        policies.clone().find(|policy| policy.id() == id).and_then(|policy| policy.place().cloned()).unwrap_or_else(|| whole.clone())
+        policies
+            .clone()
+            .find(|policy| policy.id() == id)
+            .and_then(|policy| policy.place().cloned())
+            .unwrap_or_else(|| whole.clone())
     };
     for error in result.validation_errors() {
         let finding = CONDITION.at(&place(error.policy_id()), findings::said(error));

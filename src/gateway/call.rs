@@ -24,8 +24,7 @@ use crate::{
     mcp::{Era, Id, Kind, Method, Object, code, envelope},
     name::ServerName,
     policy::{Allowed, Because, Decision, Inventory, Question, Target},
-    record as trail,
-    seal,
+    record as trail, seal,
     upstream::{Outgoing, Progress, Reply, UpstreamError, Upstreams},
 };
 
@@ -57,13 +56,22 @@ enum Heard {
 
 impl Gateway {
     /// Acts, if it is allowed.
-    pub(super) async fn act(self: &Arc<Self>, inquiry: &Inquiry<'_>, asked: &Asked<'_>, act: &Act<'_>, known: &mut Known) -> Result<Answer, Stop> {
-        known.digest = act.arguments.map(|arguments| crate::policy::hex(&seal::mac(&self.parts.digest_key, arguments.get().as_bytes())));
+    pub(super) async fn act(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        asked: &Asked<'_>,
+        act: &Act<'_>,
+        known: &mut Known,
+    ) -> Result<Answer, Stop> {
+        known.digest = act
+            .arguments
+            .map(|arguments| crate::policy::hex(&seal::mac(&self.parts.digest_key, arguments.get().as_bytes())));
         let found = self.find(inquiry, act, known).await?;
         known.target = Some(found.target.clone());
         let inventory = found.alone.as_ref().unwrap_or(&found.offer.inventory);
         let verb = acted_by(act.kind);
-        let question = Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
+        let question =
+            Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
         let (progress, heard) = match asked.meta.progress_token() {
             Some(_) => {
                 let (progress, heard) = Progress::open(ROOM);
@@ -80,17 +88,32 @@ impl Gateway {
             Err(decision) => {
                 let open = self.write_decision(known, &decision)?;
                 let listed = Question { verb: shown_by(act.kind), ..question };
-                let refusal = if inquiry.engine().allows(&listed) { seen(&decision) } else { hidden(&decision, singular(act.kind), &act.name) };
+                let refusal = if inquiry.engine().allows(&listed) {
+                    seen(&decision)
+                } else {
+                    hidden(&decision, singular(act.kind), &act.name)
+                };
                 return Err(Stop::After(refusal, open));
             }
         };
         let open = self.write_decision(known, allowed.decision())?;
-        let form = Form { id: asked.id.clone(), era: asked.version.era(), kind: act.kind, token: asked.meta.progress_token().cloned() };
+        let form = Form {
+            id: asked.id.clone(),
+            era: asked.version.era(),
+            kind: act.kind,
+            token: asked.meta.progress_token().cloned(),
+        };
         Ok(self.send(allowed, form, heard, open).await)
     }
 
     /// Sends a call and waits for what comes first: its answer, or progress.
-    async fn send(self: &Arc<Self>, allowed: Allowed<Call>, form: Form, heard: Option<mpsc::Receiver<Bytes>>, open: Open) -> Answer {
+    async fn send(
+        self: &Arc<Self>,
+        allowed: Allowed<Call>,
+        form: Form,
+        heard: Option<mpsc::Receiver<Bytes>>,
+        open: Open,
+    ) -> Answer {
         let (events, mut coming) = mpsc::channel(ROOM);
         let upstreams = Arc::clone(&self.parts.upstreams);
         let modern = form.era == Era::Modern;
@@ -112,14 +135,21 @@ impl Gateway {
 
     /// Finds what a name means at this endpoint.
     async fn find(self: &Arc<Self>, inquiry: &Inquiry<'_>, act: &Act<'_>, known: &mut Known) -> Result<Found, Stop> {
-        let unknown = |because| Stop::Before(Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() }, Decision::deny(because));
+        let unknown = |because| {
+            Stop::Before(
+                Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() },
+                Decision::deny(because),
+            )
+        };
         let (server, name) = match (inquiry.endpoint, act.kind) {
             (Endpoint::One(server), _) => (server.clone(), act.name.as_ref()),
             (Endpoint::All, Kind::Tools | Kind::Prompts) => {
                 let (server, name) = name_space::split(&act.name).ok_or_else(|| unknown(Because::UnknownTool))?;
                 (server, name)
             }
-            (Endpoint::All, Kind::Resources | Kind::Templates) => (self.owner(inquiry, &act.name).await?, act.name.as_ref()),
+            (Endpoint::All, Kind::Resources | Kind::Templates) => {
+                (self.owner(inquiry, &act.name).await?, act.name.as_ref())
+            }
         };
         let Some(target) = target(&server, act.kind, name) else { return Err(unknown(Because::UnknownTool)) };
         if !inquiry.snapshot.config.servers.contains_key(&server) {
@@ -156,7 +186,8 @@ impl Gateway {
         for (server, _) in self.reachable(inquiry) {
             let listed = self.offer(inquiry, server, Kind::Resources).await;
             let listed = listed.is_ok_and(|offer| offer.list().is_some_and(|list| list.get(uri).is_some()));
-            if listed || self.offer(inquiry, server, Kind::Templates).await.is_ok_and(|offer| offer.fits_template(uri)) {
+            if listed || self.offer(inquiry, server, Kind::Templates).await.is_ok_and(|offer| offer.fits_template(uri))
+            {
                 owners.push(server);
             }
         }
@@ -233,7 +264,13 @@ async fn forward(upstreams: &Upstreams, allowed: Allowed<Call>) -> Result<Reply,
 }
 
 /// Runs a call beside its caller, so that progress can be passed on and a legacy caller may leave.
-async fn run(upstreams: Arc<Upstreams>, allowed: Allowed<Call>, heard: Option<mpsc::Receiver<Bytes>>, events: mpsc::Sender<Heard>, modern: bool) {
+async fn run(
+    upstreams: Arc<Upstreams>,
+    allowed: Allowed<Call>,
+    heard: Option<mpsc::Receiver<Bytes>>,
+    events: mpsc::Sender<Heard>,
+    modern: bool,
+) {
     let request = forward(&upstreams, allowed);
     tokio::pin!(request);
     let mut heard = heard;
@@ -277,16 +314,22 @@ fn finish(form: &Form, reply: &Reply) -> Message {
     match reply {
         Reply::Result(result) => {
             let text = std::str::from_utf8(result).unwrap_or("{}");
-            let is_error = (form.kind == Kind::Tools).then(|| Object::read(text).is_ok_and(|object| object.get("isError").is_some_and(|flag| flag.get() == "true")));
+            let is_error = (form.kind == Kind::Tools).then(|| {
+                Object::read(text).is_ok_and(|object| object.get("isError").is_some_and(|flag| flag.get() == "true"))
+            });
             let body = match form.era {
                 Era::Legacy => envelope::result(&form.id, result),
-                Era::Modern => envelope::result(&form.id, answer::finish(text, form.era, form.kind == Kind::Resources).as_bytes()),
+                Era::Modern => {
+                    envelope::result(&form.id, answer::finish(text, form.era, form.kind == Kind::Resources).as_bytes())
+                }
             };
             Message { body, code: None, is_error }
         }
         Reply::Error(error) => {
             let text = std::str::from_utf8(error).unwrap_or("{}");
-            let given = Object::read(text).ok().and_then(|object| object.get("code").and_then(|code| code.get().parse::<i64>().ok()));
+            let given = Object::read(text)
+                .ok()
+                .and_then(|object| object.get("code").and_then(|code| code.get().parse::<i64>().ok()));
             let not_found = given == Some(i64::from(code::RESOURCE_NOT_FOUND));
             if form.era == Era::Modern && not_found {
                 let error = envelope::error_object(code::INVALID_PARAMS, "the server knows no such resource", None);
@@ -346,14 +389,24 @@ impl Messages {
         let open = self.open.take()?;
         let refuse = |refusal: Refusal, decision: &str| {
             let code = Some(i64::from(refusal.code()));
-            Message { body: envelope::error(Some(&self.form.id), &refusal.error_object(decision)), code, is_error: None }
+            Message {
+                body: envelope::error(Some(&self.form.id), &refusal.error_object(decision)),
+                code,
+                is_error: None,
+            }
         };
         let decision = open.id().to_string();
         let message = match &reply {
             Ok(reply) => finish(&self.form, reply),
             Err(error) => refuse(Refusal::Upstream(error.to_string()), &decision),
         };
-        let response = trail::Response { status: 200, code: message.code, is_error: message.is_error, bytes: message.body.len() as u64, us: 0 };
+        let response = trail::Response {
+            status: 200,
+            code: message.code,
+            is_error: message.is_error,
+            bytes: message.body.len() as u64,
+            us: 0,
+        };
         match open.close(response) {
             Ok(()) => Some(message.body),
             Err(refusal) => Some(refuse(refusal, &decision).body),

@@ -10,14 +10,10 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 
 use super::{
-    Answer, Endpoint, Gateway, Inquiry, Refusal, Stop, answer, classify::Asked, message, name_space, offer::Offer, permitted, record::Known, unready,
+    Answer, Endpoint, Gateway, Inquiry, Refusal, Stop, answer, classify::Asked, message, name_space, offer::Offer,
+    permitted, record::Known, unready,
 };
-use crate::{
-    mcp::Kind,
-    name::ServerName,
-    policy::Reason,
-    upstream::UpstreamError,
-};
+use crate::{mcp::Kind, name::ServerName, policy::Reason, upstream::UpstreamError};
 
 /// How long one server may hold up the merged list.
 const BUDGET: Duration = Duration::from_secs(5);
@@ -26,29 +22,47 @@ const MOST_REASONS: usize = 64;
 
 impl Gateway {
     /// Answers one of the lists.
-    pub(super) async fn list(self: &Arc<Self>, inquiry: &Inquiry<'_>, asked: &Asked<'_>, kind: Kind, known: &mut Known) -> Result<Answer, Stop> {
+    pub(super) async fn list(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        asked: &Asked<'_>,
+        kind: Kind,
+        known: &mut Known,
+    ) -> Result<Answer, Stop> {
         let mut entries = Vec::new();
         let open = match inquiry.endpoint {
             Endpoint::One(server) => {
                 let open = self.may_discover(inquiry, server, known)?;
                 match self.offer(inquiry, server, kind).await {
                     Ok(offer) => self.write_visible(inquiry, &offer, None, &mut entries),
-                    Err(Unoffered::Upstream(error)) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
+                    Err(Unoffered::Upstream(error)) => {
+                        return Err(Stop::After(Refusal::Upstream(error.to_string()), open));
+                    }
                     Err(Unoffered::Engine(error)) => return Err(unready(&error)),
                 }
                 open
             }
             Endpoint::All => {
                 let reachable = self.reachable(inquiry);
-                let reasons: Vec<Reason> = reachable.iter().flat_map(|(_, reasons)| reasons.iter().cloned()).take(MOST_REASONS).collect();
+                let reasons: Vec<Reason> =
+                    reachable.iter().flat_map(|(_, reasons)| reasons.iter().cloned()).take(MOST_REASONS).collect();
                 let open = self.write_decision(known, &permitted(reasons.into()))?;
-                let offers = join_all(reachable.iter().map(|(server, _)| tokio::time::timeout(BUDGET, self.offer(inquiry, server, kind)))).await;
+                let offers = join_all(
+                    reachable.iter().map(|(server, _)| tokio::time::timeout(BUDGET, self.offer(inquiry, server, kind))),
+                )
+                .await;
                 for ((server, _), offer) in reachable.iter().zip(offers) {
                     match offer {
                         Ok(Ok(offer)) => self.write_visible(inquiry, &offer, Some(server), &mut entries),
-                        Ok(Err(Unoffered::Upstream(error))) => tracing::warn!(%error, list = kind.field(), "left out of a merged list"),
-                        Ok(Err(Unoffered::Engine(error))) => tracing::error!(%server, %error, list = kind.field(), "left out of a merged list"),
-                        Err(_) => tracing::warn!(%server, list = kind.field(), "left out of a merged list: no answer in time"),
+                        Ok(Err(Unoffered::Upstream(error))) => {
+                            tracing::warn!(%error, list = kind.field(), "left out of a merged list")
+                        }
+                        Ok(Err(Unoffered::Engine(error))) => {
+                            tracing::error!(%server, %error, list = kind.field(), "left out of a merged list")
+                        }
+                        Err(_) => {
+                            tracing::warn!(%server, list = kind.field(), "left out of a merged list: no answer in time")
+                        }
                     }
                 }
                 open
@@ -60,12 +74,25 @@ impl Gateway {
     /// The servers that the caller may reach, with the policies that say so.
     pub(super) fn reachable<'i>(&self, inquiry: &Inquiry<'i>) -> Vec<(&'i ServerName, Arc<[Reason]>)> {
         let servers = inquiry.snapshot.config.servers.keys();
-        servers.filter_map(|server| Some((server, self.offers.reachable(inquiry.engine(), inquiry.ready, server, &inquiry.moment)?))).collect()
+        servers
+            .filter_map(|server| {
+                Some((server, self.offers.reachable(inquiry.engine(), inquiry.ready, server, &inquiry.moment)?))
+            })
+            .collect()
     }
 
     /// One list of a server.
-    pub(super) async fn offer(&self, inquiry: &Inquiry<'_>, server: &ServerName, kind: Kind) -> Result<Arc<Offer>, Unoffered> {
-        let upstream = self.parts.upstreams.get(server).ok_or_else(|| Unoffered::Engine(format!("server `{server}` has no upstream")))?;
+    pub(super) async fn offer(
+        &self,
+        inquiry: &Inquiry<'_>,
+        server: &ServerName,
+        kind: Kind,
+    ) -> Result<Arc<Offer>, Unoffered> {
+        let upstream = self
+            .parts
+            .upstreams
+            .get(server)
+            .ok_or_else(|| Unoffered::Engine(format!("server `{server}` has no upstream")))?;
         let list = match upstream.known(kind) {
             Some(list) => list,
             None => upstream.list(kind).await.map_err(Unoffered::Upstream)?,

@@ -204,7 +204,12 @@ impl Gateway {
         }
     }
 
-    async fn answer(self: &Arc<Self>, received: &Received, known: &mut Known, modern: &mut bool) -> Result<Answer, Stop> {
+    async fn answer(
+        self: &Arc<Self>,
+        received: &Received,
+        known: &mut Known,
+        modern: &mut bool,
+    ) -> Result<Answer, Stop> {
         let snapshot = &self.parts.snapshot;
         known.server = match &received.endpoint {
             Endpoint::All => None,
@@ -240,7 +245,13 @@ impl Gateway {
         known.rpc_id = Some(asked.id.to_string());
         known.method = Some(asked.method.as_str().to_owned());
         known.version = Some(asked.version);
-        let moment = Moment { now: known.at, address: received.peer.address, tls: received.tls, findings: BTreeSet::new(), drifted: false };
+        let moment = Moment {
+            now: known.at,
+            address: received.peer.address,
+            tls: received.tls,
+            findings: BTreeSet::new(),
+            drifted: false,
+        };
         let inquiry = Inquiry { snapshot, ready, endpoint: &received.endpoint, moment };
         match &asked.what {
             What::Initialize(version) => self.open(&inquiry, &asked, known, Version::negotiate(version)).await,
@@ -279,7 +290,8 @@ impl Gateway {
         if let Some(ready) = caller.facts.get() {
             return Ok(ready);
         }
-        let ready = Ready::new(&self.parts.snapshot.engine, standing(Some(caller), None)).map_err(|error| unready(&error))?;
+        let ready =
+            Ready::new(&self.parts.snapshot.engine, standing(Some(caller), None)).map_err(|error| unready(&error))?;
         Ok(caller.facts.get_or_init(|| ready))
     }
 
@@ -288,11 +300,13 @@ impl Gateway {
         let engine = &self.parts.snapshot.engine;
         let standing = standing(caller, named);
         let granted = if caller.is_some() { &standing.scopes } else { engine.bundle().scopes() };
-        let missing: Vec<ScopeName> = standing.named.iter().flatten().filter(|scope| !granted.contains(scope)).cloned().collect();
+        let missing: Vec<ScopeName> =
+            standing.named.iter().flatten().filter(|scope| !granted.contains(scope)).cloned().collect();
         if missing.is_empty() {
             return Ready::new(engine, standing).map_err(|error| unready(&error));
         }
-        let may = |scope| engine.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
+        let may =
+            |scope| engine.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
         if caller.is_some() && missing.iter().all(may) {
             return Err(Refusal::InsufficientScope(missing).into());
         }
@@ -300,7 +314,13 @@ impl Gateway {
     }
 
     /// `initialize` and `server/discover`.
-    async fn open(self: &Arc<Self>, inquiry: &Inquiry<'_>, asked: &Asked<'_>, known: &mut Known, version: Version) -> Result<Answer, Stop> {
+    async fn open(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        asked: &Asked<'_>,
+        known: &mut Known,
+        version: Version,
+    ) -> Result<Answer, Stop> {
         let every = serde_json::json!({ "tools": {}, "prompts": {}, "resources": {} });
         let (open, capabilities, instructions) = match inquiry.endpoint {
             Endpoint::All => (self.write_decision(known, &permitted(Vec::new().into()))?, every, None),
@@ -310,7 +330,8 @@ impl Gateway {
                     Some(upstream) => match upstream.about().await {
                         Ok(about) => {
                             let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
-                            let offered = offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
+                            let offered =
+                                offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
                             (open, serde_json::Value::Object(offered), about.instructions.as_deref().map(str::to_owned))
                         }
                         Err(error) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
@@ -327,15 +348,30 @@ impl Gateway {
     }
 
     /// Whether the caller may reach this server at all; written down either way.
-    fn may_discover(self: &Arc<Self>, inquiry: &Inquiry<'_>, server: &ServerName, known: &mut Known) -> Result<record::Open, Stop> {
+    fn may_discover(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        server: &ServerName,
+        known: &mut Known,
+    ) -> Result<record::Open, Stop> {
         let offer = self.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
         let target = Target::Server(server.clone());
         let verb = Verb::ServerDiscover;
-        let question = Question { asker: &inquiry.ready.asker, verb, target: &target, inventory: &offer.inventory, moment: &inquiry.moment };
+        let question = Question {
+            asker: &inquiry.ready.asker,
+            verb,
+            target: &target,
+            inventory: &offer.inventory,
+            moment: &inquiry.moment,
+        };
         let decision = inquiry.engine().decide(&question);
         known.target = Some(target);
         let open = self.write_decision(known, &decision)?;
-        if decision.is_allow() { Ok(open) } else { Err(Stop::After(hidden(&decision, "server", server.as_str()), open)) }
+        if decision.is_allow() {
+            Ok(open)
+        } else {
+            Err(Stop::After(hidden(&decision, "server", server.as_str()), open))
+        }
     }
 
     fn refuse(&self, stop: Stop, known: Known, modern: bool) -> Answer {
@@ -355,12 +391,22 @@ impl Gateway {
 /// The id of a request from the form it has in the trail.
 fn rpc_id(text: &str) -> Option<Id> {
     let number = text.parse::<i128>().ok().map(Id::Number);
-    number.or_else(|| text.strip_prefix('"')?.strip_suffix('"').map(|_| ()).and_then(|()| serde_json::from_str::<String>(text).ok()).map(|text| Id::Text(text.into())))
+    number.or_else(|| {
+        text.strip_prefix('"')?
+            .strip_suffix('"')
+            .map(|_| ())
+            .and_then(|()| serde_json::from_str::<String>(text).ok())
+            .map(|text| Id::Text(text.into()))
+    })
 }
 
 /// A refusal that not even the trail can be asked about.
 fn refused_unrecorded(refusal: Refusal) -> Answer {
-    Answer { outcome: Said::Refused { refusal, id: None, decision: String::new() }, pending: Pending::Nothing, modern: true }
+    Answer {
+        outcome: Said::Refused { refusal, id: None, decision: String::new() },
+        pending: Pending::Nothing,
+        modern: true,
+    }
 }
 
 /// Who a caller is to the engine.
@@ -412,5 +458,9 @@ fn unready(error: &str) -> Stop {
 fn message(asked: &Asked<'_>, result: &[u8], open: record::Open) -> Answer {
     let body = crate::mcp::envelope::result(&asked.id, result);
     let modern = asked.version.era() == Era::Modern;
-    Answer { outcome: Said::Message(Message { body, code: None, is_error: None }), pending: Pending::Decided(open), modern }
+    Answer {
+        outcome: Said::Message(Message { body, code: None, is_error: None }),
+        pending: Pending::Decided(open),
+        modern,
+    }
 }

@@ -92,7 +92,9 @@ impl Offers {
     pub(crate) fn of(&self, engine: &Engine, server: &ServerName, list: &Arc<List>) -> Result<Arc<Offer>, String> {
         let kind = list.kind();
         let key = (server.clone(), Some(kind));
-        if let Some(offer) = self.kept(&key).filter(|offer| offer.list.as_ref().is_some_and(|known| Arc::ptr_eq(known, list))) {
+        if let Some(offer) =
+            self.kept(&key).filter(|offer| offer.list.as_ref().is_some_and(|known| Arc::ptr_eq(known, list)))
+        {
             return Ok(offer);
         }
         let verb = shown_by(kind);
@@ -103,7 +105,11 @@ impl Offers {
             .map(|target| (engine.class(verb, &target), target))
             .map(|(class, target)| (target, class))
             .collect();
-        let templates = if kind == Kind::Templates { shown.iter().filter_map(|(target, _)| pattern(target.name())).collect() } else { Vec::new() };
+        let templates = if kind == Kind::Templates {
+            shown.iter().filter_map(|(target, _)| pattern(target.name())).collect()
+        } else {
+            Vec::new()
+        };
         let inventory = engine.inventory(server, shown.iter().map(|(target, _)| target.clone()))?;
         Ok(self.keep(key, Offer { serial: serial(), list: Some(Arc::clone(list)), shown, templates, inventory }))
     }
@@ -112,7 +118,9 @@ impl Offers {
     pub(crate) fn visible(&self, engine: &Engine, ready: &Ready, offer: &Offer, moment: &Moment) -> Vec<bool> {
         let Some(kind) = offer.list.as_ref().map(|list| list.kind()) else { return Vec::new() };
         let verb = shown_by(kind);
-        let decide = |target: &Target| engine.allows(&Question { asker: &ready.asker, verb, target, inventory: &offer.inventory, moment });
+        let decide = |target: &Target| {
+            engine.allows(&Question { asker: &ready.asker, verb, target, inventory: &offer.inventory, moment })
+        };
         // Neighbours are mostly of one class: that spares even the look into the cache.
         let mut last: Option<(u64, bool)> = None;
         let answers = offer.shown.iter().map(|(target, class)| match (class, last) {
@@ -128,12 +136,24 @@ impl Offers {
     }
 
     /// The policies by which an asker may reach a server at all, if it may.
-    pub(crate) fn reachable(&self, engine: &Engine, ready: &Ready, server: &ServerName, moment: &Moment) -> Option<Arc<[Reason]>> {
+    pub(crate) fn reachable(
+        &self,
+        engine: &Engine,
+        ready: &Ready,
+        server: &ServerName,
+        moment: &Moment,
+    ) -> Option<Arc<[Reason]>> {
         let offer = self.server(engine, server).ok()?;
         let target = Target::Server(server.clone());
         let decide = || {
             let verb = Verb::ServerDiscover;
-            let decision = engine.decide(&Question { asker: &ready.asker, verb, target: &target, inventory: &offer.inventory, moment });
+            let decision = engine.decide(&Question {
+                asker: &ready.asker,
+                verb,
+                target: &target,
+                inventory: &offer.inventory,
+                moment,
+            });
             decision.is_allow().then_some(decision.reasons)
         };
         if engine.class(Verb::ServerDiscover, &target).is_none() {

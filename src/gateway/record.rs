@@ -91,7 +91,8 @@ pub(crate) struct Open {
 impl Gateway {
     /// Writes a decision.
     pub(super) fn write_decision(self: &Arc<Self>, known: &Known, decision: &Decision) -> Result<Open, Refusal> {
-        self.decided(known, decision, None, |decided| self.parts.trail.decision(decided)).map_err(|error| lost(&error))?;
+        self.decided(known, decision, None, |decided| self.parts.trail.decision(decided))
+            .map_err(|error| lost(&error))?;
         Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false })
     }
 
@@ -120,14 +121,26 @@ impl Gateway {
     ///
     /// # Errors
     /// When the trail cannot take it.
-    pub(crate) fn refused_early(&self, peer: Peer, started: Instant, kind: &'static str, status: u16) -> Result<(), Refusal> {
+    pub(crate) fn refused_early(
+        &self,
+        peer: Peer,
+        started: Instant,
+        kind: &'static str,
+        status: u16,
+    ) -> Result<(), Refusal> {
         let known = Known::new(self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
         let decision = Decision::deny(crate::policy::Because::ValidationFailed);
         let response = Response { status, code: None, is_error: None, bytes: 0, us: 0 };
         self.close(Pending::Refused(Box::new(known), Box::new(decision), kind), response)
     }
 
-    fn decided<T>(&self, known: &Known, decision: &Decision, refused: Option<Refused<'_>>, write: impl FnOnce(&Decided<'_>) -> T) -> T {
+    fn decided<T>(
+        &self,
+        known: &Known,
+        decision: &Decision,
+        refused: Option<Refused<'_>>,
+        write: impl FnOnce(&Decided<'_>) -> T,
+    ) -> T {
         let snapshot = &self.parts.snapshot;
         let who = known.caller.as_deref().map(|caller| Who {
             principal: &caller.principal,
@@ -158,7 +171,10 @@ impl Gateway {
             id: known.id,
             at: known.at,
             gateway: self.parts.instance(),
-            revision: Some(record::Revision { config: &snapshot.config.digest, bundle: snapshot.engine.bundle().digest() }),
+            revision: Some(record::Revision {
+                config: &snapshot.config.digest,
+                bundle: snapshot.engine.bundle().digest(),
+            }),
             caller: who,
             peer: Some(record::Peer { address: known.peer.address, agent: known.peer.agent.as_deref() }),
             request,
@@ -189,7 +205,9 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if !self.closed && let Err(error) = self.write(None) {
+        if !self.closed
+            && let Err(error) = self.write(None)
+        {
             tracing::error!(%error, id = %self.id, "the outcome of a call could not be recorded");
         }
     }

@@ -177,7 +177,6 @@ impl Refusal {
                 | Self::PolicyError
                 | Self::Upstream(_)
                 | Self::NoAudit
-               
                 | Self::Internal => {}
             }
         }

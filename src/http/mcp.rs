@@ -52,7 +52,11 @@ impl PoemEndpoint for Mcp {
             return Ok(unread(refused));
         }
         let limits = &self.gateway.parts().snapshot.config.listen.limits;
-        let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
+        let declared = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok())
+            .and_then(|length| length.parse::<usize>().ok());
         if declared.is_some_and(|length| length > limits.body) {
             return Ok(unread(Unread::TooLarge));
         }
@@ -94,10 +98,16 @@ enum Unread {
 impl Unread {
     const fn form(self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than this gateway takes"),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than this gateway takes")
+            }
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body did not arrive in time"),
-            Self::Broken => (StatusCode::BAD_REQUEST, "body-broken", "the body ended early or is not framed as HTTP asks"),
-            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "`Content-Type` must be `application/json`"),
+            Self::Broken => {
+                (StatusCode::BAD_REQUEST, "body-broken", "the body ended early or is not framed as HTTP asks")
+            }
+            Self::NotJson => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "`Content-Type` must be `application/json`")
+            }
             Self::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded", "compressed bodies are not taken"),
         }
     }
@@ -141,7 +151,14 @@ impl Mcp {
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, id: Option<&crate::mcp::Id>, decision: &str, server: Option<&ServerName>, modern: bool) -> Response {
+    fn refuse(
+        &self,
+        refusal: &Refusal,
+        id: Option<&crate::mcp::Id>,
+        decision: &str,
+        server: Option<&ServerName>,
+        modern: bool,
+    ) -> Response {
         let body = envelope::error(id, &refusal.error_object(decision));
         let mut response = respond::json(respond::status(refusal, modern), body);
         let metadata = super::well_known::url(&self.gateway.parts().snapshot.public_url, server);
@@ -157,7 +174,14 @@ pub(super) fn stopped(gateway: &Arc<Gateway>, request: &Request, stopped: Stoppe
     refused_early(gateway, peer(request), Instant::now(), StatusCode::FORBIDDEN, stopped.word(), stopped.message())
 }
 
-fn refused_early(gateway: &Arc<Gateway>, peer: Peer, started: Instant, status: StatusCode, word: &'static str, message: &str) -> Response {
+fn refused_early(
+    gateway: &Arc<Gateway>,
+    peer: Peer,
+    started: Instant,
+    status: StatusCode,
+    word: &'static str,
+    message: &str,
+) -> Response {
     let response = respond::plain(status, word, message);
     match gateway.refused_early(peer, started, word, status.as_u16()) {
         Ok(()) => response,
@@ -176,14 +200,18 @@ fn endpoint(request: &Request) -> Option<Endpoint> {
 
 fn peer(request: &Request) -> Peer {
     let RemoteAddr(address) = request.remote_addr();
-    let address = address.as_socket_addr().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |address| address.ip().to_canonical());
-    let agent = request.headers().get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+    let address =
+        address.as_socket_addr().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |address| address.ip().to_canonical());
+    let agent =
+        request.headers().get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
     Peer { address, agent }
 }
 
 /// A body that is not plain JSON is not read: it would be decided on by one reader and run by another.
 fn unreadable(headers: &HeaderMap) -> Option<Unread> {
-    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let encoded = headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if encoded {
         return Some(Unread::Encoded);
     }
@@ -192,7 +220,8 @@ fn unreadable(headers: &HeaderMap) -> Option<Unread> {
     let kind = kind.to_str().unwrap_or_default();
     let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
     let parameters = parameters.trim();
-    let charset = parameters.is_empty() || ["charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameters.eq_ignore_ascii_case(utf8));
+    let charset = parameters.is_empty()
+        || ["charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameters.eq_ignore_ascii_case(utf8));
     if essence.trim().eq_ignore_ascii_case("application/json") && charset { None } else { Some(Unread::NotJson) }
 }
 
@@ -214,10 +243,21 @@ mod tests {
         let with = |pairs: &[(&'static str, &str)]| -> HeaderMap {
             pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect()
         };
-        for kind in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=UTF-8"] {
+        for kind in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=UTF-8",
+        ] {
             assert!(unreadable(&with(&[("content-type", kind)])).is_none(), "{kind}");
         }
-        for kind in ["text/plain", "application/x-json", "multipart/form-data", "application/json;charset=utf-7", "application/json, text/plain"] {
+        for kind in [
+            "text/plain",
+            "application/x-json",
+            "multipart/form-data",
+            "application/json;charset=utf-7",
+            "application/json, text/plain",
+        ] {
             assert!(unreadable(&with(&[("content-type", kind)])).is_some(), "{kind}");
         }
         assert!(unreadable(&HeaderMap::new()).is_some());

@@ -84,10 +84,8 @@ impl Engine {
         for policy in &bundle.grants {
             grants.add(policy.cedar.clone()).map_err(|error| error.to_string())?;
         }
-        let reasons = bundle
-            .policies()
-            .map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()])))
-            .collect();
+        let reasons =
+            bundle.policies().map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()]))).collect();
         Ok(Self {
             shards: Shards::plan(&bundle),
             volatile: VOLATILE.iter().any(|fact| bundle.reads(fact)),
@@ -133,7 +131,11 @@ impl Engine {
     ///
     /// # Errors
     /// When Cedar refuses the entities, in words.
-    pub fn inventory(&self, server: &ServerName, targets: impl IntoIterator<Item = Target>) -> Result<Inventory, String> {
+    pub fn inventory(
+        &self,
+        server: &ServerName,
+        targets: impl IntoIterator<Item = Target>,
+    ) -> Result<Inventory, String> {
         Inventory::build(&self.bundle.schema, server, targets)
     }
 
@@ -155,7 +157,11 @@ impl Engine {
             Err(because) => return Decision::deny(because),
         };
         let decision = self.ask(question, &shard.set);
-        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, shard, decision) }
+        if decision.is_allow() || !decision.errors.is_empty() {
+            decision
+        } else {
+            self.explain_denial(question, shard, decision)
+        }
     }
 
     /// Whether the answer is allow. For entries of lists: nothing is said about why.
@@ -176,7 +182,11 @@ impl Engine {
         };
         let full = Shard::of(&self.bundle.policies, (0..self.bundle.policies.len()).collect());
         let decision = self.ask(question, &full.set);
-        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, shard, decision) }
+        if decision.is_allow() || !decision.errors.is_empty() {
+            decision
+        } else {
+            self.explain_denial(question, shard, decision)
+        }
     }
 
     /// Which entries of a list are decided alike: two names with the same class get the same answer
@@ -184,12 +194,22 @@ impl Engine {
     /// and must not be kept.
     #[must_use]
     pub fn class(&self, verb: Verb, target: &Target) -> Option<u64> {
-        if self.volatile { None } else { self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name()) }
+        if self.volatile {
+            None
+        } else {
+            self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name())
+        }
     }
 
     /// Whether a scope may be granted: the question *grant*.
     #[must_use]
-    pub fn may_grant(&self, principal: &Principal, client: Option<&ClientId>, groups: &BTreeSet<GroupId>, scope: &ScopeName) -> Decision {
+    pub fn may_grant(
+        &self,
+        principal: &Principal,
+        client: Option<&ClientId>,
+        groups: &BTreeSet<GroupId>,
+        scope: &ScopeName,
+    ) -> Decision {
         if !self.bundle.scopes.contains(scope) {
             return Decision::deny(Because::NoMatchingGrant);
         }
@@ -198,7 +218,8 @@ impl Engine {
         facts.extend(client.map(|client| ("client".to_owned(), text(client.as_str()))));
         let request = Context::from_pairs(facts).map_err(|error| error.to_string()).and_then(|context| {
             let parts = (entity::principal(principal), entity::grant_action(), entity::scope(scope));
-            Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema)).map_err(|error| error.to_string())
+            Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema))
+                .map_err(|error| error.to_string())
         });
         match request {
             Ok(request) => {
@@ -215,7 +236,10 @@ impl Engine {
     fn shard(&self, question: &Question<'_>) -> Result<&Shard, Because> {
         let target = question.target;
         let shards = self.shards.get(target.server()).ok_or(Because::UnknownServer)?;
-        if question.inventory.server != *target.server() || question.verb.resource() != target.kind() || !question.inventory.knows(target) {
+        if question.inventory.server != *target.server()
+            || question.verb.resource() != target.kind()
+            || !question.inventory.knows(target)
+        {
             return Err(Because::UnknownTool);
         }
         let standing = &question.asker.standing;
@@ -240,11 +264,16 @@ impl Engine {
     }
 
     fn context(&self, standing: &Standing, acts: bool, moment: Option<&Moment>) -> Result<Context, String> {
-        let scopes = |scopes: &BTreeSet<ScopeName>| RestrictedExpression::new_set(scopes.iter().map(|scope| text(scope.as_str())));
+        let scopes = |scopes: &BTreeSet<ScopeName>| {
+            RestrictedExpression::new_set(scopes.iter().map(|scope| text(scope.as_str())))
+        };
         let nothing = BTreeSet::new();
         let mut facts = vec![
             ("filtered".to_owned(), RestrictedExpression::new_bool(standing.named.is_some())),
-            ("groups".to_owned(), RestrictedExpression::new_set(standing.groups.iter().map(|group| text(group.as_str())))),
+            (
+                "groups".to_owned(),
+                RestrictedExpression::new_set(standing.groups.iter().map(|group| text(group.as_str()))),
+            ),
             ("named".to_owned(), scopes(standing.named.as_ref().unwrap_or(&nothing))),
             ("oauth".to_owned(), RestrictedExpression::new_bool(self.bundle.oauth)),
             ("scopes".to_owned(), scopes(&standing.scopes)),
@@ -253,12 +282,18 @@ impl Engine {
         if acts {
             let findings = moment.map(|moment| &moment.findings).into_iter().flatten();
             facts.push(("findings".to_owned(), RestrictedExpression::new_set(findings.map(|finding| text(finding)))));
-            facts.push(("drifted".to_owned(), RestrictedExpression::new_bool(moment.is_some_and(|moment| moment.drifted))));
+            facts.push((
+                "drifted".to_owned(),
+                RestrictedExpression::new_bool(moment.is_some_and(|moment| moment.drifted)),
+            ));
         }
         if self.volatile {
             let moment = moment.ok_or("the moment is read by a policy and was not given")?;
             facts.push(("address".to_owned(), RestrictedExpression::new_ip(moment.address.to_string())));
-            facts.push(("now".to_owned(), RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())));
+            facts.push((
+                "now".to_owned(),
+                RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
+            ));
             facts.push(("tls".to_owned(), RestrictedExpression::new_bool(moment.tls)));
         }
         Context::from_pairs(facts).map_err(|error| error.to_string())
@@ -292,7 +327,9 @@ impl Engine {
         match found.as_slice() {
             [one] => Arc::clone(one),
             _ => {
-                found.sort_unstable_by(|a, b| a.first().map(|reason| &reason.policy).cmp(&b.first().map(|reason| &reason.policy)));
+                found.sort_unstable_by(|a, b| {
+                    a.first().map(|reason| &reason.policy).cmp(&b.first().map(|reason| &reason.policy))
+                });
                 found.into_iter().flat_map(|reason| reason.iter().cloned()).collect()
             }
         }
@@ -312,8 +349,10 @@ impl Engine {
             }
             return decision;
         }
-        let obtainable = |scope| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
-        decision.because = if missing.iter().all(obtainable) { Because::MissingScope } else { Because::NoMatchingGrant };
+        let obtainable =
+            |scope| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
+        decision.because =
+            if missing.iter().all(obtainable) { Because::MissingScope } else { Because::NoMatchingGrant };
         decision.missing = missing.into_iter().collect();
         decision
     }
@@ -341,8 +380,10 @@ impl Engine {
                 match &policy.needs {
                     Some(Needs::All(scopes)) if self.applies(policy, question) => wanted.extend(scopes.iter().cloned()),
                     Some(Needs::Any(scopes)) if policy.shape.effect == Effect::Permit && wanted.is_disjoint(scopes) => {
-                        let obtainable =
-                            |scope: &&ScopeName| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
+                        let obtainable = |scope: &&ScopeName| {
+                            self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope)
+                                .is_allow()
+                        };
                         wanted.extend(scopes.iter().find(obtainable).or_else(|| scopes.first()).cloned());
                     }
                     Some(Needs::All(_) | Needs::Any(_)) | None => {}
@@ -351,7 +392,9 @@ impl Engine {
             if wanted.len() == before {
                 return BTreeSet::new();
             }
-            let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else { return BTreeSet::new() };
+            let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else {
+                return BTreeSet::new();
+            };
             if self.allows(&Question { asker: &asker, ..*question }) {
                 return wanted.difference(&standing.scopes).cloned().collect();
             }

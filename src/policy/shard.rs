@@ -58,7 +58,8 @@ pub(super) struct Shards {
 impl Shards {
     /// Sorts the policies of a bundle by the server they pin.
     pub(super) fn plan(bundle: &Bundle) -> HashMap<ServerName, Self> {
-        let mut own: HashMap<&ServerName, Vec<usize>> = bundle.servers.iter().map(|server| (server, Vec::new())).collect();
+        let mut own: HashMap<&ServerName, Vec<usize>> =
+            bundle.servers.iter().map(|server| (server, Vec::new())).collect();
         let mut global = Vec::new();
         for (member, policy) in bundle.policies.iter().enumerate() {
             match policy.shape.pin.as_ref() {
@@ -68,8 +69,12 @@ impl Shards {
             }
         }
         let global: Arc<[usize]> = global.into();
-        let shards = |own| Self { own, global: Arc::clone(&global), slots: Default::default(), classes: Default::default() };
-        own.into_iter().filter(|(server, _)| bundle.servers.contains(*server)).map(|(server, own)| (server.clone(), shards(own))).collect()
+        let shards =
+            |own| Self { own, global: Arc::clone(&global), slots: Default::default(), classes: Default::default() };
+        own.into_iter()
+            .filter(|(server, _)| bundle.servers.contains(*server))
+            .map(|(server, own)| (server.clone(), shards(own)))
+            .collect()
     }
 
     /// The shard of a verb; `wide` for a caller without a token, or with a filter.

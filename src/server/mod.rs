@@ -14,7 +14,11 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, sync::watch};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 use crate::{
     audit::{self, Trail, TrailError},
@@ -107,7 +111,12 @@ impl Server {
             let newest = identity::recorded(&opened).await?;
             instance = opened.first_mark("instance", &instance).await?;
             digest_key = *keys.audit_digest.expose();
-            bearer = Some(Arc::new(Bearer::new(Arc::clone(&opened), TokenKeys::of(&keys), chance::bytes().map_err(random)?, newest)));
+            bearer = Some(Arc::new(Bearer::new(
+                Arc::clone(&opened),
+                TokenKeys::of(&keys),
+                chance::bytes().map_err(random)?,
+                newest,
+            )));
             store = Some(opened);
         }
         let launcher = launcher()?;
@@ -117,7 +126,8 @@ impl Server {
         let snapshot = Arc::new(Snapshot::new(config, engine));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
-        let parts = Parts { snapshot, bearer, upstreams: Arc::new(upstreams), trail, clock, tasks, instance, digest_key };
+        let parts =
+            Parts { snapshot, bearer, upstreams: Arc::new(upstreams), trail, clock, tasks, instance, digest_key };
         let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
         Ok(Self { gateway, store, listener, address })
     }
@@ -140,7 +150,14 @@ impl Server {
         parts.upstreams.start();
         parts.tasks.spawn("audit", audit::keep(Arc::clone(&parts.trail), Arc::clone(&parts.clock), parts.tasks.stop()));
         if let (Some(bearer), Some(store)) = (&parts.bearer, &store) {
-            let keep = identity::keep_up(Arc::clone(bearer), Arc::clone(store), Arc::clone(&parts.trail), parts.instance(), Arc::clone(&parts.clock), parts.tasks.stop());
+            let keep = identity::keep_up(
+                Arc::clone(bearer),
+                Arc::clone(store),
+                Arc::clone(&parts.trail),
+                parts.instance(),
+                Arc::clone(&parts.clock),
+                parts.tasks.stop(),
+            );
             parts.tasks.spawn("tokens", keep);
         }
         let (close, closing) = watch::channel(false);
@@ -184,7 +201,8 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
         tracing::warn!(%id, "the outcome of this call is unknown: the gateway ended before it did");
     }
     let now = parts.clock.now();
-    let random = chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
+    let random =
+        chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
     let bundle = parts.snapshot.engine.bundle();
     let policies = bundle.policies().count().to_string();
     let facts = [
@@ -193,7 +211,14 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
         ("policies", policies.as_str()),
         ("oauth", if bundle.oauth() { "on" } else { "off" }),
     ];
-    let event = Event { id: Id::new(now, random), at: now, gateway: parts.instance(), family: Family::Config, what: "config-loaded", facts: &facts };
+    let event = Event {
+        id: Id::new(now, random),
+        at: now,
+        gateway: parts.instance(),
+        family: Family::Config,
+        what: "config-loaded",
+        facts: &facts,
+    };
     Ok(parts.trail.event(event)?)
 }
 

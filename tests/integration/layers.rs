@@ -22,7 +22,11 @@ fn sources(path: &Path) -> Vec<PathBuf> {
     }
     let mut entries: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
-    entries.iter().filter(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "rs")).flat_map(|path| sources(path)).collect()
+    entries
+        .iter()
+        .filter(|path| path.is_dir() || path.extension().is_some_and(|ext| ext == "rs"))
+        .flat_map(|path| sources(path))
+        .collect()
 }
 
 /// The modules that a text names after `crate::`, one by one or in a braced list.
@@ -69,7 +73,10 @@ fn a_module_uses_only_modules_declared_above_it() {
         for file in sources(&path) {
             for used in used(&std::fs::read_to_string(&file).unwrap()) {
                 if place(&used).is_some_and(|place| place > nth) {
-                    wrong.push(format!("{}: `{used}` is declared below `{module}`", file.strip_prefix(root()).unwrap().display()));
+                    wrong.push(format!(
+                        "{}: `{used}` is declared below `{module}`",
+                        file.strip_prefix(root()).unwrap().display()
+                    ));
                 }
             }
         }
