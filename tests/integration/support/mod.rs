@@ -3,6 +3,8 @@
 
 /// An HTTP server that answers what a test tells it to.
 pub(crate) mod fake_http;
+/// A gateway as people run it.
+pub(crate) mod gateway;
 
 use std::{
     collections::BTreeSet,
