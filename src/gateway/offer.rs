@@ -65,10 +65,13 @@ impl Offer {
     }
 }
 
+/// A list of a server, or the server itself.
+type Key = (ServerName, Option<Kind>);
+
 /// The offers of all servers, and what askers were told of them.
 #[derive(Debug)]
 pub(crate) struct Offers {
-    kept: RwLock<HashMap<(ServerName, Option<Kind>), Arc<Offer>>>,
+    kept: RwLock<HashMap<Key, Arc<Offer>>>,
     visible: Cache<(u64, u64, u64), bool>,
     reachable: Cache<(u64, u64), Option<Arc<[Reason]>>>,
 }
@@ -162,11 +165,11 @@ impl Offers {
         self.reachable.get_with((ready.serial, offer.serial), decide)
     }
 
-    fn kept(&self, key: &(ServerName, Option<Kind>)) -> Option<Arc<Offer>> {
+    fn kept(&self, key: &Key) -> Option<Arc<Offer>> {
         self.kept.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn keep(&self, key: (ServerName, Option<Kind>), offer: Offer) -> Arc<Offer> {
+    fn keep(&self, key: Key, offer: Offer) -> Arc<Offer> {
         let offer = Arc::new(offer);
         self.kept.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&offer));
         offer
