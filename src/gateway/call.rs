@@ -213,7 +213,7 @@ struct Found {
 /// A denial of something that the caller sees listed.
 fn seen(decision: &Decision) -> Refusal {
     match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.missing.clone()),
+        Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
         Because::PolicyError => Refusal::PolicyError,
         because @ (Because::Permitted
         | Because::Unauthenticated

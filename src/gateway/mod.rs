@@ -323,7 +323,7 @@ impl Gateway {
         let may =
             |scope| engine.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
         if caller.is_some() && missing.iter().all(may) {
-            return Err(Refusal::InsufficientScope(missing).into());
+            return Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into());
         }
         Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into())
     }
@@ -439,13 +439,13 @@ fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) 
 
 /// The decision about what every caller with a good token may do.
 fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
-    Decision { verdict: Verdict::Allow, because: Because::Permitted, reasons, errors: Vec::new(), missing: Vec::new() }
+    Decision { verdict: Verdict::Allow, because: Because::Permitted, reasons, errors: Vec::new(), missing: Vec::new(), needed: Vec::new() }
 }
 
 /// A denial of something that the caller may not even know of.
 fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
     match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.missing.clone()),
+        Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
         Because::PolicyError => Refusal::PolicyError,
         Because::Permitted
         | Because::Unauthenticated
