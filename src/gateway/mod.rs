@@ -439,7 +439,14 @@ fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) 
 
 /// The decision about what every caller with a good token may do.
 fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
-    Decision { verdict: Verdict::Allow, because: Because::Permitted, reasons, errors: Vec::new(), missing: Vec::new(), needed: Vec::new() }
+    Decision {
+        verdict: Verdict::Allow,
+        because: Because::Permitted,
+        reasons,
+        errors: Vec::new(),
+        missing: Vec::new(),
+        needed: Vec::new(),
+    }
 }
 
 /// A denial of something that the caller may not even know of.
