@@ -140,11 +140,17 @@ fn human(explanation: &Explanation) -> String {
     for answered in questions {
         let mark = if answered.decision.is_allow() { "yes" } else { "no " };
         // Writing to a string does not fail.
-        _ = writeln!(text, "\n  {mark}  {} {} on {}", answered.question, answered.action, answered.about);
+        let asked = match answered.question {
+            "grant" => format!("grant: {}", answered.about),
+            question => format!("{question}: {} {}", answered.action, answered.about),
+        };
+        _ = writeln!(text, "\n  {mark}  {asked}");
         policies(&mut text, &answered.decision);
     }
     if let Some(turn) = turn {
         _ = writeln!(text, "\nwhat would turn it: {turn}");
+    } else if target.contains('/') {
+        _ = writeln!(text, "\nno server was asked: whether there is a `{target}` only `serve` knows");
     }
     text
 }

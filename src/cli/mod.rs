@@ -13,6 +13,8 @@ pub mod report;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
+mod start;
+#[cfg(feature = "serve")]
 pub mod token;
 
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode};

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{Globals, environment, report, token};
+use super::{Globals, environment, report, start::Said, token};
 use crate::{
     check as checks,
     clock::{Clock, SystemClock},
@@ -52,43 +52,13 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let servers = config.servers.len();
-        let said = Said {
-            servers,
-            oauth: config.oauth.enabled.value,
-            trail: config.audit.file.display().to_string(),
-            public_url: config.listen.public_url.value.clone(),
-            policies: bundle.policies().count(),
-        };
+        let program = std::env::args_os().next().unwrap_or_default();
+        let said = Said::of(&config, bundle.policies().count(), &program, &globals.config);
         let server = Server::build(config, bundle).await?;
-        report::talk(&said.text(&server.address().to_string()));
+        report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
         server.run().await?;
         Ok(ExitCode::SUCCESS)
     })
-}
-
-/// What a start says of itself.
-struct Said {
-    servers: usize,
-    oauth: bool,
-    trail: String,
-    public_url: String,
-    policies: usize,
-}
-
-impl Said {
-    fn text(&self, address: &str) -> String {
-        let Self { servers, oauth, trail, public_url, policies } = self;
-        let tokens = if *oauth {
-            "needed (`portcullis token issue`)"
-        } else {
-            "not needed: OAuth is off, for this machine alone"
-        };
-        format!(
-            "portcullis {} listens on {address}\n  endpoint  {public_url}/mcp and {public_url}/mcp/SERVER\n  serves    {servers} servers under {policies} policies\n  tokens    {tokens}\n  audit     {trail}",
-            env!("CARGO_PKG_VERSION"),
-        )
-    }
 }
 
 pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {

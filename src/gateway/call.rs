@@ -73,11 +73,11 @@ impl Gateway {
         let question =
             Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
         let (progress, heard) = match asked.meta.progress_token() {
-            Some(_) => {
+            Some(_) if inquiry.streams => {
                 let (progress, heard) = Progress::open(ROOM);
                 (Some(progress), Some(heard))
             }
-            None => (None, None),
+            Some(_) | None => (None, None),
         };
         let params = params(asked, act, found.target.name(), progress.as_ref().map(|progress| progress.token));
         let timeout = inquiry.snapshot.config.listen.limits.request;
