@@ -8,17 +8,20 @@ mod sdk;
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    gateway::{self, Gateway},
-    root,
-};
+use crate::support::{root, running::Running};
+
+/// How long all the cases of one SDK may take, on a machine that is busy with everything else.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Node with the packages of `tests/clients/node`.
 struct Node(PathBuf);
@@ -82,7 +85,8 @@ fn needed<T>(test: &str, found: Result<T, String>) -> Option<T> {
     };
     assert!(std::env::var("PORTCULLIS_TEST_ALL").as_deref() != Ok("1"), "{test} cannot run: {why}");
     // Not `eprintln!`, which the harness keeps to itself where a test passes.
-    writeln!(std::io::stderr(), "SKIPPED: {test} because {why}; `bash .ci/run` installs what is needed").unwrap();
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "SKIPPED: {test} because {why}; `bash .ci/run` installs what is needed").unwrap();
     None
 }
 
@@ -120,62 +124,85 @@ impl Drop for Remote {
 
 /// A gateway before all the servers, and what its clients must find there.
 struct Setting {
-    gateway: Gateway,
+    gateway: Running,
     plan: Value,
     _remote: Remote,
+    _data: tempfile::TempDir,
 }
 
 impl Setting {
     fn new(node: &Node) -> Self {
         let Node(node) = node;
-        let directory = tempfile::tempdir().unwrap();
-        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let data = tempfile::tempdir().unwrap();
+        let path = |name: &str| data.path().join(name).to_str().unwrap().to_owned();
         let package = |name: &str| package_of(name).join("dist/index.js").to_str().unwrap().to_owned();
+        for folder in ["notes", "files"] {
+            std::fs::create_dir(data.path().join(folder)).unwrap();
+        }
         for (name, text) in
             [("notes/welcome.md", "# Welcome\n"), ("notes/list.md", "Buy milk\n"), ("files/hello.txt", "hello\n")]
         {
-            let file = directory.path().join(name);
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, text).unwrap();
+            std::fs::write(data.path().join(name), text).unwrap();
         }
         let remote = Remote::start(node);
         let variables = [
-            ("BINARY", env!("CARGO_BIN_EXE_portcullis")),
-            ("NODE", node.to_str().unwrap()),
-            ("NOTES", &path("notes")),
-            ("FILES", &path("files")),
-            ("EVERYTHING", &package("@modelcontextprotocol/server-everything")),
-            ("FILESYSTEM", &package("@modelcontextprotocol/server-filesystem")),
-            ("REMOTE_PORT", &remote.port),
+            ("BINARY", env!("CARGO_BIN_EXE_portcullis").to_owned()),
+            ("NODE", node.to_str().unwrap().to_owned()),
+            ("NOTES", path("notes")),
+            ("FILES", path("files")),
+            ("EVERYTHING", package("@modelcontextprotocol/server-everything")),
+            ("FILESYSTEM", package("@modelcontextprotocol/server-filesystem")),
+            ("REMOTE_PORT", remote.port.clone()),
         ];
-        let configuration = std::fs::read_to_string(clients().join("portcullis.yaml")).unwrap();
-        let gateway = Gateway::start(directory, &configuration, &variables);
+        let mut configuration = std::fs::read_to_string(clients().join("portcullis.yaml")).unwrap();
+        for (name, value) in variables {
+            configuration = configuration.replace(&format!("${{{name}}}"), &value);
+        }
+        let gateway = Running::start(&configuration);
         let cases = std::fs::read_to_string(clients().join("cases.json")).unwrap();
         let plan = planned(&gateway, serde_json::from_str(&cases).unwrap());
-        Self { gateway, plan, _remote: remote }
+        Self { gateway, plan, _remote: remote, _data: data }
     }
 
-    /// Runs a driver, which gets the plan as a file.
+    /// Runs a driver, which gets the plan as a file. What it says is printed where it fails.
     fn drive(&self, program: &Path, script: &str) {
-        let plan = self.gateway.directory().join("plan.json");
+        let (plan, said) = (self.gateway.path("plan.json"), self.gateway.path("said.txt"));
         std::fs::write(&plan, self.plan.to_string()).unwrap();
-        gateway::run(program, &[&clients().join(script), &plan], self.gateway.directory());
+        let out = File::create(&said).unwrap();
+        let mut driver = Command::new(program)
+            .args([clients().join(script), plan])
+            .stderr(out.try_clone().unwrap())
+            .stdout(out)
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while driver.try_wait().unwrap().is_none() && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(20));
+        }
+        // Does nothing to one that has ended.
+        driver.kill().unwrap();
+        let status = driver.wait().unwrap();
+        let said = String::from_utf8_lossy(&std::fs::read(said).unwrap()).into_owned();
+        assert!(status.success(), "{script} ended with {status}\n{said}\n--- the gateway said\n{}", self.gateway.log());
     }
 }
 
 /// The cases with tokens in them.
-fn planned(gateway: &Gateway, mut cases: Value) -> Value {
-    let url = gateway.url();
+fn planned(gateway: &Running, mut cases: Value) -> Value {
+    let url = format!("http://{}", gateway.address());
     let mut issued: BTreeMap<String, String> = BTreeMap::new();
     for list in ["sessions", "turned_away"] {
         for case in cases[list].as_array_mut().unwrap() {
             if let Some(scopes) = case["scopes"].as_array() {
                 let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str().unwrap()).collect();
+                let scopes = scopes.join(",");
                 let path = case["path"].as_str().unwrap();
                 let path = case["resource"].as_str().unwrap_or_else(|| path.split('?').next().unwrap());
-                let words = case["client"].as_str().map_or(vec![], |client| vec!["--client", client]);
-                let key = format!("{scopes:?} {path} {words:?}");
-                let token = issued.entry(key).or_insert_with(|| gateway.token(&scopes, path, &words)).clone();
+                let resource = format!("{url}{path}");
+                let mut words = vec!["--resource", &resource];
+                words.extend(case["client"].as_str().map(|client| ["--client", client]).into_iter().flatten());
+                let key = format!("{scopes} {words:?}");
+                let token = issued.entry(key).or_insert_with(|| gateway.token(&scopes, &words)).clone();
                 case["bearer"] = json!(token);
             }
             if let Some(challenge) = case["challenge"].as_str() {
@@ -216,20 +243,19 @@ async fn the_rust_sdk_finds_what_it_may_in_both_eras() {
 #[tokio::test]
 async fn the_quickstart_is_what_it_says_to_the_rust_sdk() {
     let quickstart = root().join("examples/quickstart");
-    let directory = tempfile::tempdir().unwrap();
-    std::fs::create_dir(directory.path().join("notes")).unwrap();
-    std::fs::copy(quickstart.join("notes/welcome.md"), directory.path().join("notes/welcome.md")).unwrap();
-    let configuration = std::fs::read_to_string(quickstart.join("portcullis.yaml")).unwrap();
-    assert!(configuration.contains("address: 127.0.0.1:3050"));
-    let configuration = configuration.replace("address: 127.0.0.1:3050", "address: \"127.0.0.1:${PORT}\"");
-    let gateway = Gateway::start(directory, &configuration, &[]);
-    let notes = ["list_notes", "read_note", "search_notes"];
-    let all: Vec<String> =
-        notes.iter().map(|tool| format!("notes__{tool}")).chain(["time__convert".into(), "time__now".into()]).collect();
+    let notes = tempfile::tempdir().unwrap();
+    std::fs::copy(quickstart.join("notes/welcome.md"), notes.path().join("welcome.md")).unwrap();
+    let mut configuration = std::fs::read_to_string(quickstart.join("portcullis.yaml")).unwrap();
+    for (written, ours) in [("127.0.0.1:3050", "{address}"), ("./notes", notes.path().to_str().unwrap())] {
+        assert!(configuration.contains(written));
+        configuration = configuration.replace(written, ours);
+    }
+    let gateway = Running::start(&configuration);
+    let tools = ["notes__list_notes", "notes__read_note", "notes__search_notes", "time__convert", "time__now"];
     let plan = json!({
         "sessions": [
             {
-                "path": "/mcp", "scopes": ["tag:clock", "tag:notes"], "tools": all, "resources": ["notes://welcome"],
+                "path": "/mcp", "scopes": ["tag:clock", "tag:notes"], "tools": tools, "resources": ["notes://welcome"],
                 "prompts": ["notes__summarize_note"],
                 "calls": [{"tool": "notes__list_notes", "arguments": {}, "text": "welcome"}],
                 "hidden": ["notes__delete_note", "notes__write_note"],
@@ -240,7 +266,10 @@ async fn the_quickstart_is_what_it_says_to_the_rust_sdk() {
                 "short": [{"tool": "notes__list_notes", "scopes": ["tag:notes"]}],
             },
         ],
-        "turned_away": [{"path": "/mcp", "status": 401, "challenge": "Bearer resource_metadata=\"{url}/.well-known/oauth-protected-resource/mcp\""}],
+        "turned_away": [{
+            "path": "/mcp", "status": 401,
+            "challenge": "Bearer resource_metadata=\"{url}/.well-known/oauth-protected-resource/mcp\"",
+        }],
     });
     sdk::cases(&planned(&gateway, plan)).await;
 }

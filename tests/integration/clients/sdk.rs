@@ -19,9 +19,12 @@ use serde_json::{Value, json};
 
 use crate::support::until;
 
+/// How much of how much was done, each time that it was told.
+type Heard = Vec<(f64, Option<f64>)>;
+
 /// Keeps the progress that it is told.
 #[derive(Debug, Clone, Default)]
-struct Listener(Arc<Mutex<Vec<(f64, Option<f64>)>>>);
+struct Listener(Arc<Mutex<Heard>>);
 
 impl ClientHandler for Listener {
     async fn on_progress(&self, params: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
@@ -44,14 +47,12 @@ pub(super) async fn cases(plan: &Value) {
     ];
     for (mode, version) in ways {
         for case in plan["sessions"].as_array().unwrap() {
-            println!("{mode:?}: {} with {}", case["path"], case["scopes"]);
             session(plan["url"].as_str().unwrap(), &mode, &version, case).await;
         }
         for case in plan["turned_away"].as_array().unwrap() {
-            println!("{mode:?}: {} is answered {}", case["path"], case["status"]);
             let error = open(plan["url"].as_str().unwrap(), &mode, case).await.err().unwrap();
             // A 400 has no challenge.
-            assert_eq!(error.auth_challenge(), case["challenge"].as_str(), "{error:?}");
+            assert_eq!(error.auth_challenge(), case["challenge"].as_str(), "{mode:?}, {case}: {error:?}");
         }
     }
 }
@@ -66,7 +67,7 @@ async fn open(url: &str, mode: &ClientLifecycleMode, case: &Value) -> Result<Cli
 }
 
 async fn session(url: &str, mode: &ClientLifecycleMode, version: &ProtocolVersion, case: &Value) {
-    let client = open(url, mode, case).await.unwrap();
+    let client = open(url, mode, case).await.unwrap_or_else(|error| panic!("{mode:?}, {case}: {error:?}"));
     assert_eq!(client.peer().peer_info().map(|peer| peer.protocol_version.clone()).as_ref(), Some(version));
     let tools = client.list_all_tools().await.unwrap();
     same(tools.iter().map(|tool| tool.name.as_ref()), &case["tools"]);
@@ -119,8 +120,7 @@ async fn call(client: &Client, expected: &Value) {
     if let Some(progress) = expected["progress"].as_array() {
         // The SDK hands progress on in a task of its own.
         until("all progress to be heard", || heard.lock().unwrap().len() >= progress.len()).await;
-        let wanted: Vec<(f64, Option<f64>)> =
-            progress.iter().map(|pair| (pair[0].as_f64().unwrap(), pair[1].as_f64())).collect();
+        let wanted: Heard = progress.iter().map(|pair| (pair[0].as_f64().unwrap(), pair[1].as_f64())).collect();
         assert_eq!(*heard.lock().unwrap(), wanted, "{expected}");
     }
 }
