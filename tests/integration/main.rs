@@ -12,6 +12,8 @@
 mod audit;
 /// The static checks, one file a rule.
 mod check;
+/// The official SDKs as clients of a real gateway.
+mod clients;
 /// What the compiler writes for each example.
 mod compile;
 /// Reading configurations.
