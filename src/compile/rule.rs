@@ -19,10 +19,8 @@ use super::findings;
 /// The policies of one rule.
 pub(super) fn policies(rule: &Rule) -> Result<Vec<Policy>, Vec<Diagnostic>> {
     let conditions = [("when", &rule.when), ("unless", &rule.unless)];
-    let problems: Vec<Diagnostic> = conditions
-        .iter()
-        .filter_map(|(_, condition)| condition.as_ref().and_then(|text| condition_problem(text)))
-        .collect();
+    let problems: Vec<Diagnostic> =
+        conditions.iter().filter_map(|(_, condition)| condition.as_ref().and_then(condition_problem)).collect();
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -7,13 +7,13 @@
 //! A request filter narrows in the same policies: where tags are named, every tag of the server and
 //! of the tool must be among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::render::{Draft, actions, named, pin, set};
 use crate::{
     config::{Exception, Require, Server},
     diagnostic::{Place, Placed},
-    name::{Pattern, ScopeName, ServerName, TagName},
+    name::{ScopeName, ServerName, TagName},
     policy::{Effect, Needs, Policy, Verb},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn policies(name: &ServerName, server: &Server) -> Result<Vec<Policy>, String> {
     let mut policies = Vec::new();
     policies.extend(permit(name, server)?);
-    let groups: [(&str, &str, &BTreeMap<Pattern, Exception>, [Verb; 2]); 3] = [
+    let groups = [
         ("tool", "name", &server.tools, [Verb::ToolsCall, Verb::ToolsList]),
         ("prompt", "name", &server.prompts, [Verb::PromptsGet, Verb::PromptsList]),
         ("resource", "uri", &server.resources, [Verb::ResourcesRead, Verb::ResourcesList]),

@@ -73,11 +73,11 @@ impl Gateway {
         let question =
             Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
         let (progress, heard) = match asked.meta.progress_token() {
-            Some(_) => {
+            Some(_) if inquiry.streams => {
                 let (progress, heard) = Progress::open(ROOM);
                 (Some(progress), Some(heard))
             }
-            None => (None, None),
+            Some(_) | None => (None, None),
         };
         let params = params(asked, act, found.target.name(), progress.as_ref().map(|progress| progress.token));
         let timeout = inquiry.snapshot.config.listen.limits.request;
@@ -213,7 +213,7 @@ struct Found {
 /// A denial of something that the caller sees listed.
 fn seen(decision: &Decision) -> Refusal {
     match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.missing.clone()),
+        Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
         Because::PolicyError => Refusal::PolicyError,
         because @ (Because::Permitted
         | Because::Unauthenticated

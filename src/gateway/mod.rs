@@ -30,7 +30,7 @@ pub(crate) use refusal::Refusal;
 use crate::{
     audit::Trail,
     clock::Clock,
-    identity::{Bearer, Caller, Outcome},
+    identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
     policy::{Because, Decision, Engine, Moment, Question, Standing, Target, Verb, Verdict},
@@ -138,6 +138,8 @@ pub(crate) struct Gateway {
 
 /// A request whose caller is known: what every stage after that reads.
 struct Inquiry<'a> {
+    /// Whether the caller can read a stream.
+    streams: bool,
     snapshot: &'a Arc<Snapshot>,
     ready: &'a Ready,
     endpoint: &'a Endpoint,
@@ -233,7 +235,7 @@ impl Gateway {
         };
         let classified = classify::read(&received.body, &received.headers).map_err(|unclear| {
             *modern = unclear.modern;
-            known.rpc_id = unclear.id.as_ref().map(ToString::to_string);
+            known.rpc_id = unclear.id;
             known.method = unclear.method;
             unclear.refusal
         })?;
@@ -242,7 +244,7 @@ impl Gateway {
             Classified::Noted => return Ok(Answer { outcome: Said::Noted, pending: Pending::Nothing, modern: false }),
         };
         *modern = asked.version.era() == Era::Modern;
-        known.rpc_id = Some(asked.id.to_string());
+        known.rpc_id = Some(asked.id.clone());
         known.method = Some(asked.method.as_str().to_owned());
         known.version = Some(asked.version);
         let moment = Moment {
@@ -252,7 +254,13 @@ impl Gateway {
             findings: BTreeSet::new(),
             drifted: false,
         };
-        let inquiry = Inquiry { snapshot, ready, endpoint: &received.endpoint, moment };
+        let inquiry = Inquiry {
+            streams: accepts_stream(&received.headers),
+            snapshot,
+            ready,
+            endpoint: &received.endpoint,
+            moment,
+        };
         match &asked.what {
             What::Initialize(version) => self.open(&inquiry, &asked, known, Version::negotiate(version)).await,
             What::Discover => self.open(&inquiry, &asked, known, asked.version).await,
@@ -277,6 +285,13 @@ impl Gateway {
                 Ok(Some(caller))
             }
             Ok(Outcome::NotAsked) => Err(Refusal::Unauthenticated.into()),
+            // Another scheme is no bearer token, good or bad (OA-68); two tokens are no request (OA-71).
+            Ok(Outcome::Failed(bad @ BadToken::OtherScheme)) => {
+                Err(Stop::Before(Refusal::Unauthenticated, Decision::deny(bad.because())))
+            }
+            Ok(Outcome::Failed(BadToken::Repeated)) => {
+                Err(Refusal::BadQuery("`Authorization` is given twice".into()).into())
+            }
             Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Decision::deny(bad.because()))),
             Err(error) => {
                 tracing::error!(%error, id = %known.id, "the store cannot be read, so no token is good");
@@ -308,7 +323,7 @@ impl Gateway {
         let may =
             |scope| engine.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
         if caller.is_some() && missing.iter().all(may) {
-            return Err(Refusal::InsufficientScope(missing).into());
+            return Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into());
         }
         Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into())
     }
@@ -376,7 +391,7 @@ impl Gateway {
 
     fn refuse(&self, stop: Stop, known: Known, modern: bool) -> Answer {
         let decision_id = known.id.to_string();
-        let id = known.rpc_id.as_deref().and_then(rpc_id);
+        let id = known.rpc_id.clone();
         let (refusal, pending) = match stop {
             Stop::Before(refusal, decision) => {
                 let word = refusal.word();
@@ -388,18 +403,6 @@ impl Gateway {
     }
 }
 
-/// The id of a request from the form it has in the trail.
-fn rpc_id(text: &str) -> Option<Id> {
-    let number = text.parse::<i128>().ok().map(Id::Number);
-    number.or_else(|| {
-        text.strip_prefix('"')?
-            .strip_suffix('"')
-            .map(|_| ())
-            .and_then(|()| serde_json::from_str::<String>(text).ok())
-            .map(|text| Id::Text(text.into()))
-    })
-}
-
 /// A refusal that not even the trail can be asked about.
 fn refused_unrecorded(refusal: Refusal) -> Answer {
     Answer {
@@ -407,6 +410,15 @@ fn refused_unrecorded(refusal: Refusal) -> Answer {
         pending: Pending::Nothing,
         modern: true,
     }
+}
+
+/// Whether a caller takes an event stream for an answer.
+fn accepts_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        ["text/event-stream", "text/*", "*/*"].iter().any(|stream| kind.eq_ignore_ascii_case(stream))
+    })
 }
 
 /// Who a caller is to the engine.
@@ -427,13 +439,13 @@ fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) 
 
 /// The decision about what every caller with a good token may do.
 fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
-    Decision { verdict: Verdict::Allow, because: Because::Permitted, reasons, errors: Vec::new(), missing: Vec::new() }
+    Decision { verdict: Verdict::Allow, because: Because::Permitted, reasons, errors: Vec::new(), missing: Vec::new(), needed: Vec::new() }
 }
 
 /// A denial of something that the caller may not even know of.
 fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
     match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.missing.clone()),
+        Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
         Because::PolicyError => Refusal::PolicyError,
         Because::Permitted
         | Because::Unauthenticated

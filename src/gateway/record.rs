@@ -14,7 +14,7 @@ use crate::{
     chance,
     id::Id,
     identity::Caller,
-    mcp::Version,
+    mcp::{self, Version},
     policy::{Decision, Target},
     principal::Principal,
     record::{self, Access, Decided, Refused, Response, Who},
@@ -41,7 +41,7 @@ pub(crate) struct Known {
     pub(crate) server: Option<String>,
     pub(crate) target: Option<Target>,
     pub(crate) version: Option<Version>,
-    pub(crate) rpc_id: Option<String>,
+    pub(crate) rpc_id: Option<mcp::Id>,
     pub(crate) digest: Option<String>,
     pub(crate) size: usize,
 }
@@ -157,12 +157,17 @@ impl Gateway {
             Target::Prompt(_, name) => Some(record::Target::Prompt(name.as_str())),
             Target::Resource(_, uri) => Some(record::Target::Resource(uri.as_str())),
         });
+        let rpc_id = known.rpc_id.as_ref().map(|id| {
+            let mut text = Vec::new();
+            id.write(&mut text);
+            String::from_utf8(text).unwrap_or_default()
+        });
         let request = known.method.as_deref().map(|method| record::Request {
             method,
             server: known.target.as_ref().map(|target| target.server().as_str()).or(known.server.as_deref()),
             target,
             protocol: known.version.map(Version::as_str),
-            rpc_id: known.rpc_id.as_deref(),
+            rpc_id: rpc_id.as_deref(),
             read: &[],
             digest: known.digest.as_deref(),
             size: known.size as u64,

@@ -5,9 +5,14 @@
 //!
 //! SPEC: MCP Streamable HTTP; TR-01, TR-04…TR-07, TR-39; T-011, T-191, T-193.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use poem::{
     Body, Endpoint as PoemEndpoint, Request, Response,
     http::{HeaderMap, Method, StatusCode, header},
@@ -57,14 +62,21 @@ impl PoemEndpoint for Mcp {
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok())
             .and_then(|length| length.parse::<usize>().ok());
-        if declared.is_some_and(|length| length > limits.body) {
-            return Ok(unread(Unread::TooLarge));
-        }
-        let body = request.take_body();
-        let body = match tokio::time::timeout(limits.request, body.into_bytes_limit(limits.body)).await {
+        let mut body = request.take_body().into_bytes_stream();
+        let read = async {
+            if declared.is_some_and(|length| length > limits.body) {
+                Err(Unread::TooLarge)
+            } else {
+                whole(&mut body, limits.body).await
+            }
+        };
+        let body = match tokio::time::timeout(limits.request, read).await {
             Ok(Ok(body)) => body,
-            Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => return Ok(unread(Unread::TooLarge)),
-            Ok(Err(_)) => return Ok(unread(Unread::Broken)),
+            Ok(Err(Unread::TooLarge)) => {
+                drain(&mut body).await;
+                return Ok(unread(Unread::TooLarge));
+            }
+            Ok(Err(refused)) => return Ok(unread(refused)),
             Err(_) => return Ok(unread(Unread::TooSlow)),
         };
         let server = match &endpoint {
@@ -129,7 +141,7 @@ impl Mcp {
             Said::Stream(messages) => {
                 let stream = futures_util::stream::unfold(messages, |mut messages| async move {
                     let message = messages.next().await?;
-                    Some((Ok::<_, std::io::Error>(event(&message)), messages))
+                    Some((Ok::<_, io::Error>(event(&message)), messages))
                 });
                 respond::stream(Body::from_bytes_stream(stream))
             }
@@ -223,6 +235,43 @@ fn unreadable(headers: &HeaderMap) -> Option<Unread> {
     let charset = parameters.is_empty()
         || ["charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameters.eq_ignore_ascii_case(utf8));
     if essence.trim().eq_ignore_ascii_case("application/json") && charset { None } else { Some(Unread::NotJson) }
+}
+
+/// A body to its end, counted as it comes.
+async fn whole(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin), most: usize) -> Result<Bytes, Unread> {
+    let mut first = Bytes::new();
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|_| Unread::Broken)?;
+        if first.len() + rest.len() + chunk.len() > most {
+            return Err(Unread::TooLarge);
+        }
+        // Most bodies come in one piece, which is then not copied.
+        if first.is_empty() && rest.is_empty() {
+            first = chunk;
+        } else {
+            rest.extend_from_slice(&first);
+            first = Bytes::new();
+            rest.extend_from_slice(&chunk);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.into() })
+}
+
+/// Reads on for a little, so that a caller who is still writing gets to read the refusal.
+async fn drain(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin)) {
+    const MOST: usize = 1 << 20;
+    let drained = async {
+        let mut read = 0;
+        while let Some(Ok(chunk)) = body.next().await {
+            read += chunk.len();
+            if read > MOST {
+                break;
+            }
+        }
+    };
+    // Whether it ended or not, the refusal follows.
+    _ = tokio::time::timeout(Duration::from_millis(500), drained).await;
 }
 
 /// One message as one event: a JSON text has no line break outside its strings, and none inside them.

@@ -318,7 +318,7 @@ impl Engine {
             cedar_policy::Decision::Deny if reasons.is_empty() => (Verdict::Deny, Because::NoMatchingGrant),
             cedar_policy::Decision::Deny => (Verdict::Deny, Because::ExplicitForbid),
         };
-        Decision { verdict, because, reasons, errors, missing: Vec::new() }
+        Decision { verdict, because, reasons, errors, missing: Vec::new(), needed: Vec::new() }
     }
 
     /// The reasons of a decision, sorted by id: Cedar gives them in no order.
@@ -342,7 +342,7 @@ impl Engine {
             decision.because = Because::Unauthenticated;
             return decision;
         }
-        let missing = self.missing(question, shard);
+        let (missing, needed) = self.missing(question, shard);
         if missing.is_empty() {
             if decision.because == Because::ExplicitForbid && self.depends_on_request(&decision) {
                 decision.because = Because::ConditionFailed;
@@ -354,6 +354,7 @@ impl Engine {
         decision.because =
             if missing.iter().all(obtainable) { Because::MissingScope } else { Because::NoMatchingGrant };
         decision.missing = missing.into_iter().collect();
+        decision.needed = needed.into_iter().collect();
         decision
     }
 
@@ -367,36 +368,41 @@ impl Engine {
         })
     }
 
-    /// The scopes that would turn a denial, all of them at once; empty where no scope would.
+    /// The scopes that would turn a denial, all of them at once, and with them those that count
+    /// already; empty where no scope would.
     ///
     /// Found by asking again: what the policies say they need is added to what the caller has until
     /// the answer turns or nothing is left to add.
-    fn missing(&self, question: &Question<'_>, shard: &Shard) -> BTreeSet<ScopeName> {
+    fn missing(&self, question: &Question<'_>, shard: &Shard) -> (BTreeSet<ScopeName>, BTreeSet<ScopeName>) {
         let standing = &question.asker.standing;
         let mut wanted = standing.scopes.clone();
+        let mut needed = BTreeSet::new();
         loop {
             let before = wanted.len();
             for policy in shard.policies(&self.bundle.policies) {
                 match &policy.needs {
-                    Some(Needs::All(scopes)) if self.applies(policy, question) => wanted.extend(scopes.iter().cloned()),
-                    Some(Needs::Any(scopes)) if policy.shape.effect == Effect::Permit && wanted.is_disjoint(scopes) => {
+                    Some(Needs::All(scopes)) if self.applies(policy, question) => needed.extend(scopes.iter().cloned()),
+                    Some(Needs::Any(scopes)) if policy.shape.effect == Effect::Permit && needed.is_disjoint(scopes) => {
+                        let held = |scope: &&ScopeName| standing.scopes.contains(*scope);
                         let obtainable = |scope: &&ScopeName| {
                             self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope)
                                 .is_allow()
                         };
-                        wanted.extend(scopes.iter().find(obtainable).or_else(|| scopes.first()).cloned());
+                        let one = scopes.iter().find(held).or_else(|| scopes.iter().find(obtainable));
+                        needed.extend(one.or_else(|| scopes.first()).cloned());
                     }
                     Some(Needs::All(_) | Needs::Any(_)) | None => {}
                 }
             }
+            wanted.extend(needed.iter().cloned());
             if wanted.len() == before {
-                return BTreeSet::new();
+                return Default::default();
             }
             let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else {
-                return BTreeSet::new();
+                return Default::default();
             };
             if self.allows(&Question { asker: &asker, ..*question }) {
-                return wanted.difference(&standing.scopes).cloned().collect();
+                return (wanted.difference(&standing.scopes).cloned().collect(), needed);
             }
         }
     }

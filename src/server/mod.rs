@@ -31,7 +31,7 @@ use crate::{
     identity::{self, Bearer},
     oauth::TokenKeys,
     policy::{Bundle, Engine},
-    record::{Event, Family},
+    record::{Access, Event, Family},
     seal::{self, SealError},
     snapshot::Snapshot,
     store::{Store, StoreError},
@@ -197,10 +197,14 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
     if parts.trail.was_torn() {
         tracing::warn!("the last line of the audit trail was not whole; it was closed off");
     }
+    let now = parts.clock.now();
     for id in parts.trail.unfinished() {
         tracing::warn!(%id, "the outcome of this call is unknown: the gateway ended before it did");
+        // Said once: the record that closes it says that nobody knows.
+        if let Ok(id) = id.parse() {
+            parts.trail.access(Access { id, at: now, gateway: parts.instance(), response: None })?;
+        }
     }
-    let now = parts.clock.now();
     let random =
         chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
     let bundle = parts.snapshot.engine.bundle();

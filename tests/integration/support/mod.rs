@@ -3,6 +3,8 @@
 
 /// An HTTP server that answers what a test tells it to.
 pub(crate) mod fake_http;
+/// A gateway that runs.
+pub(crate) mod running;
 
 use std::{
     collections::BTreeSet,

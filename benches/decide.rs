@@ -1,0 +1,150 @@
+//! What a decision costs, from 10 servers to 10,000: for an entry of a list (target 5 µs), for a call
+//! (15 µs), a whole list of 1,000 tools, and compiling what decides.
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has to stop")]
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write as _,
+    hint::black_box,
+    net::Ipv4Addr,
+    sync::Arc,
+};
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use jiff::Timestamp;
+use portcullis::{
+    check, compile,
+    config::{self, Config},
+    policy::{Engine, Moment, Question, Standing, Target, Verb},
+    principal::Principal,
+};
+
+/// A configuration of this many servers: a tag for each, one for ten of them, two rules.
+fn yaml(servers: usize) -> String {
+    let mut text = "version: 1\ntags:\n".to_owned();
+    for nth in 0..servers.div_ceil(10) {
+        _ = writeln!(
+            text,
+            "  group{nth}: what the servers of group {nth} do\n  write{nth}: {{description: change it, sensitive: true}}"
+        );
+    }
+    text.push_str("servers:\n");
+    for nth in 0..servers {
+        let group = nth / 10;
+        _ = writeln!(
+            text,
+            "  s{nth}:\n    tags: [group{group}]\n    http: {{url: 'https://s{nth}.example.com/mcp'}}\n    tools:\n      write_file: {{tags: [write{group}]}}\n      'delete_*': deny"
+        );
+    }
+    text.push_str("grants:\n  - {to: {user: '*'}, scopes: ['tag:group0', 'tag:write0']}\n");
+    text.push_str("rules:\n  - id: nothing-found\n    forbid: {servers: ['*']}\n    when: context.findings.contains(\"path-traversal\")\n");
+    text.push_str("  - id: bots-do-not-run\n    forbid: {tools: ['*/run_*']}\n    when: context has client && context.client == \"bot\"\n");
+    text
+}
+
+fn config(servers: usize) -> Config {
+    config::load_text("portcullis.yaml", &yaml(servers), &|_| None).config.expect("a good configuration")
+}
+
+fn standing() -> Standing {
+    let scopes = ["group0", "write0", "group1", "a", "b", "c", "d", "e"];
+    Standing {
+        principal: Principal::User("local/ana".parse().expect("a user")),
+        client: Some("cli".parse().expect("a client")),
+        groups: BTreeSet::new(),
+        scopes: scopes.map(|tag| format!("tag:{tag}").parse().expect("a scope")).into(),
+        named: None,
+    }
+}
+
+fn moment() -> Moment {
+    let now = Timestamp::UNIX_EPOCH;
+    Moment { now, address: Ipv4Addr::LOCALHOST.into(), tls: false, findings: BTreeSet::new(), drifted: false }
+}
+
+fn tool(name: &str) -> Target {
+    Target::Tool("s0".parse().expect("a server"), name.parse().expect("a tool"))
+}
+
+fn decide(c: &mut Criterion) {
+    let moment = moment();
+    for servers in [10, 100, 1_000, 10_000] {
+        let engine = Engine::new(Arc::new(compile::bundle(&config(servers)).expect("a bundle"))).expect("an engine");
+        let asker = engine.asker(standing()).expect("an asker");
+        let target = tool("read_file");
+        let inventory = engine
+            .inventory(target.server(), ["read_file", "write_file", "a", "b", "c"].map(tool))
+            .expect("an inventory");
+        let question = |verb| Question { asker: &asker, verb, target: &target, inventory: &inventory, moment: &moment };
+        assert!(engine.decide(&question(Verb::ToolsCall)).is_allow());
+        c.bench_function(&format!("decide/list/{servers}"), |b| {
+            b.iter(|| engine.allows(black_box(&question(Verb::ToolsList))))
+        });
+        c.bench_function(&format!("decide/call/{servers}"), |b| {
+            b.iter(|| engine.allow(black_box(&question(Verb::ToolsCall)), ()))
+        });
+        if servers == 10 {
+            // What is written or deleted is asked of the same policies, and denied by a rule of the server.
+            let denied = tool("delete_all");
+            let inventory = engine.inventory(denied.server(), [denied.clone()]).expect("an inventory");
+            let question = Question {
+                asker: &asker,
+                verb: Verb::ToolsCall,
+                target: &denied,
+                inventory: &inventory,
+                moment: &moment,
+            };
+            c.bench_function("decide/denied/10", |b| b.iter(|| engine.allow(black_box(&question), ())));
+            c.bench_function("asker/8-scopes", |b| {
+                b.iter_batched(standing, |standing| engine.asker(standing), BatchSize::SmallInput)
+            });
+            list(c, &engine, &moment);
+        }
+    }
+}
+
+/// A list of 1,000 tools: asked one by one, and once for each class of names.
+fn list(c: &mut Criterion, engine: &Engine, moment: &Moment) {
+    let asker = engine.asker(standing()).expect("an asker");
+    let targets: Vec<Target> = (0..1_000)
+        .zip(["read", "delete", "run"].iter().cycle())
+        .map(|(nth, verb)| tool(&format!("{verb}_{nth}")))
+        .collect();
+    let server = "s0".parse().expect("a server");
+    let inventory = engine.inventory(&server, targets.clone()).expect("an inventory");
+    let asks = |target: &Target| {
+        engine.allows(&Question { asker: &asker, verb: Verb::ToolsList, target, inventory: &inventory, moment })
+    };
+    c.bench_function("list/1000/each", |b| b.iter(|| targets.iter().filter(|target| asks(target)).count()));
+    c.bench_function("list/1000/by-class", |b| {
+        b.iter(|| {
+            let mut known: HashMap<u64, bool> = HashMap::new();
+            let seen = |target: &&Target| match engine.class(Verb::ToolsList, target) {
+                Some(class) => *known.entry(class).or_insert_with(|| asks(target)),
+                None => asks(target),
+            };
+            targets.iter().filter(seen).count()
+        });
+    });
+    c.bench_function("inventory/1000", |b| {
+        b.iter_batched(|| targets.clone(), |targets| engine.inventory(&server, targets), BatchSize::LargeInput)
+    });
+}
+
+fn compile(c: &mut Criterion) {
+    let mut group = c.benchmark_group("compile");
+    group.sample_size(10);
+    for servers in [100, 1_000] {
+        let text = yaml(servers);
+        group.bench_function(format!("read/{servers}"), |b| {
+            b.iter(|| config::load_text("portcullis.yaml", black_box(&text), &|_| None))
+        });
+        let config = config(servers);
+        group.bench_function(format!("bundle/{servers}"), |b| b.iter(|| compile::bundle(black_box(&config))));
+        let loaded = config::load_text("portcullis.yaml", &text, &|_| None);
+        group.bench_function(format!("check/{servers}"), |b| b.iter(|| check::run(black_box(&loaded))));
+    }
+}
+
+criterion_group!(benches, decide, compile);
+criterion_main!(benches);
