@@ -140,7 +140,7 @@ impl Gateway {
         let unknown = |because| {
             Stop::Before(
                 Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() },
-                Decision::deny(because),
+                Box::new(Decision::deny(because)),
             )
         };
         let (server, name) = match (inquiry.endpoint, act.kind) {

@@ -155,7 +155,7 @@ impl Inquiry<'_> {
 /// How far a request came: a refusal carries what was already written of it.
 enum Stop {
     /// No policy was asked, or its answer is not written yet.
-    Before(Refusal, Decision),
+    Before(Refusal, Box<Decision>),
     /// The decision is in the trail.
     After(Refusal, record::Open),
 }
@@ -163,7 +163,7 @@ enum Stop {
 impl Stop {
     fn refused(refusal: Refusal) -> Self {
         let decision = Decision::deny(refusal.because());
-        Self::Before(refusal, decision)
+        Self::Before(refusal, Box::new(decision))
     }
 }
 
@@ -287,12 +287,12 @@ impl Gateway {
             Ok(Outcome::NotAsked) => Err(Refusal::Unauthenticated.into()),
             // Another scheme is no bearer token, good or bad (OA-68); two tokens are no request (OA-71).
             Ok(Outcome::Failed(bad @ BadToken::OtherScheme)) => {
-                Err(Stop::Before(Refusal::Unauthenticated, Decision::deny(bad.because())))
+                Err(Stop::Before(Refusal::Unauthenticated, Box::new(Decision::deny(bad.because()))))
             }
             Ok(Outcome::Failed(BadToken::Repeated)) => {
                 Err(Refusal::BadQuery("`Authorization` is given twice".into()).into())
             }
-            Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Decision::deny(bad.because()))),
+            Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Box::new(Decision::deny(bad.because())))),
             Err(error) => {
                 tracing::error!(%error, id = %known.id, "the store cannot be read, so no token is good");
                 Err(Refusal::Internal.into())
@@ -395,7 +395,7 @@ impl Gateway {
         let (refusal, pending) = match stop {
             Stop::Before(refusal, decision) => {
                 let word = refusal.word();
-                (refusal, Pending::Refused(Box::new(known), Box::new(decision), word))
+                (refusal, Pending::Refused(Box::new(known), decision, word))
             }
             Stop::After(refusal, open) => (refusal, Pending::Decided(open)),
         };
