@@ -102,7 +102,7 @@ impl Serialize for Class {
 }
 
 /// What a rule is: its permanent identity and how it is described.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
     /// `PC` and three digits, permanent.
     pub code: &'static str,

@@ -17,35 +17,35 @@ use crate::{
 /// The request to explain.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --anonymous --discover docs"
+    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable)."
 )]
 pub(super) struct ExplainArgs {
-    /// The person; a bare name means local/NAME
-    #[arg(long, default_value = "owner", conflicts_with = "anonymous")]
+    /// Who asks: a person; a bare name means local/NAME
+    #[arg(long, value_name = "NAME", default_value = "owner", conflicts_with = "anonymous")]
     user: String,
-    /// The OAuth client; alone with --no-user it acts on its own behalf
-    #[arg(long)]
+    /// Through which OAuth client
+    #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// There is no person behind the client
+    /// The client acts for itself; there is no person
     #[arg(long, requires = "client")]
     no_user: bool,
-    /// There is no token at all
-    #[arg(long)]
+    /// Nobody known asks: there is no token
+    #[arg(long, conflicts_with_all = ["client", "groups", "scopes"])]
     anonymous: bool,
-    /// Groups of the person
-    #[arg(long, value_delimiter = ',')]
+    /// Groups of the person, as a,b
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     groups: Vec<String>,
     /// Scopes of the token, as tag:a,tag:b
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Vec<String>,
-    /// Tags that the request names by ?tags=
-    #[arg(long, value_delimiter = ',')]
+    /// Tags that the request names by ?tags=, as a,b
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Vec<String>,
     /// The request: a tool to call, a prompt to get, a resource to read, or a server to discover
     #[command(flatten)]
     request: Asked,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = report::Format::Human)]
+    /// How to print it: human or json
+    #[arg(long, value_enum, default_value_t = report::Format::Human, hide_possible_values = true)]
     format: report::Format,
 }
 
@@ -68,7 +68,10 @@ struct Asked {
 
 pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let supposed = supposed(args)?;
-    let Some((_, bundle)) = super::compiled(globals)? else { return Ok(ExitCode::from(2)) };
+    let (_, bundle) = match super::compiled(globals, "explain")? {
+        Ok(compiled) => compiled,
+        Err(status) => return Ok(status),
+    };
     let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
     let explanation = explain(&engine, &supposed).map_err(|error| anyhow!(error))?;
     let text = match args.format {

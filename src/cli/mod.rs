@@ -32,7 +32,12 @@ use crate::{
 
 /// A policy-as-code security gateway for MCP.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, max_term_width = 100)]
+#[command(
+    name = "portcullis",
+    version,
+    max_term_width = 100,
+    after_help = "To begin with:\n  portcullis serve --config examples/quickstart/portcullis.yaml\n\nExit status: 0 yes, 1 no (findings, denied), 2 could not tell (usage, unreadable).\nAnswers go to stdout, all talk to stderr."
+)]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -44,10 +49,26 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Globals {
     /// The configuration
-    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", default_value = "portcullis.yaml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "PORTCULLIS_CONFIG",
+        hide_env_values = true,
+        default_value = "portcullis.yaml",
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
     config: PathBuf,
-    /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    /// Colour in findings: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Colour::Auto,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = "Global options"
+    )]
     color: Colour,
 }
 
@@ -65,7 +86,7 @@ enum Colour {
 enum Command {
     /// Say what is wrong with the configuration, and where
     Check(check::CheckArgs),
-    /// Print the Cedar policies behind the configuration, with its lines
+    /// Print the Cedar policies that the configuration compiles to, each with its line
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
     Explain(explain::ExplainArgs),
@@ -74,11 +95,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Issue, list and revoke access tokens
     #[cfg(feature = "serve")]
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Exit status: 0 done, 1 no (refused, no such token), 2 could not tell.")]
     Token(token::TokenCommand),
     /// Run a small MCP server over stdin and stdout, to try things with
+    #[command(after_help = demo_server::kinds())]
     DemoServer {
-        /// Which server, and its arguments; `--help` lists them
+        /// Which server, and its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVER")]
         arguments: Vec<OsString>,
     },
@@ -153,17 +175,22 @@ impl Globals {
     }
 }
 
-/// The configuration compiled; nothing where something is wrong with it, which stderr then says.
-fn compiled(globals: &Globals) -> anyhow::Result<Option<(Config, Bundle)>> {
+/// The configuration compiled; where something is wrong with it, stderr says what and what to do
+/// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
+fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Bundle), ExitCode>> {
     let loaded = config::load(&globals.config, &environment);
     let examined = checks::examine(&loaded);
     match (loaded.config, examined.bundle) {
-        (Some(config), Some(bundle)) => Ok(Some((config, bundle))),
+        (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),
         _ => {
             let mut findings = examined.findings;
             findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
             report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, None, globals.colour_of_stderr())?;
-            Ok(None)
+            if !loaded.readable {
+                return Ok(Err(ExitCode::from(2)));
+            }
+            report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
+            Ok(Err(ExitCode::from(1)))
         }
     }
 }

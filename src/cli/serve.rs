@@ -19,12 +19,15 @@ use crate::{
 
 /// How to run.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "It checks the configuration first and does not start on errors. SIGTERM or Ctrl-C ends it, once\nthe requests in flight are answered. The log on stderr is text on a terminal and one JSON object a\nline elsewhere; PORTCULLIS_LOG_FORMAT=human or json decides.\n\nExamples:\n  portcullis serve\n  portcullis serve --config examples/quickstart/portcullis.yaml --log debug\n\nExit status: 0 told to stop, 1 something is wrong with the configuration, 2 it could not start or go on."
+)]
 pub(super) struct ServeArgs {
     /// Refuse to start on any security finding, not only on critical ones
     #[arg(long)]
     strict: bool,
     /// What goes to the log: error, warn, info, debug or trace
-    #[arg(long, default_value = "info", env = "PORTCULLIS_LOG", value_name = "LEVEL")]
+    #[arg(long, default_value = "info", env = "PORTCULLIS_LOG", hide_env_values = true, value_name = "LEVEL")]
     log: tracing::Level,
 }
 
@@ -62,7 +65,10 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
 }
 
 pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let Some((config, bundle)) = super::compiled(globals)? else { return Ok(ExitCode::from(2)) };
+    let (config, bundle) = match super::compiled(globals, "run this")? {
+        Ok(compiled) => compiled,
+        Err(status) => return Ok(status),
+    };
     let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
     let key = secret::key(&config).map_err(|problem| anyhow!(problem))?;
     let groups = BTreeSet::new();

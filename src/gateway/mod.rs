@@ -383,10 +383,10 @@ impl Gateway {
         known.target = Some(target);
         let open = self.write_decision(known, &decision)?;
         if decision.is_allow() {
-            Ok(open)
-        } else {
-            Err(Stop::After(hidden(&decision, "server", server.as_str()), open))
+            return Ok(open);
         }
+        let unknown = Refusal::Unknown { kind: "server", name: server.to_string() };
+        Err(Stop::After(denied(&decision, unknown), open))
     }
 
     fn refuse(&self, stop: Stop, known: Known, modern: bool) -> Answer {
@@ -449,8 +449,8 @@ fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
     }
 }
 
-/// A denial of something that the caller may not even know of.
-fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
+/// How a denial is told: what a scope could turn, and what failed, as such; all else as `otherwise`.
+fn denied(decision: &Decision, otherwise: Refusal) -> Refusal {
     match decision.because {
         Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
         Because::PolicyError => Refusal::PolicyError,
@@ -465,7 +465,7 @@ fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
         | Because::UnknownTool
         | Because::RateLimited
         | Because::ValidationFailed
-        | Because::ShadowWouldDeny => Refusal::Unknown { kind, name: name.to_owned() },
+        | Because::ShadowWouldDeny => otherwise,
     }
 }
 
