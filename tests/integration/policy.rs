@@ -290,6 +290,25 @@ fn az16_all_missing_scopes_are_named_at_once_and_only_obtainable_ones_as_missing
 }
 
 #[test]
+fn az15_a_challenge_names_what_a_caller_has_besides_what_it_lacks() {
+    let text = r#"
+version: 1
+tags: {a: One, b: Another}
+servers:
+  s0:
+    tags: [a]
+    http: {url: "http://127.0.0.1:9/mcp"}
+    tools: {write: {tags: [b]}}
+grants:
+  - {to: {user: ana}, scopes: [tag:a, tag:b]}
+"#;
+    let engine = engine(text);
+    let write = ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "write"));
+    assert_eq!((write.because, write.missing), (Because::MissingScope, scopes(&["tag:b"]).into_iter().collect()));
+    assert_eq!(write.needed, scopes(&["tag:a", "tag:b"]).into_iter().collect::<Vec<_>>());
+}
+
+#[test]
 fn an_unknown_server_or_tool_is_denied_before_cedar() {
     let engine = engine(BASE);
     let known = engine.inventory(&"s0".parse().unwrap(), [tool("s0", "read")]).unwrap();
