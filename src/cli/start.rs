@@ -105,15 +105,14 @@ fn holder(grants: &[Grant]) -> Option<(Grantee, BTreeSet<&ScopeName>)> {
 /// Something to explain: a tool that the file names, rather one that needs a tag than one that
 /// nobody may call; else the first server.
 fn asked(config: &Config) -> String {
-    let tools = || {
-        config.servers.iter().flat_map(|(server, about)| {
-            about
-                .tools
-                .iter()
-                .filter(|(pattern, _)| pattern.is_literal())
-                .map(move |(tool, what)| (format!("--call {}", quoted(&format!("{server}/{}", tool.as_str()))), what))
-        })
-    };
+    let tools =
+        || {
+            config.servers.iter().flat_map(|(server, about)| {
+                about.tools.iter().filter(|(pattern, _)| pattern.is_literal()).map(move |(tool, what)| {
+                    (format!("--call {}", quoted(&format!("{server}/{}", tool.as_str()))), what)
+                })
+            })
+        };
     let tagged = tools().find(|(_, what)| matches!(what, Exception::Tags(..)));
     let server = || config.servers.keys().next().map_or("SERVER", |server| server.as_str());
     tagged.or_else(|| tools().next()).map_or_else(|| format!("--discover {}", server()), |(call, _)| call)
@@ -165,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_tool_that_needs_a_tag_is_what_to_explain() {
-        let rest = ", tools: {drop: deny, 'x*': deny, write: {tags: [b]}}}}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\n";
+        let rest =
+            ", tools: {drop: deny, 'x*': deny, write: {tags: [b]}}}}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\n";
         assert!(tries_of(&format!("{HEAD}{rest}")).ends_with(" --call s/write\n"));
     }
 
