@@ -8,9 +8,10 @@ use clap::Args;
 use super::{Globals, report};
 use crate::{
     clock::{Clock, SystemClock},
+    diagnostic::nearest,
     explain::{Explanation, Supposed, explain},
     name::{ClientId, GroupId, ScopeName, ServerName, TagName, UserId},
-    policy::{Decision, Effect, Engine, Reason, Target, Verb},
+    policy::{Because, Bundle, Decision, Effect, Engine, Reason, Target, Verb},
     principal::Principal,
 };
 
@@ -72,6 +73,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitC
         Ok(compiled) => compiled,
         Err(status) => return Ok(status),
     };
+    declared(&supposed, &bundle)?;
     let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
     let explanation = explain(&engine, &supposed).map_err(|error| anyhow!(error))?;
     let text = match args.format {
@@ -104,6 +106,17 @@ fn supposed(args: &ExplainArgs) -> anyhow::Result<Supposed> {
     let (verb, target) = asked(&args.request)?;
     let named = (!tags.is_empty()).then_some(tags);
     Ok(Supposed { principal, client, groups, scopes, named, verb, target, now: SystemClock.now() })
+}
+
+/// Scopes and tags that the configuration does not declare are slips: no token has them.
+fn declared(supposed: &Supposed, bundle: &Bundle) -> anyhow::Result<()> {
+    let known = bundle.scopes();
+    let unknown = supposed.scopes.iter().chain(supposed.named.iter().flatten()).find(|scope| !known.contains(*scope));
+    let Some(scope) = unknown else { return Ok(()) };
+    match nearest(scope.as_str(), known.iter().map(ScopeName::as_str)) {
+        Some(near) => bail!("no scope `{scope}`; did you mean `{near}`?"),
+        None => bail!("no scope `{scope}`: `tags:` declares no such tag"),
+    }
 }
 
 fn asked(request: &Asked) -> anyhow::Result<(Verb, Target)> {
@@ -153,7 +166,7 @@ fn human(explanation: &Explanation) -> String {
     if let Some(turn) = turn {
         _ = writeln!(text, "\nwhat would turn it: {turn}");
     } else if target.contains('/') {
-        _ = writeln!(text, "\nno server was asked: whether there is a `{target}` only `serve` knows");
+        _ = writeln!(text, "\nno server was asked: only `serve` knows whether there is a `{target}`");
     }
     text
 }
@@ -171,7 +184,8 @@ fn policies(text: &mut String, decision: &Decision) {
         _ = writeln!(text, "       error  {error}");
     }
     if decision.reasons.is_empty() && decision.errors.is_empty() {
-        _ = writeln!(text, "       no policy permits it");
+        let why = if decision.because == Because::UnknownServer { "no such server" } else { "no policy permits it" };
+        _ = writeln!(text, "       {why}");
     }
     if !decision.missing.is_empty() {
         let missing: Vec<&str> = decision.missing.iter().map(ScopeName::as_str).collect();

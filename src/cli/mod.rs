@@ -126,9 +126,25 @@ pub fn main() -> ExitCode {
         }
     };
     run(cli).unwrap_or_else(|error| {
-        report::talk(&format!("error: {error:#}"));
+        report::talk(&format!("error: {}", words(&error)));
         ExitCode::from(2)
     })
+}
+
+/// An error and its causes, each said once, without the system's numbers.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Most of our errors end with their cause's own words.
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    let mut parts = words.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
@@ -182,10 +198,12 @@ fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Bun
     let examined = checks::examine(&loaded);
     match (loaded.config, examined.bundle) {
         (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),
-        _ => {
+        (config, _) => {
             let mut findings = examined.findings;
             findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, None, globals.colour_of_stderr())?;
+            let checked = config.as_ref().map(report::Checked::of);
+            let colour = globals.colour_of_stderr();
+            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
             if !loaded.readable {
                 return Ok(Err(ExitCode::from(2)));
             }

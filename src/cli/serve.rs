@@ -13,6 +13,7 @@ use crate::{
     config,
     diagnostic::{Class, Level},
     policy::Engine,
+    seal::KeySource,
     server::{Server, secret},
     telemetry,
 };
@@ -70,7 +71,11 @@ pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow:
         Err(status) => return Ok(status),
     };
     let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
-    let key = secret::key(&config).map_err(|problem| anyhow!(problem))?;
+    // Who revokes in a hurry may not have the key at hand, and needs none.
+    let key = match command {
+        token::TokenCommand::Issue(_) => secret::key(&config).map_err(|problem| anyhow!(problem))?,
+        token::TokenCommand::List(_) | token::TokenCommand::Revoke(_) => KeySource::default(),
+    };
     let groups = BTreeSet::new();
     let setting = token::Setting {
         config: &config,
@@ -83,8 +88,11 @@ pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow:
     Ok(match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            report::talk(&format!("error: {fault}"));
-            fault.exit_code()
+            let status = fault.exit_code();
+            for line in super::words(&anyhow::Error::new(fault)).lines() {
+                report::talk(&format!("error: {line}"));
+            }
+            status
         }
     })
 }

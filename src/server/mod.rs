@@ -8,6 +8,7 @@ pub(crate) mod secret;
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -51,15 +52,15 @@ pub(crate) enum StartError {
     #[error("the policies cannot be loaded: {0}")]
     Engine(String),
     /// The address is taken or not ours.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {}", unbound(why))]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
+        /// Why; its words are ours.
+        why: io::Error,
     },
     /// The audit trail cannot be written.
-    #[error("the audit trail cannot be written: {0}")]
+    #[error("{0}; `audit.file` says where it is")]
     Trail(#[from] TrailError),
     /// The store cannot be opened.
     #[error(transparent)]
@@ -95,8 +96,14 @@ impl Server {
     pub(crate) async fn build(config: Config, bundle: Bundle) -> Result<Self, StartError> {
         let engine = Engine::new(Arc::new(bundle)).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
-        let listener = listener::bind(address).await.map_err(|source| StartError::Bind { address, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
+        let listener = listener::bind(address).await.map_err(|why| StartError::Bind { address, why })?;
+        let address = listener.local_addr().map_err(|why| StartError::Bind { address, why })?;
+        // Secrets are read before anything is made on disk.
+        let source = engine.bundle().oauth().then(|| secret::key(&config)).transpose().map_err(StartError::Secret)?;
+        let launcher = launcher()?;
+        let environment = environment(&launcher);
+        let options = Options::new(launcher, environment);
+        let upstreams = Upstreams::build(&config.servers, &secret::read, options)?;
         let trail = Arc::new(Trail::open(&config.audit.file)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let tasks = Arc::new(Tasks::new());
@@ -104,9 +111,8 @@ impl Server {
         let mut instance = Id::new(clock.now(), chance::bytes().map_err(random)?).to_string();
         let mut digest_key = chance::bytes().map_err(random)?;
         let (mut store, mut bearer) = (None, None);
-        if engine.bundle().oauth() {
+        if let Some(source) = source {
             let opened = Arc::new(Store::open(&config.store.sqlite).await?);
-            let source = secret::key(&config).map_err(StartError::Secret)?;
             let keys = seal::open(&opened, &config.store.sqlite, source).await?;
             let newest = identity::recorded(&opened).await?;
             instance = opened.first_mark("instance", &instance).await?;
@@ -119,10 +125,6 @@ impl Server {
             )));
             store = Some(opened);
         }
-        let launcher = launcher()?;
-        let environment = environment(&launcher);
-        let options = Options::new(launcher, environment);
-        let upstreams = Upstreams::build(&config.servers, &secret::read, options)?;
         let snapshot = Arc::new(Snapshot::new(config, engine));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
@@ -187,8 +189,18 @@ impl Server {
     }
 }
 
+/// Why an address was not bound, in words that help.
+fn unbound(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "something listens there already; is a gateway running?".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `listen.address`".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need more rights".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 fn signals() -> Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal), StartError> {
-    let fail = |error: std::io::Error| StartError::System(format!("signals cannot be waited for: {error}"));
+    let fail = |error: io::Error| StartError::System(format!("signals cannot be waited for: {error}"));
     Ok((signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?))
 }
 

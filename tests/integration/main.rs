@@ -14,6 +14,8 @@ mod audit;
 mod check;
 /// The official SDKs as clients of a real gateway.
 mod clients;
+/// The commands, as they are called.
+mod cli;
 /// What the compiler writes for each example.
 mod compile;
 /// Reading configurations.
