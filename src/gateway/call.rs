@@ -184,17 +184,16 @@ impl Gateway {
 
     /// The one server, of those the caller may reach, that offers a URI.
     async fn owner(self: &Arc<Self>, inquiry: &Inquiry<'_>, uri: &str) -> Result<ServerName, Stop> {
-        let mut owners = Vec::new();
-        for (server, _) in self.reachable(inquiry) {
-            let listed = self.offer(inquiry, server, Kind::Resources).await;
-            let listed = listed.is_ok_and(|offer| offer.list().is_some_and(|list| list.get(uri).is_some()));
-            if listed || self.offer(inquiry, server, Kind::Templates).await.is_ok_and(|offer| offer.fits_template(uri))
-            {
-                owners.push(server);
-            }
+        let reachable = self.reachable(inquiry);
+        let offers = |kind| self.offers_of(inquiry, &reachable, kind);
+        let lists = |offer: &Offer| offer.list().is_some_and(|list| list.get(uri).is_some());
+        // Who lists a resource has it; a template only says what could be.
+        let mut owners: Vec<_> = offers(Kind::Resources).await.into_iter().filter(|(_, offer)| lists(offer)).collect();
+        if owners.is_empty() {
+            owners = offers(Kind::Templates).await.into_iter().filter(|(_, offer)| offer.fits_template(uri)).collect();
         }
         match owners.as_slice() {
-            [owner] => Ok((*owner).clone()),
+            [(owner, _)] => Ok((*owner).clone()),
             [] => Err(Refusal::Unknown { kind: "resource", name: uri.to_owned() }.into()),
             _ => {
                 let problem = "more than one server offers this resource; read it at `/mcp/SERVER`";

@@ -5,7 +5,7 @@
 //!
 //! SPEC: PX-01, PX-03, PX-05, AZ-22; design §6.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
@@ -34,11 +34,14 @@ impl Gateway {
             Endpoint::One(server) => {
                 let open = self.may_discover(inquiry, server, known)?;
                 match self.offer(inquiry, server, kind).await {
-                    Ok(offer) => self.write_visible(inquiry, &offer, None, &mut entries),
+                    Ok(offer) => self.write_visible(inquiry, &offer, None, &BTreeSet::new(), &mut entries),
                     Err(Unoffered::Upstream(error)) => {
                         return Err(Stop::After(Refusal::Upstream(error.to_string()), open));
                     }
-                    Err(Unoffered::Engine(error)) => return Err(unready(&error)),
+                    Err(Unoffered::Engine(error)) => {
+                        tracing::error!(%server, %error, "the engine could not take in what a server offers");
+                        return Err(Stop::After(Refusal::PolicyError, open));
+                    }
                 }
                 open
             }
@@ -47,23 +50,10 @@ impl Gateway {
                 let reasons: Vec<Reason> =
                     reachable.iter().flat_map(|(_, reasons)| reasons.iter().cloned()).take(MOST_REASONS).collect();
                 let open = self.write_decision(known, &permitted(reasons.into()))?;
-                let offers = join_all(
-                    reachable.iter().map(|(server, _)| tokio::time::timeout(BUDGET, self.offer(inquiry, server, kind))),
-                )
-                .await;
-                for ((server, _), offer) in reachable.iter().zip(offers) {
-                    match offer {
-                        Ok(Ok(offer)) => self.write_visible(inquiry, &offer, Some(server), &mut entries),
-                        Ok(Err(Unoffered::Upstream(error))) => {
-                            tracing::warn!(%error, list = kind.field(), "left out of a merged list")
-                        }
-                        Ok(Err(Unoffered::Engine(error))) => {
-                            tracing::error!(%server, %error, list = kind.field(), "left out of a merged list")
-                        }
-                        Err(_) => {
-                            tracing::warn!(%server, list = kind.field(), "left out of a merged list: no answer in time")
-                        }
-                    }
+                let offered = self.offers_of(inquiry, &reachable, kind).await;
+                let contested = contested(kind, &offered);
+                for (server, offer) in &offered {
+                    self.write_visible(inquiry, offer, Some(server), &contested, &mut entries);
                 }
                 open
             }
@@ -79,6 +69,29 @@ impl Gateway {
                 Some((server, self.offers.reachable(inquiry.engine(), inquiry.ready, server, &inquiry.moment)?))
             })
             .collect()
+    }
+
+    /// One list of each of some servers, without those that do not give it in time.
+    pub(super) async fn offers_of<'s>(
+        &self,
+        inquiry: &Inquiry<'_>,
+        servers: &[(&'s ServerName, Arc<[Reason]>)],
+        kind: Kind,
+    ) -> Vec<(&'s ServerName, Arc<Offer>)> {
+        let asked = servers.iter().map(|(server, _)| tokio::time::timeout(BUDGET, self.offer(inquiry, server, kind)));
+        let mut offered = Vec::new();
+        for ((server, _), offer) in servers.iter().zip(join_all(asked).await) {
+            let list = kind.field();
+            match offer {
+                Ok(Ok(offer)) => offered.push((*server, offer)),
+                Ok(Err(Unoffered::Upstream(error))) => tracing::warn!(%error, list, "left out of a merged list"),
+                Ok(Err(Unoffered::Engine(error))) => {
+                    tracing::error!(%server, %error, list, "left out of a merged list")
+                }
+                Err(_) => tracing::warn!(%server, list, "left out of a merged list: no answer in time"),
+            }
+        }
+        offered
     }
 
     /// One list of a server.
@@ -101,11 +114,21 @@ impl Gateway {
     }
 
     /// Appends the entries that the caller may see, under the names of this endpoint.
-    fn write_visible(&self, inquiry: &Inquiry<'_>, offer: &Offer, prefix: Option<&ServerName>, out: &mut Vec<u8>) {
+    fn write_visible(
+        &self,
+        inquiry: &Inquiry<'_>,
+        offer: &Offer,
+        prefix: Option<&ServerName>,
+        contested: &BTreeSet<String>,
+        out: &mut Vec<u8>,
+    ) {
         let Some(list) = offer.list() else { return };
         let renamed = matches!(list.kind(), Kind::Tools | Kind::Prompts);
         let visible = self.offers.visible(inquiry.engine(), inquiry.ready, offer, &inquiry.moment);
         for (entry, _) in list.entries().iter().zip(visible).filter(|(_, visible)| *visible) {
+            if contested.contains(entry.key()) {
+                continue;
+            }
             let name = match prefix {
                 Some(server) if renamed => match name_space::join(server, entry.key()) {
                     Some(name) => Some(name),
@@ -122,6 +145,23 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The URIs that more than one server offers: on `/mcp` nobody could say whose is meant, so they are
+/// read, and listed, at `/mcp/{server}` alone.
+fn contested(kind: Kind, offered: &[(&ServerName, Arc<Offer>)]) -> BTreeSet<String> {
+    let (mut seen, mut contested) = (BTreeSet::new(), BTreeSet::new());
+    if matches!(kind, Kind::Resources | Kind::Templates) {
+        for (server, offer) in offered {
+            for entry in offer.list().into_iter().flat_map(|list| list.entries()) {
+                if !seen.insert(entry.key()) {
+                    tracing::warn!(%server, uri = entry.key(), "left out of `/mcp`: another server offers the same");
+                    contested.insert(entry.key().to_owned());
+                }
+            }
+        }
+    }
+    contested
 }
 
 /// Why there is no list.

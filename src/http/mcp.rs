@@ -149,29 +149,29 @@ impl Mcp {
                 let response = trail::Response { status: 200, code, is_error, bytes: body.len() as u64, us: 0 };
                 match self.gateway.close(pending, response) {
                     Ok(()) => respond::json(StatusCode::OK, body),
-                    Err(refusal) => self.refuse(&refusal, None, "", server, modern),
+                    Err(lost) => {
+                        let body = envelope::error(None, &lost.error_object(""));
+                        self.refuse(&lost, body, server, modern)
+                    }
                 }
             }
             Said::Refused { refusal, id, decision } => {
                 let status = respond::status(&refusal, modern).as_u16();
                 let code = Some(i64::from(refusal.code()));
-                match self.gateway.close(pending, trail::Response { status, code, is_error: None, bytes: 0, us: 0 }) {
-                    Ok(()) => self.refuse(&refusal, id.as_ref(), &decision, server, modern),
-                    Err(lost) => self.refuse(&lost, id.as_ref(), &decision, server, modern),
+                let body = envelope::error(id.as_ref(), &refusal.error_object(&decision));
+                let response = trail::Response { status, code, is_error: None, bytes: body.len() as u64, us: 0 };
+                match self.gateway.close(pending, response) {
+                    Ok(()) => self.refuse(&refusal, body, server, modern),
+                    Err(lost) => {
+                        let body = envelope::error(id.as_ref(), &lost.error_object(&decision));
+                        self.refuse(&lost, body, server, modern)
+                    }
                 }
             }
         }
     }
 
-    fn refuse(
-        &self,
-        refusal: &Refusal,
-        id: Option<&crate::mcp::Id>,
-        decision: &str,
-        server: Option<&ServerName>,
-        modern: bool,
-    ) -> Response {
-        let body = envelope::error(id, &refusal.error_object(decision));
+    fn refuse(&self, refusal: &Refusal, body: Vec<u8>, server: Option<&ServerName>, modern: bool) -> Response {
         let mut response = respond::json(respond::status(refusal, modern), body);
         let metadata = super::well_known::url(&self.gateway.parts().snapshot.public_url, server);
         if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {

@@ -245,6 +245,32 @@ fn sm15_sm35_without_oauth_nobody_needs_a_token_and_rules_still_hold() {
 }
 
 #[test]
+fn cg02_a_resource_that_two_servers_offer_is_had_at_each_of_them_alone() {
+    let yaml = DEMO.replace(
+        "  hidden:",
+        "  more:\n    tags: [notes]\n    stdio: {command: [portcullis, demo-server, notes, --dir, ./more]}\n  hidden:",
+    );
+    let gateway = Running::start(&yaml);
+    for (folder, name) in [("notes", "both"), ("more", "both"), ("more", "own")] {
+        std::fs::create_dir_all(gateway.path(folder)).unwrap();
+        std::fs::write(gateway.path(&format!("{folder}/{name}.md")), format!("# {folder}\n")).unwrap();
+    }
+    let token = gateway.token("tag:notes", &[]);
+    assert_eq!(gateway.names("/mcp", Some(&token), "resources/list", "resources", "uri"), ["notes://own"]);
+    let read = |path: &str, token: &str, uri: &str| {
+        gateway.post(path, Some(token), &request("resources/read", json!({"uri": uri})))
+    };
+    assert_eq!(read("/mcp", &token, "notes://own").json()["result"]["contents"][0]["text"], "# more\n");
+    let refused = read("/mcp", &token, "notes://both");
+    assert_eq!(refused.code(), -32602, "{refused:?}");
+    assert!(refused.json()["error"]["message"].as_str().unwrap().contains("more than one server"));
+    assert_eq!(gateway.last_decision()["decision"]["because"], "validation-failed");
+    let resource = format!("http://{}/mcp/notes", gateway.address());
+    let alone = gateway.token("tag:notes", &["--resource", &resource]);
+    assert_eq!(read("/mcp/notes", &alone, "notes://both").json()["result"]["contents"][0]["text"], "# notes\n");
+}
+
+#[test]
 fn px07_px08_progress_comes_under_the_callers_own_token_and_before_the_answer() {
     let gateway = Running::start(DEMO);
     std::fs::create_dir_all(gateway.path("notes")).unwrap();
