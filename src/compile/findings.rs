@@ -8,7 +8,7 @@ use crate::{
 
 /// A condition or policy that does not parse or does not fit the schema.
 pub(crate) const CONDITION: About = About {
-    help: "write one Cedar expression over `principal`, `resource` and `context`; `portcullis compile --format schema` shows what they hold",
+    help: "write Cedar over `principal`, `resource` (`server`, and `name` or `uri`) and `context` (`scopes`, `groups`, `client?`, `named`, `filtered`, `oauth`, `address`, `now`, `tls`; of calls also `findings`, `drifted`)",
     ..WRONG_TYPE
 };
 

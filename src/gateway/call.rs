@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     Answer, Endpoint, Gateway, Inquiry, Message, Pending, Refusal, Said, Stop, answer,
     classify::{Act, Asked},
-    hidden,
+    denied,
     list::Unoffered,
     name_space,
     offer::{Offer, acted_by, shown_by, target},
@@ -88,11 +88,13 @@ impl Gateway {
             Err(decision) => {
                 let open = self.write_decision(known, &decision)?;
                 let listed = Question { verb: shown_by(act.kind), ..question };
+                // What is listed may be known of; all else is as if it were not there.
                 let refusal = if inquiry.engine().allows(&listed) {
-                    seen(&decision)
+                    Refusal::Forbidden(decision.because)
                 } else {
-                    hidden(&decision, singular(act.kind), &act.name)
+                    Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() }
                 };
+                let refusal = denied(&decision, refusal);
                 return Err(Stop::After(refusal, open));
             }
         };
@@ -138,7 +140,7 @@ impl Gateway {
         let unknown = |because| {
             Stop::Before(
                 Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() },
-                Decision::deny(because),
+                Box::new(Decision::deny(because)),
             )
         };
         let (server, name) = match (inquiry.endpoint, act.kind) {
@@ -208,26 +210,6 @@ struct Found {
     offer: Arc<Offer>,
     /// The inventory of this target alone, where no list has it.
     alone: Option<Inventory>,
-}
-
-/// A denial of something that the caller sees listed.
-fn seen(decision: &Decision) -> Refusal {
-    match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
-        Because::PolicyError => Refusal::PolicyError,
-        because @ (Because::Permitted
-        | Because::Unauthenticated
-        | Because::TokenInvalid
-        | Because::AudienceMismatch
-        | Because::ExplicitForbid
-        | Because::ConditionFailed
-        | Because::NoMatchingGrant
-        | Because::UnknownServer
-        | Because::UnknownTool
-        | Because::RateLimited
-        | Because::ValidationFailed
-        | Because::ShadowWouldDeny) => Refusal::Forbidden(because),
-    }
 }
 
 const fn singular(kind: Kind) -> &'static str {

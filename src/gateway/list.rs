@@ -106,12 +106,19 @@ impl Gateway {
         let renamed = matches!(list.kind(), Kind::Tools | Kind::Prompts);
         let visible = self.offers.visible(inquiry.engine(), inquiry.ready, offer, &inquiry.moment);
         for (entry, _) in list.entries().iter().zip(visible).filter(|(_, visible)| *visible) {
+            let name = match prefix {
+                Some(server) if renamed => match name_space::join(server, entry.key()) {
+                    Some(name) => Some(name),
+                    None => continue,
+                },
+                Some(_) | None => None,
+            };
             if !out.is_empty() {
                 out.push(b',');
             }
-            match prefix {
-                Some(server) if renamed => entry.write_with_name(&name_space::join(server, entry.key()), out),
-                Some(_) | None => out.extend_from_slice(entry.json().as_bytes()),
+            match name {
+                Some(name) => entry.write_with_name(&name, out),
+                None => out.extend_from_slice(entry.json().as_bytes()),
             }
         }
     }

@@ -155,7 +155,7 @@ impl Inquiry<'_> {
 /// How far a request came: a refusal carries what was already written of it.
 enum Stop {
     /// No policy was asked, or its answer is not written yet.
-    Before(Refusal, Decision),
+    Before(Refusal, Box<Decision>),
     /// The decision is in the trail.
     After(Refusal, record::Open),
 }
@@ -163,7 +163,7 @@ enum Stop {
 impl Stop {
     fn refused(refusal: Refusal) -> Self {
         let decision = Decision::deny(refusal.because());
-        Self::Before(refusal, decision)
+        Self::Before(refusal, Box::new(decision))
     }
 }
 
@@ -287,12 +287,12 @@ impl Gateway {
             Ok(Outcome::NotAsked) => Err(Refusal::Unauthenticated.into()),
             // Another scheme is no bearer token, good or bad (OA-68); two tokens are no request (OA-71).
             Ok(Outcome::Failed(bad @ BadToken::OtherScheme)) => {
-                Err(Stop::Before(Refusal::Unauthenticated, Decision::deny(bad.because())))
+                Err(Stop::Before(Refusal::Unauthenticated, Box::new(Decision::deny(bad.because()))))
             }
             Ok(Outcome::Failed(BadToken::Repeated)) => {
                 Err(Refusal::BadQuery("`Authorization` is given twice".into()).into())
             }
-            Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Decision::deny(bad.because()))),
+            Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Box::new(Decision::deny(bad.because())))),
             Err(error) => {
                 tracing::error!(%error, id = %known.id, "the store cannot be read, so no token is good");
                 Err(Refusal::Internal.into())
@@ -383,10 +383,10 @@ impl Gateway {
         known.target = Some(target);
         let open = self.write_decision(known, &decision)?;
         if decision.is_allow() {
-            Ok(open)
-        } else {
-            Err(Stop::After(hidden(&decision, "server", server.as_str()), open))
+            return Ok(open);
         }
+        let unknown = Refusal::Unknown { kind: "server", name: server.to_string() };
+        Err(Stop::After(denied(&decision, unknown), open))
     }
 
     fn refuse(&self, stop: Stop, known: Known, modern: bool) -> Answer {
@@ -395,7 +395,7 @@ impl Gateway {
         let (refusal, pending) = match stop {
             Stop::Before(refusal, decision) => {
                 let word = refusal.word();
-                (refusal, Pending::Refused(Box::new(known), Box::new(decision), word))
+                (refusal, Pending::Refused(Box::new(known), decision, word))
             }
             Stop::After(refusal, open) => (refusal, Pending::Decided(open)),
         };
@@ -439,11 +439,18 @@ fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) 
 
 /// The decision about what every caller with a good token may do.
 fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
-    Decision { verdict: Verdict::Allow, because: Because::Permitted, reasons, errors: Vec::new(), missing: Vec::new(), needed: Vec::new() }
+    Decision {
+        verdict: Verdict::Allow,
+        because: Because::Permitted,
+        reasons,
+        errors: Vec::new(),
+        missing: Vec::new(),
+        needed: Vec::new(),
+    }
 }
 
-/// A denial of something that the caller may not even know of.
-fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
+/// How a denial is told: what a scope could turn, and what failed, as such; all else as `otherwise`.
+fn denied(decision: &Decision, otherwise: Refusal) -> Refusal {
     match decision.because {
         Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
         Because::PolicyError => Refusal::PolicyError,
@@ -458,7 +465,7 @@ fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
         | Because::UnknownTool
         | Because::RateLimited
         | Because::ValidationFailed
-        | Because::ShadowWouldDeny => Refusal::Unknown { kind, name: name.to_owned() },
+        | Because::ShadowWouldDeny => otherwise,
     }
 }
 

@@ -110,6 +110,9 @@ impl Offers {
             Kind::Templates => targets().filter_map(|target| pattern(target.name())).collect(),
             Kind::Tools | Kind::Prompts | Kind::Resources => Vec::new(),
         };
+        if matches!(kind, Kind::Tools | Kind::Prompts) {
+            super::name_space::warn_of_long_names(server, targets().map(Target::name));
+        }
         let inventory = engine.inventory(server, targets().cloned())?;
         Ok(self.keep(key, Offer { serial: serial(), list: Some(Arc::clone(list)), shown, templates, inventory }))
     }

@@ -118,7 +118,14 @@ impl Decision {
     /// A denial that no policy was asked about.
     #[must_use]
     pub fn deny(because: Because) -> Self {
-        Self { verdict: Verdict::Deny, because, reasons: Arc::from([]), errors: Vec::new(), missing: Vec::new(), needed: Vec::new() }
+        Self {
+            verdict: Verdict::Deny,
+            because,
+            reasons: Arc::from([]),
+            errors: Vec::new(),
+            missing: Vec::new(),
+            needed: Vec::new(),
+        }
     }
 
     /// Whether it is an allow.

@@ -12,6 +12,8 @@
 mod audit;
 /// The static checks, one file a rule.
 mod check;
+/// The official SDKs as clients of a real gateway.
+mod clients;
 /// The commands, as they are called.
 mod cli;
 /// What the compiler writes for each example.

@@ -403,3 +403,26 @@ fn a_condition_cannot_close_its_policy() {
         }
     }
 }
+
+#[test]
+fn the_guard_rails_hold_whatever_the_yaml_says() {
+    let public = BASE.replace("tags: [a]", "tags: [a]\n    public: true");
+    let engine = engine(&public);
+    let target = tool("s0", "read");
+    let by = |decision: &portcullis::policy::Decision| {
+        decision.reasons.iter().map(|reason| reason.policy.to_string()).collect::<Vec<_>>()
+    };
+    // Nobody acts without a token, not even on a public server.
+    let anonymous = ask(&engine, Standing::anonymous(), Verb::ToolsCall, &target);
+    assert_eq!((anonymous.because, by(&anonymous)), (Because::Unauthenticated, vec!["guard/anonymous".to_owned()]));
+    // SM-14: what is named must be granted, whatever else is.
+    let greedy = Standing { named: Some(scopes(&["tag:a", "tag:b"])), ..user(&["tag:a"]) };
+    let decision = ask(&engine, greedy, Verb::ToolsCall, &target);
+    assert_eq!(by(&decision), ["guard/named-within-granted"]);
+    // What differs from the reviewed inventory is not acted on; it may still be shown.
+    let mut drifted = moment();
+    drifted.drifted = true;
+    let decision = ask_at(&engine, user(&["tag:a"]), Verb::ToolsCall, &target, &drifted);
+    assert_eq!((decision.because, by(&decision)), (Because::ConditionFailed, vec!["guard/drifted".to_owned()]));
+    assert!(ask_at(&engine, user(&["tag:a"]), Verb::ToolsList, &target, &drifted).is_allow());
+}

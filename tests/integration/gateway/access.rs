@@ -245,6 +245,51 @@ fn sm15_sm35_without_oauth_nobody_needs_a_token_and_rules_still_hold() {
 }
 
 #[test]
+fn px07_px08_progress_comes_under_the_callers_own_token_and_before_the_answer() {
+    let gateway = Running::start(DEMO);
+    std::fs::create_dir_all(gateway.path("notes")).unwrap();
+    for name in ["one", "two", "three"] {
+        std::fs::write(gateway.path(&format!("notes/{name}.md")), "needle\n").unwrap();
+    }
+    let token = gateway.token("tag:notes", &[]);
+    let ask = |id: Value| {
+        let params =
+            json!({"name": "notes__search_notes", "arguments": {"query": "needle"}, "_meta": {"progressToken": id}});
+        gateway.post("/mcp", Some(&token), &request("tools/call", params))
+    };
+    for id in [json!("my token"), json!(7)] {
+        let answer = ask(id.clone());
+        assert_eq!(answer.header("content-type"), Some("text/event-stream"), "{answer:?}");
+        assert_eq!(answer.header("x-accel-buffering"), Some("no"));
+        let messages: Vec<Value> = answer
+            .body
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .map(|data| serde_json::from_str(data).unwrap())
+            .collect();
+        let (last, progress) = messages.split_last().unwrap();
+        assert!(last["result"].is_object(), "{messages:?}");
+        assert_eq!(progress.len(), 3, "{messages:?}");
+        assert!(progress.iter().all(|message| message["params"]["progressToken"] == id));
+        assert!(progress.iter().map(|message| message["params"]["progress"].as_u64()).is_sorted());
+        // The outcome of a stream is in the trail like any other.
+        let records = gateway.audit();
+        let decision = records.iter().rfind(|record| record["request"]["method"] == "tools/call").unwrap();
+        assert!(records.iter().any(|record| record["type"] == "access"
+            && record["id"] == decision["id"]
+            && record["response"]["status"] == 200));
+    }
+    // Who does not read streams gets one message.
+    let params =
+        json!({"name": "notes__search_notes", "arguments": {"query": "needle"}, "_meta": {"progressToken": 1}});
+    let bearer = format!("Bearer {token}");
+    let headers =
+        [("Content-Type", "application/json"), ("Accept", "application/json"), ("Authorization", bearer.as_str())];
+    let answer = gateway.send("POST", "/mcp", &headers, &request("tools/call", params).to_string());
+    assert!(answer.json()["result"].is_object());
+}
+
+#[test]
 fn i1_every_call_has_a_decision_and_an_outcome() {
     let gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock", &[]);

@@ -49,3 +49,34 @@ fn a_server_that_is_down_is_unknown_to_whoever_may_not_reach_it() {
     let refused = gateway.call("/mcp", Some(&token), "missing__x", json!({}));
     assert_eq!(refused.status, 403, "{refused:?}");
 }
+
+#[test]
+fn t026_t037_parallel_callers_with_the_same_ids_get_only_their_own_answers() {
+    let gateway = Running::start(&yaml());
+    let token = gateway.token("tag:clock", &[]);
+    std::thread::scope(|scope| {
+        for caller in 0..16 {
+            let (gateway, token) = (&gateway, &token);
+            scope.spawn(move || {
+                for call in 0..40 {
+                    let marker = format!("{caller}-{call}");
+                    // Every request has the id 1, on one shared child.
+                    let answer = gateway.call("/mcp", Some(token), "bad__echo", json!({"marker": marker})).json();
+                    assert_eq!((&answer["id"], &answer["result"]["marker"]), (&json!(1), &json!(marker)), "{answer}");
+                }
+            });
+        }
+    });
+    // I1: one decision and one outcome each.
+    let records = gateway.audit();
+    let of = |kind: &str| {
+        records
+            .iter()
+            .filter(|record| record["type"] == kind)
+            .filter_map(|record| record["id"].as_str())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let calls = records.iter().filter(|record| record["request"]["tool"] == "echo").count();
+    assert_eq!(calls, 640);
+    assert!(of("decision").is_subset(&of("access")), "a decision without an outcome");
+}

@@ -38,11 +38,7 @@ fn sigterm_drains_calls_in_flight_and_leaves_no_child_and_a_whole_trail() {
     )
     .unwrap();
     let begun = std::time::Instant::now();
-    while !gateway
-        .audit()
-        .iter()
-        .any(|record| record["request"]["tool"] == "hang" || record.to_string().contains("\"hang\""))
-    {
+    while !gateway.audit().iter().any(|record| record["request"]["tool"] == "hang") {
         assert!(begun.elapsed().as_secs() < 20, "the call was not decided");
     }
     gateway.terminate();
