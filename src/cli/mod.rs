@@ -36,7 +36,7 @@ use crate::{
     name = "portcullis",
     version,
     max_term_width = 100,
-    after_help = "To begin with:\n  portcullis serve --config examples/quickstart/portcullis.yaml\n\nExit status: 0 yes, 1 no (findings, denied), 2 could not tell (usage, unreadable), 4 our\nbug. Answers go to stdout, all talk to stderr."
+    after_help = "To begin with:\n  portcullis serve --config examples/quickstart/portcullis.yaml\n\nExit status: 0 yes, 1 no (findings, denied), 2 could not tell (usage, unreadable), 4 our bug.\nAnswers go to stdout, all talk to stderr."
 )]
 struct Cli {
     #[command(flatten)]
