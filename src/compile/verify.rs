@@ -34,7 +34,17 @@ pub(super) fn problems<'p>(
         let written = || policies.clone().find(|policy| policy.id() == id).and_then(|policy| policy.place().cloned());
         conditions.get(id).cloned().or_else(written).unwrap_or_else(|| whole.clone())
     };
-    let errors = result.validation_errors().map(|error| CONDITION.at(&place(error.policy_id()), plain(error)));
+    let errors = result.validation_errors().map(|error| {
+        let finding = CONDITION.at(&place(error.policy_id()), plain(error));
+        // Cedar's guesses at names are of little help; ours lists them all.
+        match miette::Diagnostic::help(error)
+            .map(|help| help.to_string())
+            .filter(|help| !help.starts_with("did you mean"))
+        {
+            Some(help) => finding.help(help),
+            None => finding,
+        }
+    });
     let warnings =
         result.validation_warnings().map(|warning| IMPOSSIBLE.at(&place(warning.policy_id()), plain(warning)));
     // One mistake is found again in every environment that a policy applies to.
