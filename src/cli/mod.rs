@@ -36,7 +36,7 @@ use crate::{
     name = "portcullis",
     version,
     max_term_width = 100,
-    after_help = "To begin with:\n  portcullis serve --config examples/quickstart/portcullis.yaml\n\nExit status: 0 yes, 1 no (findings, denied), 2 could not tell (usage, unreadable).\nAnswers go to stdout, all talk to stderr."
+    after_help = "To begin with:\n  portcullis serve --config examples/quickstart/portcullis.yaml\n\nExit status: 0 yes, 1 no (findings, denied), 2 could not tell (usage, unreadable), 4 our bug.\nAnswers go to stdout, all talk to stderr."
 )]
 struct Cli {
     #[command(flatten)]
@@ -125,9 +125,19 @@ pub fn main() -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    run(cli).unwrap_or_else(|error| {
-        report::talk(&format!("error: {}", words(&error)));
-        ExitCode::from(2)
+    ours(|| {
+        run(cli).unwrap_or_else(|error| {
+            report::talk(&format!("error: {}", words(&error)));
+            ExitCode::from(2)
+        })
+    })
+}
+
+/// A panic is our bug: its own message is on stderr already.
+fn ours(command: impl FnOnce() -> ExitCode) -> ExitCode {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(command)).unwrap_or_else(|_| {
+        report::talk("this is a bug of Portcullis: please report it with the lines above");
+        ExitCode::from(4)
     })
 }
 
@@ -222,4 +232,25 @@ fn environment(name: &str) -> Option<String> {
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_our_bug_and_says_so() {
+        assert_eq!(ours(|| panic!("a test of what a panic does")), ExitCode::from(4));
+        assert_eq!(ours(|| ExitCode::from(1)), ExitCode::from(1));
+    }
+
+    #[test]
+    fn a_cause_is_said_once_and_without_numbers() {
+        let cause = || std::io::Error::from_raw_os_error(2);
+        let told = anyhow::Error::new(cause()).context("reading `a`");
+        assert_eq!(words(&told), "reading `a`: No such file or directory");
+        let twice = anyhow::Error::new(cause()).context(format!("reading `a`: {}", cause()));
+        assert_eq!(words(&twice), "reading `a`: No such file or directory");
+        assert_eq!(words(&anyhow::anyhow!("a (os error 2) b (os error 13)")), "a b");
+    }
 }
