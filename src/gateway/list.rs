@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 
 use super::{
     Answer, Endpoint, Gateway, Inquiry, Refusal, Stop, answer, classify::Asked, message, name_space, offer::Offer,
-    permitted, record::Known, unready,
+    permitted, record::Known,
 };
 use crate::{mcp::Kind, name::ServerName, policy::Reason, upstream::UpstreamError};
 

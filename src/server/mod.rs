@@ -17,7 +17,7 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
@@ -86,6 +86,7 @@ pub(crate) struct Server {
     store: Option<Arc<Store>>,
     listener: TcpListener,
     address: SocketAddr,
+    signals: [Signal; 2],
 }
 
 impl Server {
@@ -94,6 +95,8 @@ impl Server {
     /// # Errors
     /// When some part cannot be had.
     pub(crate) async fn build(config: Config, bundle: Bundle) -> Result<Self, StartError> {
+        // First: whoever stops us from now on is heard, if only once all is up.
+        let signals = signals()?;
         let engine = Engine::new(Arc::new(bundle)).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
         let listener = listener::bind(address).await.map_err(|why| StartError::Bind { address, why })?;
@@ -131,7 +134,7 @@ impl Server {
         let parts =
             Parts { snapshot, bearer, upstreams: Arc::new(upstreams), trail, clock, tasks, instance, digest_key };
         let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
-        Ok(Self { gateway, store, listener, address })
+        Ok(Self { gateway, store, listener, address, signals })
     }
 
     /// The address that was bound.
@@ -145,9 +148,9 @@ impl Server {
     /// # Errors
     /// When signals cannot be waited for, or the trail does not close cleanly.
     pub(crate) async fn run(self) -> Result<(), StartError> {
-        let Self { gateway, store, listener, address } = self;
+        let Self { gateway, store, listener, address, signals } = self;
         let parts = gateway.parts();
-        let (mut terminate, mut interrupt) = signals()?;
+        let [mut terminate, mut interrupt] = signals;
         note_start(parts)?;
         parts.upstreams.start();
         parts.tasks.spawn("audit", audit::keep(Arc::clone(&parts.trail), Arc::clone(&parts.clock), parts.tasks.stop()));
@@ -199,9 +202,9 @@ fn unbound(error: &io::Error) -> String {
     }
 }
 
-fn signals() -> Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal), StartError> {
+fn signals() -> Result<[Signal; 2], StartError> {
     let fail = |error: io::Error| StartError::System(format!("signals cannot be waited for: {error}"));
-    Ok((signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?))
+    Ok([signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?])
 }
 
 /// What the trail says of a start: what is in force, and what was left unfinished.
