@@ -25,18 +25,11 @@ use crate::{
     name::ServerName,
     policy::{Allowed, Because, Decision, Inventory, Question, Target},
     record as trail, seal,
-    upstream::{Outgoing, Progress, Reply, UpstreamError, Upstreams},
+    upstream::{Call, Outgoing, Progress, Reply, UpstreamError, Upstreams},
 };
 
 /// Progress notifications that may wait for a slow reader; more are dropped.
 const ROOM: usize = 64;
-
-/// A call on its way to its server.
-#[derive(Debug)]
-struct Call {
-    server: ServerName,
-    outgoing: Outgoing,
-}
 
 /// How an answer is to be written.
 #[derive(Debug, Clone)]
@@ -239,9 +232,7 @@ fn params(asked: &Asked<'_>, act: &Act<'_>, name: &str, token: Option<u64>) -> V
 
 /// The one way to an upstream: what is sent has been allowed.
 async fn forward(upstreams: &Upstreams, allowed: Allowed<Call>) -> Result<Reply, Option<UpstreamError>> {
-    let (Call { server, outgoing }, _) = allowed.into_parts();
-    let upstream = upstreams.get(&server).ok_or(None)?;
-    upstream.request(outgoing).await.map_err(Some)
+    upstreams.send(allowed).await.ok_or(None)?.map_err(Some)
 }
 
 /// Runs a call beside its caller, so that progress can be passed on and a legacy caller may leave.
