@@ -102,7 +102,7 @@ impl Serialize for Class {
 }
 
 /// What a rule is: its permanent identity and how it is described.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct About {
     /// `PC` and three digits, permanent.
     pub code: &'static str,
@@ -206,10 +206,11 @@ impl fmt::Display for Diagnostic {
 /// The near match of `written` among `known`, if there is one worth offering.
 ///
 /// The distance allowed grows with the length: 1 for short words, 2 from five characters on,
-/// 3 from nine.
+/// 3 from nine. Of a single letter nothing would be left.
 pub fn nearest<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let allowed = match written.chars().count() {
-        0..=4 => 1,
+        0 | 1 => 0,
+        2..=4 => 1,
         5..=8 => 2,
         _ => 3,
     };

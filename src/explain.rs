@@ -10,10 +10,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    name::{ClientId, GroupId, ScopeName},
+    diagnostic::nearest,
+    name::{ClientId, GroupId, ScopeName, ServerName},
     policy::{Decision, Engine, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
+
+/// More servers than this are counted, not listed.
+const MOST_LISTED: usize = 20;
 
 /// A request to explain.
 #[derive(Debug, Clone)]
@@ -72,6 +76,7 @@ pub struct Explanation {
 /// When Cedar refuses the facts, in words.
 pub fn explain(engine: &Engine, supposed: &Supposed) -> Result<Explanation, String> {
     let Supposed { principal, client, groups, scopes, named, verb, target, now } = supposed.clone();
+    let beyond: Vec<ScopeName> = named.iter().flatten().filter(|scope| !scopes.contains(*scope)).cloned().collect();
     let mut questions = Vec::new();
     if engine.bundle().oauth() {
         for scope in &scopes {
@@ -81,34 +86,74 @@ pub fn explain(engine: &Engine, supposed: &Supposed) -> Result<Explanation, Stri
     }
     let asker = engine.asker(Standing { principal: principal.clone(), client, groups, scopes, named })?;
     let inventory = engine.inventory(target.server(), [target.clone()])?;
-    let moment = Moment { now, address: std::net::Ipv4Addr::LOCALHOST.into(), tls: false, findings: BTreeSet::new(), drifted: false };
-    let ask = |verb| engine.decide(&Question { asker: &asker, verb, target: &target, inventory: &inventory, moment: &moment });
+    let moment = Moment {
+        now,
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        tls: false,
+        findings: BTreeSet::new(),
+        drifted: false,
+    };
+    let ask = |verb| {
+        engine.decide(&Question { asker: &asker, verb, target: &target, inventory: &inventory, moment: &moment })
+    };
     if verb.shown_by() != verb {
         let shown = verb.shown_by();
-        questions.push(Answered { question: "use", action: shown.action(), about: target.to_string(), decision: ask(shown) });
+        questions.push(Answered {
+            question: "use",
+            action: shown.action(),
+            about: target.to_string(),
+            decision: ask(shown),
+        });
     }
     let decision = ask(verb);
-    questions.push(Answered { question: "use", action: verb.action(), about: target.to_string(), decision: decision.clone() });
-    let turn = (!decision.is_allow()).then(|| turn(&decision, engine));
-    Ok(Explanation { principal: principal.to_string(), action: verb.action(), target: target.to_string(), decision, questions, turn })
+    questions.push(Answered {
+        question: "use",
+        action: verb.action(),
+        about: target.to_string(),
+        decision: decision.clone(),
+    });
+    let turn = (!decision.is_allow()).then(|| turn(&decision, &target, &beyond, engine));
+    Ok(Explanation {
+        principal: principal.to_string(),
+        action: verb.action(),
+        target: target.to_string(),
+        decision,
+        questions,
+        turn,
+    })
 }
 
-fn turn(decision: &Decision, engine: &Engine) -> String {
+/// What would turn a denial; `beyond` are the scopes that the request names and the token lacks.
+fn turn(decision: &Decision, target: &Target, beyond: &[ScopeName], engine: &Engine) -> String {
     use crate::policy::Because;
-    let scopes = || decision.missing.iter().map(ScopeName::as_str).collect::<Vec<_>>().join(" ");
+    let listed = |scopes: &[ScopeName]| scopes.iter().map(ScopeName::as_str).collect::<Vec<_>>().join(" ");
+    let scopes = || listed(&decision.missing);
     match decision.because {
         Because::MissingScope => format!("a token that also has {}: `grants:` lets this caller ask for it", scopes()),
         Because::NoMatchingGrant if !decision.missing.is_empty() => {
             format!("a token that also has {}, which needs an entry under `grants:` first", scopes())
         }
-        Because::NoMatchingGrant => "no scope would: no policy permits this; give the server a tag, or `public: true`".into(),
+        Because::NoMatchingGrant => {
+            "no scope would: no policy permits this; give the server a tag, or `public: true`".into()
+        }
         Because::Unauthenticated => "a token; anonymous callers are refused while OAuth is on".into(),
+        Because::ExplicitForbid | Because::ConditionFailed
+            if decision.reasons.iter().all(|reason| &*reason.policy == "guard/named-within-granted") =>
+        {
+            format!("a request whose `?tags=` names only what its token has, which lacks {}", listed(beyond))
+        }
         Because::ExplicitForbid | Because::ConditionFailed => {
             "no scope would: the forbids above hold whatever the token has; change them at their lines".into()
         }
         Because::UnknownServer => {
-            let servers: Vec<&str> = engine.bundle().servers().iter().map(crate::name::ServerName::as_str).collect();
-            format!("there is no such server; there are: {}", servers.join(", "))
+            let servers: Vec<&str> = engine.bundle().servers().iter().map(ServerName::as_str).collect();
+            match nearest(target.server().as_str(), servers.iter().copied()) {
+                Some(near) => format!("there is no such server; did you mean `{near}`?"),
+                None if servers.len() > MOST_LISTED => {
+                    format!("there is no such server; there are {}, see `servers:`", servers.len())
+                }
+                None => format!("there is no such server; there are: {}", servers.join(", ")),
+            }
         }
         Because::PolicyError => "mend the policy that could not be evaluated; until then it denies".into(),
         Because::Permitted

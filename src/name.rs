@@ -4,7 +4,7 @@
 //! name that fits its grammar. Cloning is a reference count.
 //!
 //! SPEC: RFC 6749 §3.3 (`scope-token`), design §2 "Names".
-//! To add a name: a line in [`names!`] with its grammar.
+//! To add a name: a line in `names!` with its grammar.
 
 use std::{fmt, str::FromStr, sync::Arc};
 

@@ -116,7 +116,14 @@ impl Target {
     fn reopen(&mut self) -> Result<Tail, TrailError> {
         let fail = |error| failed(&self.path, error);
         if let Some(directory) = self.path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fail)?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+                let words = format!("its directory cannot be made: {error}");
+                fail(if directory.exists() {
+                    io::ErrorKind::NotADirectory.into()
+                } else {
+                    io::Error::new(error.kind(), words)
+                })
+            })?;
         }
         let mut options = fs::OpenOptions::new();
         let mut file = match options.read(true).append(true).create(true).mode(0o600).open(&self.path) {

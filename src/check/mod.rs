@@ -68,7 +68,8 @@ pub fn examine(loaded: &Loaded) -> Examined {
             check.run(&subject, &mut findings);
         }
     }
-    findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
+    // What Cedar finds at one place comes in no order.
+    findings.sort_by(|a, b| (a.place(), a.code, &a.message).cmp(&(b.place(), b.code, &b.message)));
     Examined { findings, bundle }
 }
 

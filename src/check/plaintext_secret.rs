@@ -22,7 +22,7 @@ impl Check for PlaintextSecret {
         let config = subject.config;
         for server in config.servers.values() {
             let named = match &server.transport {
-                Transport::Http(Http { url: _, headers }) => headers,
+                Transport::Http(Http { url: _, headers, allow_private: _ }) => headers,
                 Transport::Stdio(Stdio { command, env, cwd: _ }) => {
                     findings.extend(
                         arguments(command)

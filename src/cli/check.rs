@@ -17,10 +17,23 @@ use crate::{
 
 /// Check the configuration, and say what is wrong with it and where.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Suggestions, warnings and security findings below `medium` are shown, but do not fail.\n\nExamples:\n  portcullis check\n  portcullis check --format json | jq -r '.findings[].code'\n  portcullis check --list-rules\n\nExit status: 0 good, 1 findings, 2 the configuration cannot be read."
+)]
 pub struct CheckArgs {
-    /// How findings are printed.
-    #[arg(long, value_enum, default_value_t = Format::Human, env = "PORTCULLIS_CHECK_FORMAT")]
+    /// How findings are printed: human (beside their lines) or json (one object)
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Format::Human,
+        env = "PORTCULLIS_CHECK_FORMAT",
+        hide_env_values = true,
+        hide_possible_values = true
+    )]
     pub format: Format,
+    /// Say what is looked for, and read nothing
+    #[arg(long)]
+    pub list_rules: bool,
 }
 
 /// How findings are printed.
@@ -43,7 +56,11 @@ pub fn run(
     out: &mut dyn Write,
     colour: bool,
 ) -> io::Result<u8> {
-    let CheckArgs { format } = args;
+    let CheckArgs { format, list_rules } = args;
+    if *list_rules {
+        rules(*format, out)?;
+        return Ok(0);
+    }
     let loaded = config::load(path, env);
     let findings = check::run(&loaded);
     let checked = loaded.config.as_ref().map(Checked::of);
@@ -57,4 +74,22 @@ pub fn run(
 /// Whether a finding alone makes the answer no.
 fn fails(finding: &Diagnostic) -> bool {
     finding.class >= Class::Security(Level::Medium)
+}
+
+/// Everything that is looked for, by code.
+fn rules(format: Format, out: &mut dyn Write) -> io::Result<()> {
+    let rules = check::catalogue();
+    match format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &rules).map_err(io::Error::from)?;
+            writeln!(out)
+        }
+        Format::Human => {
+            let width = rules.iter().map(|rule| rule.name.len()).max().unwrap_or_default();
+            rules.iter().try_for_each(|rule| {
+                let class = rule.class.to_string();
+                writeln!(out, "{}  {:width$}  {class:17}  {}", rule.code, rule.name, rule.summary)
+            })
+        }
+    }
 }

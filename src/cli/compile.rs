@@ -11,11 +11,15 @@ use crate::policy::{Bundle, Policy};
 
 /// What to print, and how.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis compile\n  portcullis compile --no-places > policies.cedar   # the same bytes for the same meaning\n  portcullis compile --format json | jq -r .digest\n\nExit status: 0 compiled, 1 something is wrong with the configuration, 2 it cannot be read."
+)]
 pub(super) struct CompileArgs {
-    /// What to print
-    #[arg(long, value_enum, default_value_t = Format::Cedar)]
+    /// What to print: cedar (the policies as text), json (policies, places, schema and digest in one
+    /// object), schema (the Cedar schema) or entities (servers and scopes as Cedar entities)
+    #[arg(long, value_enum, default_value_t = Format::Cedar, hide_possible_values = true)]
     format: Format,
-    /// Leave the lines of YAML out, as golden files do
+    /// Leave out the comments that name the lines of YAML
     #[arg(long)]
     no_places: bool,
 }
@@ -33,7 +37,10 @@ enum Format {
 }
 
 pub(super) fn run(args: &CompileArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let Some((_, bundle)) = super::compiled(globals)? else { return Ok(ExitCode::from(1)) };
+    let (_, bundle) = match super::compiled(globals, "compile")? {
+        Ok(compiled) => compiled,
+        Err(status) => return Ok(status),
+    };
     let text = match args.format {
         Format::Cedar => cedar(&bundle, !args.no_places),
         Format::Json => format!("{:#}\n", as_json(&bundle)),
@@ -79,6 +86,7 @@ fn entities(bundle: &Bundle) -> serde_json::Value {
         let uid = entity("Server", name.as_str());
         json!({ "uid": uid, "attrs": { "server": { "__entity": uid } }, "parents": [] })
     });
-    let scopes = bundle.scopes().iter().map(|name| json!({ "uid": entity("Scope", name.as_str()), "attrs": {}, "parents": [] }));
+    let scopes =
+        bundle.scopes().iter().map(|name| json!({ "uid": entity("Scope", name.as_str()), "attrs": {}, "parents": [] }));
     servers.chain(scopes).collect()
 }

@@ -10,7 +10,7 @@ pub(super) fn run(arguments: &[OsString]) -> ExitCode {
     let (kind, dir) = match arguments {
         [kind] => (kind, None),
         [kind, option, dir] if option == "--dir" => (kind, Some(Path::new(dir))),
-        _ => return fail("usage: portcullis demo-server notes --dir DIR | text | time"),
+        _ => return fail("which server? `portcullis demo-server notes --dir DIR`, `… text` or `… time`"),
     };
     let demo = match demo::open(&kind.to_string_lossy(), dir, Box::new(SystemClock)) {
         Ok(demo) => demo,
@@ -22,6 +22,15 @@ pub(super) fn run(arguments: &[OsString]) -> ExitCode {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => fail(&format!("cannot go on: {error}")),
     }
+}
+
+/// The kinds of demo server and how each is called, for the help.
+pub(super) fn kinds() -> String {
+    let kinds: Vec<String> = demo::KINDS.iter().map(|(name, purpose)| format!("  {name:6} {purpose}")).collect();
+    format!(
+        "Servers:\n{}\n\nExamples:\n  portcullis demo-server time\n  portcullis demo-server notes --dir ./notes\n\nIn a configuration: stdio: {{command: [portcullis, demo-server, time]}}\n\nExit status: 0 its input ended, 2 it could not start or go on.",
+        kinds.join("\n")
+    )
 }
 
 #[expect(clippy::print_stderr, reason = "a server over stdio has its error output for such words")]

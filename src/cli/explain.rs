@@ -8,42 +8,45 @@ use clap::Args;
 use super::{Globals, report};
 use crate::{
     clock::{Clock, SystemClock},
+    diagnostic::nearest,
     explain::{Explanation, Supposed, explain},
     name::{ClientId, GroupId, ScopeName, ServerName, TagName, UserId},
-    policy::{Decision, Effect, Engine, Reason, Target, Verb},
+    policy::{Because, Bundle, Decision, Effect, Engine, Reason, Target, Verb},
     principal::Principal,
 };
 
 /// The request to explain.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --anonymous --discover docs")]
+#[command(
+    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable)."
+)]
 pub(super) struct ExplainArgs {
-    /// The person; a bare name means local/NAME
-    #[arg(long, default_value = "owner", conflicts_with = "anonymous")]
+    /// Who asks: a person; a bare name means local/NAME
+    #[arg(long, value_name = "NAME", default_value = "owner", conflicts_with = "anonymous")]
     user: String,
-    /// The OAuth client; alone with --no-user it acts on its own behalf
-    #[arg(long)]
+    /// Through which OAuth client
+    #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// There is no person behind the client
+    /// The client acts for itself; there is no person
     #[arg(long, requires = "client")]
     no_user: bool,
-    /// There is no token at all
-    #[arg(long)]
+    /// Nobody known asks: there is no token
+    #[arg(long, conflicts_with_all = ["client", "groups", "scopes"])]
     anonymous: bool,
-    /// Groups of the person
-    #[arg(long, value_delimiter = ',')]
+    /// Groups of the person, as a,b
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     groups: Vec<String>,
     /// Scopes of the token, as tag:a,tag:b
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     scopes: Vec<String>,
-    /// Tags that the request names by ?tags=
-    #[arg(long, value_delimiter = ',')]
+    /// Tags that the request names by ?tags=, as a,b
+    #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Vec<String>,
     /// The request: a tool to call, a prompt to get, a resource to read, or a server to discover
     #[command(flatten)]
     request: Asked,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = report::Format::Human)]
+    /// How to print it: human or json
+    #[arg(long, value_enum, default_value_t = report::Format::Human, hide_possible_values = true)]
     format: report::Format,
 }
 
@@ -66,7 +69,11 @@ struct Asked {
 
 pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
     let supposed = supposed(args)?;
-    let Some((_, bundle)) = super::compiled(globals)? else { return Ok(ExitCode::from(2)) };
+    let (_, bundle) = match super::compiled(globals, "explain")? {
+        Ok(compiled) => compiled,
+        Err(status) => return Ok(status),
+    };
+    declared(&supposed, &bundle)?;
     let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
     let explanation = explain(&engine, &supposed).map_err(|error| anyhow!(error))?;
     let text = match args.format {
@@ -84,12 +91,32 @@ fn supposed(args: &ExplainArgs) -> anyhow::Result<Supposed> {
         (Some(client), false, true) => Principal::Client(client.clone()),
         _ => Principal::User(UserId::written(&args.user)?),
     };
-    let scopes = args.scopes.iter().filter(|scope| !scope.is_empty()).map(|scope| parsed::<ScopeName>(scope)).collect::<Result<_, _>>()?;
-    let tags = args.tags.iter().map(|tag| parsed::<TagName>(tag).map(|tag| tag.scope())).collect::<Result<BTreeSet<_>, _>>()?;
+    let scopes = args
+        .scopes
+        .iter()
+        .filter(|scope| !scope.is_empty())
+        .map(|scope| parsed::<ScopeName>(scope))
+        .collect::<Result<_, _>>()?;
+    let tags = args
+        .tags
+        .iter()
+        .map(|tag| parsed::<TagName>(tag).map(|tag| tag.scope()))
+        .collect::<Result<BTreeSet<_>, _>>()?;
     let groups = args.groups.iter().map(|group| GroupId::written(group)).collect::<Result<_, _>>()?;
     let (verb, target) = asked(&args.request)?;
     let named = (!tags.is_empty()).then_some(tags);
     Ok(Supposed { principal, client, groups, scopes, named, verb, target, now: SystemClock.now() })
+}
+
+/// Scopes and tags that the configuration does not declare are slips: no token has them.
+fn declared(supposed: &Supposed, bundle: &Bundle) -> anyhow::Result<()> {
+    let known = bundle.scopes();
+    let unknown = supposed.scopes.iter().chain(supposed.named.iter().flatten()).find(|scope| !known.contains(*scope));
+    let Some(scope) = unknown else { return Ok(()) };
+    match nearest(scope.as_str(), known.iter().map(ScopeName::as_str)) {
+        Some(near) => bail!("no scope `{scope}`; did you mean `{near}`?"),
+        None => bail!("no scope `{scope}`: `tags:` declares no such tag"),
+    }
 }
 
 fn asked(request: &Asked) -> anyhow::Result<(Verb, Target)> {
@@ -129,11 +156,17 @@ fn human(explanation: &Explanation) -> String {
     for answered in questions {
         let mark = if answered.decision.is_allow() { "yes" } else { "no " };
         // Writing to a string does not fail.
-        _ = writeln!(text, "\n  {mark}  {} {} on {}", answered.question, answered.action, answered.about);
+        let asked = match answered.question {
+            "grant" => format!("grant: {}", answered.about),
+            question => format!("{question}: {} {}", answered.action, answered.about),
+        };
+        _ = writeln!(text, "\n  {mark}  {asked}");
         policies(&mut text, &answered.decision);
     }
     if let Some(turn) = turn {
         _ = writeln!(text, "\nwhat would turn it: {turn}");
+    } else if target.contains('/') {
+        _ = writeln!(text, "\nno server was asked: only `serve` knows whether there is a `{target}`");
     }
     text
 }
@@ -151,7 +184,8 @@ fn policies(text: &mut String, decision: &Decision) {
         _ = writeln!(text, "       error  {error}");
     }
     if decision.reasons.is_empty() && decision.errors.is_empty() {
-        _ = writeln!(text, "       no policy permits it");
+        let why = if decision.because == Because::UnknownServer { "no such server" } else { "no policy permits it" };
+        _ = writeln!(text, "       {why}");
     }
     if !decision.missing.is_empty() {
         let missing: Vec<&str> = decision.missing.iter().map(ScopeName::as_str).collect();

@@ -13,6 +13,8 @@ pub mod report;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
+mod start;
+#[cfg(feature = "serve")]
 pub mod token;
 
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode};
@@ -30,7 +32,12 @@ use crate::{
 
 /// A policy-as-code security gateway for MCP.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, max_term_width = 100)]
+#[command(
+    name = "portcullis",
+    version,
+    max_term_width = 100,
+    after_help = "To begin with:\n  portcullis serve --config examples/quickstart/portcullis.yaml\n\nExit status: 0 yes, 1 no (findings, denied), 2 could not tell (usage, unreadable), 4 our bug.\nAnswers go to stdout, all talk to stderr."
+)]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -42,10 +49,26 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Globals {
     /// The configuration
-    #[arg(long, global = true, env = "PORTCULLIS_CONFIG", default_value = "portcullis.yaml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "PORTCULLIS_CONFIG",
+        hide_env_values = true,
+        default_value = "portcullis.yaml",
+        value_name = "FILE",
+        help_heading = "Global options"
+    )]
     config: PathBuf,
-    /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    /// Colour in findings: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Colour::Auto,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help_heading = "Global options"
+    )]
     color: Colour,
 }
 
@@ -63,7 +86,7 @@ enum Colour {
 enum Command {
     /// Say what is wrong with the configuration, and where
     Check(check::CheckArgs),
-    /// Print the Cedar policies behind the configuration, with its lines
+    /// Print the Cedar policies that the configuration compiles to, each with its line
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
     Explain(explain::ExplainArgs),
@@ -72,11 +95,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Issue, list and revoke access tokens
     #[cfg(feature = "serve")]
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Exit status: 0 done, 1 no (refused, no such token), 2 could not tell.")]
     Token(token::TokenCommand),
     /// Run a small MCP server over stdin and stdout, to try things with
+    #[command(after_help = demo_server::kinds())]
     DemoServer {
-        /// Which server, and its arguments; `--help` lists them
+        /// Which server, and its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVER")]
         arguments: Vec<OsString>,
     },
@@ -101,17 +125,49 @@ pub fn main() -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    run(cli).unwrap_or_else(|error| {
-        report::talk(&format!("error: {error:#}"));
-        ExitCode::from(2)
+    ours(|| {
+        run(cli).unwrap_or_else(|error| {
+            report::talk(&format!("error: {}", words(&error)));
+            ExitCode::from(2)
+        })
     })
+}
+
+/// A panic is our bug: its own message is on stderr already.
+fn ours(command: impl FnOnce() -> ExitCode) -> ExitCode {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(command)).unwrap_or_else(|_| {
+        report::talk("this is a bug of Portcullis: please report it with the lines above");
+        ExitCode::from(4)
+    })
+}
+
+/// An error and its causes, each said once, without the system's numbers.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Most of our errors end with their cause's own words.
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    let mut parts = words.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { globals, command } = cli;
     match command {
         Command::Check(args) => {
-            let status = check::run(&args, &globals.config, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            let status = check::run(
+                &args,
+                &globals.config,
+                &environment,
+                &mut std::io::stdout().lock(),
+                globals.colour_of_stdout(),
+            )?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
@@ -145,17 +201,24 @@ impl Globals {
     }
 }
 
-/// The configuration compiled; nothing where something is wrong with it, which stderr then says.
-fn compiled(globals: &Globals) -> anyhow::Result<Option<(Config, Bundle)>> {
+/// The configuration compiled; where something is wrong with it, stderr says what and what to do
+/// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
+fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Bundle), ExitCode>> {
     let loaded = config::load(&globals.config, &environment);
     let examined = checks::examine(&loaded);
     match (loaded.config, examined.bundle) {
-        (Some(config), Some(bundle)) => Ok(Some((config, bundle))),
-        _ => {
+        (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),
+        (config, _) => {
             let mut findings = examined.findings;
             findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, None, globals.colour_of_stderr())?;
-            Ok(None)
+            let checked = config.as_ref().map(report::Checked::of);
+            let colour = globals.colour_of_stderr();
+            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
+            if !loaded.readable {
+                return Ok(Err(ExitCode::from(2)));
+            }
+            report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
+            Ok(Err(ExitCode::from(1)))
         }
     }
 }
@@ -169,4 +232,25 @@ fn environment(name: &str) -> Option<String> {
 #[must_use]
 pub fn command() -> clap::Command {
     Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_our_bug_and_says_so() {
+        assert_eq!(ours(|| panic!("a test of what a panic does")), ExitCode::from(4));
+        assert_eq!(ours(|| ExitCode::from(1)), ExitCode::from(1));
+    }
+
+    #[test]
+    fn a_cause_is_said_once_and_without_numbers() {
+        let cause = || std::io::Error::from_raw_os_error(2);
+        let told = anyhow::Error::new(cause()).context("reading `a`");
+        assert_eq!(words(&told), "reading `a`: No such file or directory");
+        let twice = anyhow::Error::new(cause()).context(format!("reading `a`: {}", cause()));
+        assert_eq!(words(&twice), "reading `a`: No such file or directory");
+        assert_eq!(words(&anyhow::anyhow!("a (os error 2) b (os error 13)")), "a b");
+    }
 }

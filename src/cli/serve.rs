@@ -6,25 +6,29 @@ use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::{Globals, environment, report, token};
+use super::{Globals, environment, report, start::Said, token};
 use crate::{
     check as checks,
     clock::{Clock, SystemClock},
     config,
     diagnostic::{Class, Level},
     policy::Engine,
+    seal::KeySource,
     server::{Server, secret},
     telemetry,
 };
 
 /// How to run.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "It checks the configuration first and does not start on errors. SIGTERM or Ctrl-C ends it, once\nthe requests in flight are answered. The log on stderr is text on a terminal and one JSON object a\nline elsewhere; PORTCULLIS_LOG_FORMAT=human or json decides.\n\nExamples:\n  portcullis serve\n  portcullis serve --config examples/quickstart/portcullis.yaml --log debug\n\nExit status: 0 told to stop, 1 something is wrong with the configuration, 2 it could not start or go on."
+)]
 pub(super) struct ServeArgs {
     /// Refuse to start on any security finding, not only on critical ones
     #[arg(long)]
     strict: bool,
     /// What goes to the log: error, warn, info, debug or trace
-    #[arg(long, default_value = "info", env = "PORTCULLIS_LOG", value_name = "LEVEL")]
+    #[arg(long, default_value = "info", env = "PORTCULLIS_LOG", hide_env_values = true, value_name = "LEVEL")]
     log: tracing::Level,
 }
 
@@ -52,45 +56,26 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let servers = config.servers.len();
-        let said = Said {
-            servers,
-            oauth: config.oauth.enabled.value,
-            trail: config.audit.file.display().to_string(),
-            public_url: config.listen.public_url.value.clone(),
-            policies: bundle.policies().count(),
-        };
+        let program = std::env::args_os().next().unwrap_or_default();
+        let said = Said::of(&config, bundle.policies().count(), &program, &globals.config);
         let server = Server::build(config, bundle).await?;
-        report::talk(&said.text(&server.address().to_string()));
+        report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
         server.run().await?;
         Ok(ExitCode::SUCCESS)
     })
 }
 
-/// What a start says of itself.
-struct Said {
-    servers: usize,
-    oauth: bool,
-    trail: String,
-    public_url: String,
-    policies: usize,
-}
-
-impl Said {
-    fn text(&self, address: &str) -> String {
-        let Self { servers, oauth, trail, public_url, policies } = self;
-        let tokens = if *oauth { "needed (`portcullis token issue`)" } else { "not needed: OAuth is off, for this machine alone" };
-        format!(
-            "portcullis {} listens on {address}\n  endpoint  {public_url}/mcp and {public_url}/mcp/SERVER\n  serves    {servers} servers under {policies} policies\n  tokens    {tokens}\n  audit     {trail}",
-            env!("CARGO_PKG_VERSION"),
-        )
-    }
-}
-
 pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let Some((config, bundle)) = super::compiled(globals)? else { return Ok(ExitCode::from(2)) };
+    let (config, bundle) = match super::compiled(globals, "run this")? {
+        Ok(compiled) => compiled,
+        Err(status) => return Ok(status),
+    };
     let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
-    let key = secret::key(&config).map_err(|problem| anyhow!(problem))?;
+    // Who revokes in a hurry may not have the key at hand, and needs none.
+    let key = match command {
+        token::TokenCommand::Issue(_) => secret::key(&config).map_err(|problem| anyhow!(problem))?,
+        token::TokenCommand::List(_) | token::TokenCommand::Revoke(_) => KeySource::default(),
+    };
     let groups = BTreeSet::new();
     let setting = token::Setting {
         config: &config,
@@ -103,8 +88,11 @@ pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow:
     Ok(match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            report::talk(&format!("error: {fault}"));
-            fault.exit_code()
+            let status = fault.exit_code();
+            for line in super::words(&anyhow::Error::new(fault)).lines() {
+                report::talk(&format!("error: {line}"));
+            }
+            status
         }
     })
 }

@@ -36,45 +36,54 @@ const MOST_SCOPES: usize = 50;
 pub enum TokenCommand {
     /// Issue a token and print it, alone, on stdout
     Issue(IssueArgs),
-    /// List the tokens of the store; never the tokens themselves
+    /// List the tokens that there are: whose, for what, until when; never the tokens themselves
     List(ListArgs),
-    /// Revoke a token, or all
+    /// Revoke a token, or every token
     Revoke(RevokeArgs),
 }
 
 /// `token issue`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "A token has no more than `grants:` gives, and is good for the gateway at `listen.public_url` alone.\nIt is shown once: the store keeps a digest of it.\n\nExamples:\n  TOKEN=$(portcullis token issue --scopes tag:web,tag:files)\n  portcullis token issue --client ci-bot --scopes tag:files --ttl 30d\n  portcullis token issue --scopes tag:files --resource https://mcp.example.com/mcp/files\n\nExit status: 0 issued, 1 refused, 2 usage, or no store or key."
+)]
 pub struct IssueArgs {
-    /// What the token is to grant, as `tag:a,tag:b`
+    /// What it grants, as tag:a,tag:b
     #[arg(long, value_name = "SCOPES", value_delimiter = ',', required = true)]
     pub scopes: Vec<String>,
-    /// How long it is to be good: a number and `s`, `m`, `h` or `d`, at most 90d
+    /// How long it is good: a number and s, m, h or d, at most 90d
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub ttl: String,
-    /// Where it is to be good: the URL of `/mcp` (default) or `/mcp/SERVER`
+    /// Where it is good: the URL of /mcp, or of /mcp/SERVER [default: all of /mcp]
     #[arg(long, value_name = "URL")]
     pub resource: Option<String>,
-    /// The person whose it is to be [default: owner]
+    /// Whose it is: a person; a bare name means local/NAME [default: owner]
     #[arg(long, value_name = "NAME", conflicts_with = "client")]
     pub user: Option<String>,
-    /// The client whose it is to be, without a person
+    /// Whose it is: a client that acts for itself, without a person
     #[arg(long, value_name = "NAME")]
     pub client: Option<String>,
 }
 
 /// `token list`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  portcullis token list\n  portcullis token list --format json | jq -r '.[] | select(.state == \"good\") | .id'\n\nExit status: 0 listed, 2 the store cannot be read."
+)]
 pub struct ListArgs {
-    /// For people or for machines
-    #[arg(long, value_enum, default_value_t = ListFormat::Human)]
+    /// How to print it: human or json
+    #[arg(long, value_enum, default_value_t = ListFormat::Human, hide_possible_values = true)]
     pub format: ListFormat,
 }
 
 /// `token revoke`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "A running gateway hears of it within a quarter of a second. Revoking twice changes nothing.\n\nExamples:\n  portcullis token revoke 01a2093f-16c4-7513-be75-b975d711f465\n  portcullis token revoke --all\n\nExit status: 0 revoked, 1 there is no such token, 2 usage, or the store cannot be read."
+)]
 #[group(required = true, multiple = false)]
 pub struct RevokeArgs {
-    /// The token's id, as `token list` shows it
+    /// The token's id, as `portcullis token list` shows it
     #[arg(value_name = "ID")]
     pub id: Option<Id>,
     /// Every token

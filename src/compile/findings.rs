@@ -8,7 +8,7 @@ use crate::{
 
 /// A condition or policy that does not parse or does not fit the schema.
 pub(crate) const CONDITION: About = About {
-    help: "write one Cedar expression over `principal`, `resource` and `context`; `portcullis compile --format schema` shows what they hold",
+    help: "write Cedar over `principal`, `resource` (`server`, and `name` or `uri`) and `context` (`scopes`, `groups`, `client?`, `named`, `filtered`, `oauth`, `address`, `now`, `tls`; of calls also `findings`, `drifted`)",
     ..WRONG_TYPE
 };
 
@@ -40,10 +40,8 @@ pub(crate) const IN_CONDITION: About = About {
 };
 
 /// A hand-written policy without a name of its own.
-pub(crate) const NAMELESS: About = About {
-    help: "give it one line above: `@id(\"what-it-does\")`",
-    ..INVALID_IDENTIFIER
-};
+pub(crate) const NAMELESS: About =
+    About { help: "give it one line above: `@id(\"what-it-does\")`", ..INVALID_IDENTIFIER };
 
 /// A hand-written policy that says more than such a policy may.
 pub(crate) const OVERREACH: About = About {
@@ -64,7 +62,8 @@ pub(crate) const LIST_CALL: About = About {
 };
 
 /// Every entry above.
-pub(crate) const ALL: [&About; 7] = [&CONDITION, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
+pub(crate) const ALL: [&About; 7] =
+    [&CONDITION, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
 
 /// What Cedar says, as one line in our manner.
 pub(super) fn said(error: &dyn std::fmt::Display) -> String {

@@ -40,19 +40,34 @@ pub(super) fn policies(grants: &[Grant]) -> Result<Vec<Policy>, String> {
     for (client, (scopes, place)) in ceilings {
         let id = format!("grant/client/{client}");
         let when = vec![format!("context has client && context.client == {}", string(client.as_str()))];
-        policies.push(policy(&id, Effect::Forbid, "principal is Portcullis::User", when, vec![contains(&scopes)], place)?);
+        policies.push(policy(
+            &id,
+            Effect::Forbid,
+            "principal is Portcullis::User",
+            when,
+            vec![contains(&scopes)],
+            place,
+        )?);
     }
     Ok(policies)
 }
 
-fn policy(id: &str, effect: Effect, principal: &str, when: Vec<String>, unless: Vec<String>, place: &Place) -> Result<Policy, String> {
+fn policy(
+    id: &str,
+    effect: Effect,
+    principal: &str,
+    when: Vec<String>,
+    unless: Vec<String>,
+    place: &Place,
+) -> Result<Policy, String> {
     let text = Draft { id, effect, principal, actions: vec!["grant"], when, unless }.text();
     Policy::parse(id, &text, Some(place.clone()), None)
 }
 
 /// `[Scope, Scope].contains(resource)`: a list is not allowed in the head of a policy.
 fn contains(scopes: &BTreeSet<&ScopeName>) -> String {
-    let scopes: Vec<String> = scopes.iter().map(|scope| format!("Portcullis::Scope::{}", string(scope.as_str()))).collect();
+    let scopes: Vec<String> =
+        scopes.iter().map(|scope| format!("Portcullis::Scope::{}", string(scope.as_str()))).collect();
     format!("[{}].contains(resource)", scopes.join(", "))
 }
 

@@ -22,7 +22,8 @@ pub(super) struct Written {
 
 /// The guard rails. Their places are not the author's, so they have none.
 pub(super) fn guard_rails() -> Result<Vec<Policy>, String> {
-    let parsed: cedar_policy::PolicySet = GUARD_RAILS.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
+    let parsed: cedar_policy::PolicySet =
+        GUARD_RAILS.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
     parsed
         .policies()
         .map(|policy| {
@@ -51,13 +52,21 @@ pub(super) fn policies(file: &PolicyFile) -> Result<Written, Vec<Diagnostic>> {
             continue;
         };
         if let Some(taken) = ["server/", "rule/", "grant/", "guard/"].into_iter().find(|taken| id.starts_with(taken)) {
-            problems.push(NAMELESS.at(&place, format!("`{id}`: ids that begin with `{taken}` are the compiler's")).help("choose another id"));
+            problems.push(
+                NAMELESS
+                    .at(&place, format!("`{id}`: ids that begin with `{taken}` are the compiler's"))
+                    .help("choose another id"),
+            );
             continue;
         }
         match Policy::of(id, &text, policy.clone(), Some(place.clone()), None) {
             Ok(policy) => match problems_of(&policy, &place) {
                 wrong if wrong.is_empty() => {
-                    if policy.verbs.is_empty() { written.grants.push(policy) } else { written.uses.push(policy) }
+                    if policy.verbs.is_empty() {
+                        written.grants.push(policy)
+                    } else {
+                        written.uses.push(policy)
+                    }
                 }
                 wrong => problems.extend(wrong),
             },
@@ -78,7 +87,8 @@ fn problems_of(policy: &Policy, place: &Place) -> Vec<Diagnostic> {
         Actions::Exactly(action) => {
             if action == "tools/call" {
                 let problem = "`action == …\"tools/call\"` would miss calls whose arguments are typed";
-                problems.push(IN_CONDITION.at(place, problem).help("write `action in Portcullis::Action::\"tools/call\"`"));
+                problems
+                    .push(IN_CONDITION.at(place, problem).help("write `action in Portcullis::Action::\"tools/call\"`"));
             }
             std::slice::from_ref(action)
         }
@@ -86,14 +96,20 @@ fn problems_of(policy: &Policy, place: &Place) -> Vec<Diagnostic> {
     };
     let grants = named.iter().any(|action| action == "grant");
     if grants && named.len() > 1 {
-        problems.push(OVERREACH.at(place, "this policy speaks to two questions: *grant* and *use*").help("write one policy for each"));
+        problems.push(
+            OVERREACH
+                .at(place, "this policy speaks to two questions: *grant* and *use*")
+                .help("write one policy for each"),
+        );
     }
     if grants && shape.effect == Effect::Permit {
         let help = "write the ceiling under `grants:`; hand-written policies may only forbid a grant";
         problems.push(OVERREACH.at(place, "this policy permits a grant").help(help));
     }
     if shape.uses_in {
-        problems.push(IN_CONDITION.at(place, "`in` on a principal or resource is silently false where the entity is unknown"));
+        problems.push(
+            IN_CONDITION.at(place, "`in` on a principal or resource is silently false where the entity is unknown"),
+        );
     }
     for verb in Verb::ALL.into_iter().filter(|verb| verb.acts()) {
         let (acts, shows) = (policy.verbs.contains(&verb), policy.verbs.contains(&verb.shown_by()));
@@ -102,7 +118,10 @@ fn problems_of(policy: &Policy, place: &Place) -> Vec<Diagnostic> {
             Effect::Forbid => shows && !acts,
         };
         if mismatch {
-            let problem = format!("what this policy says of `{}` and of `{verb}` differs: something could be callable but not listed", verb.shown_by());
+            let problem = format!(
+                "what this policy says of `{}` and of `{verb}` differs: something could be callable but not listed",
+                verb.shown_by()
+            );
             problems.push(LIST_CALL.at(place, problem));
         }
     }
@@ -119,7 +138,8 @@ fn at(file: &PolicyFile, offset: usize) -> Place {
     let before = file.text.get(..offset).unwrap_or_default();
     let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let end = file.text.get(offset..).and_then(|rest| rest.find('\n')).map_or(file.text.len(), |length| offset + length);
+    let end =
+        file.text.get(offset..).and_then(|rest| rest.find('\n')).map_or(file.text.len(), |length| offset + length);
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     Place { file: file.path.clone(), line: number(line), column: number(column), start: offset, end }
 }

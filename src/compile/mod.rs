@@ -13,6 +13,8 @@ mod schema;
 mod server;
 mod verify;
 
+use std::collections::HashMap;
+
 use crate::{
     config::Config,
     diagnostic::{Diagnostic, Place},
@@ -28,6 +30,7 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut uses = Vec::new();
     let mut grants = Vec::new();
+    let mut conditions = HashMap::new();
     let own = |error: String, place: &Place| findings::CONDITION.at(place, error);
     match hand_written::guard_rails() {
         Ok(policies) => uses.extend(policies),
@@ -41,7 +44,13 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
     }
     for rule in &config.rules {
         match rule::policies(rule) {
-            Ok(policies) => uses.extend(policies),
+            Ok(policies) => {
+                let written = rule.when.as_ref().or(rule.unless.as_ref());
+                conditions.extend(
+                    policies.iter().filter_map(|policy| Some((policy.id().to_owned(), written?.place.clone()))),
+                );
+                uses.extend(policies);
+            }
             Err(wrong) => problems.extend(wrong),
         }
     }
@@ -64,7 +73,7 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
         Ok((schema, _)) => schema,
         Err(error) => return Err(vec![own(error.to_string(), whole)]),
     };
-    problems.extend(verify::problems(&schema, uses.iter().chain(&grants), whole));
+    problems.extend(verify::problems(&schema, uses.iter().chain(&grants), &conditions, whole));
     if !problems.is_empty() {
         return Err(problems);
     }

@@ -26,7 +26,8 @@ impl Draft<'_> {
             Effect::Forbid => "forbid",
         };
         self.actions.sort_unstable();
-        let actions: Vec<String> = self.actions.iter().map(|action| format!("        Portcullis::Action::{}", string(action))).collect();
+        let actions: Vec<String> =
+            self.actions.iter().map(|action| format!("        Portcullis::Action::{}", string(action))).collect();
         let mut text = format!(
             "@id({})\n{effect} (\n    {},\n    action in [\n{}\n    ],\n    resource\n)",
             string(self.id),

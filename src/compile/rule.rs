@@ -20,7 +20,7 @@ use super::findings;
 pub(super) fn policies(rule: &Rule) -> Result<Vec<Policy>, Vec<Diagnostic>> {
     let conditions = [("when", &rule.when), ("unless", &rule.unless)];
     let problems: Vec<Diagnostic> =
-        conditions.iter().filter_map(|(_, condition)| condition.as_ref().and_then(|text| condition_problem(text))).collect();
+        conditions.iter().filter_map(|(_, condition)| condition.as_ref().and_then(condition_problem)).collect();
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -43,10 +43,14 @@ pub(super) fn policies(rule: &Rule) -> Result<Vec<Policy>, Vec<Diagnostic>> {
         let unless: Vec<String> = rule.unless.iter().map(|condition| enclosed(&condition.value)).collect();
         let of_call = reads_call(rule);
         let verbs: Vec<Verb> = kind.verbs().iter().copied().filter(|verb| verb.acts() || !of_call).collect();
-        let draft = Draft { id: &id, effect: Effect::Forbid, principal: "principal", actions: actions(verbs), when, unless };
+        let draft =
+            Draft { id: &id, effect: Effect::Forbid, principal: "principal", actions: actions(verbs), when, unless };
         let text = draft.text();
-        let policy = Policy::parse(&id, &text, Some(rule.place.clone()), None).map_err(|error| vec![findings::CONDITION.at(&rule.place, error)])?;
-        let by_patterns = !conditions.iter().any(|(_, condition)| condition.as_ref().is_some_and(|text| shape(&text.value).is_some_and(|shape| shape.reads_name)));
+        let policy = Policy::parse(&id, &text, Some(rule.place.clone()), None)
+            .map_err(|error| vec![findings::CONDITION.at(&rule.place, error)])?;
+        let by_patterns = !conditions.iter().any(|(_, condition)| {
+            condition.as_ref().is_some_and(|text| shape(&text.value).is_some_and(|shape| shape.reads_name))
+        });
         policies.push(if by_patterns { policy.by_patterns(patterns) } else { policy });
     }
     Ok(policies)
@@ -127,7 +131,8 @@ fn enclosed(condition: &str) -> String {
 
 fn reads_call(rule: &Rule) -> bool {
     [&rule.when, &rule.unless].into_iter().flatten().any(|condition| {
-        shape(&condition.value).is_some_and(|shape| ["findings", "drifted", "args"].iter().any(|fact| shape.facts.contains(*fact)))
+        shape(&condition.value)
+            .is_some_and(|shape| ["findings", "drifted", "args"].iter().any(|fact| shape.facts.contains(*fact)))
     })
 }
 
@@ -143,7 +148,10 @@ fn condition_problem(condition: &Placed<String>) -> Option<Diagnostic> {
     }
     let shape = shape(&condition.value)?;
     if shape.facts.contains("args") {
-        return Some(findings::ARGUMENTS.at(&condition.place, "`context.args` is not available: typed arguments are not supported yet"));
+        return Some(
+            findings::ARGUMENTS
+                .at(&condition.place, "`context.args` is not available: typed arguments are not supported yet"),
+        );
     }
     if shape.uses_in {
         return Some(findings::IN_CONDITION.at(&condition.place, "`in` is silently false where an entity is unknown"));

@@ -33,7 +33,10 @@ pub(super) fn text(volatile: &[&str]) -> String {
          \x20   entity Scope;\n\n",
     );
     // Writing to a string does not fail.
-    _ = write!(text, "    // What is known when an entry of a list is shown.\n    type Showing = {{\n{facts}    }};\n\n");
+    _ = write!(
+        text,
+        "    // What is known when an entry of a list is shown.\n    type Showing = {{\n{facts}    }};\n\n"
+    );
     _ = write!(
         text,
         "    // What is known when something is called, read or got.\n    type Acting = {{\n{facts}        drifted: Bool,\n        findings: Set<String>,\n    }};\n\n"

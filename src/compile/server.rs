@@ -7,13 +7,13 @@
 //! A request filter narrows in the same policies: where tags are named, every tag of the server and
 //! of the tool must be among them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::render::{Draft, actions, named, pin, set};
 use crate::{
     config::{Exception, Require, Server},
     diagnostic::{Place, Placed},
-    name::{Pattern, ScopeName, ServerName, TagName},
+    name::{ScopeName, ServerName, TagName},
     policy::{Effect, Needs, Policy, Verb},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn policies(name: &ServerName, server: &Server) -> Result<Vec<Policy>, String> {
     let mut policies = Vec::new();
     policies.extend(permit(name, server)?);
-    let groups: [(&str, &str, &BTreeMap<Pattern, Exception>, [Verb; 2]); 3] = [
+    let groups = [
         ("tool", "name", &server.tools, [Verb::ToolsCall, Verb::ToolsList]),
         ("prompt", "name", &server.prompts, [Verb::PromptsGet, Verb::PromptsList]),
         ("resource", "uri", &server.resources, [Verb::ResourcesRead, Verb::ResourcesList]),
@@ -37,7 +37,14 @@ pub(super) fn policies(name: &ServerName, server: &Server) -> Result<Vec<Policy>
                     (vec![holds_all(&scopes), unfiltered_or(&scopes)], Some(Needs::All(scopes)), place)
                 }
             };
-            let draft = Draft { id: &id, effect: Effect::Forbid, principal: "principal", actions: actions(verbs), when, unless };
+            let draft = Draft {
+                id: &id,
+                effect: Effect::Forbid,
+                principal: "principal",
+                actions: actions(verbs),
+                when,
+                unless,
+            };
             policies.push(policy(draft, place, needs)?.by_patterns(vec![pattern.clone()]));
         }
     }
@@ -67,7 +74,14 @@ fn permit(name: &ServerName, server: &Server) -> Result<Option<Policy>, String> 
     // A filter keeps only what has a tag and has every tag named.
     when.push(if scopes.is_empty() { "!context.filtered".into() } else { unfiltered_or(&scopes) });
     let id = format!("server/{name}");
-    let draft = Draft { id: &id, effect: Effect::Permit, principal: "principal", actions: actions(Verb::ALL), when, unless: Vec::new() };
+    let draft = Draft {
+        id: &id,
+        effect: Effect::Permit,
+        principal: "principal",
+        actions: actions(Verb::ALL),
+        when,
+        unless: Vec::new(),
+    };
     policy(draft, &server.place, needs).map(Some)
 }
 

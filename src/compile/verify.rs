@@ -1,7 +1,9 @@
 //! Whether the policies fit the schema: Cedar's strict validation, its warnings of impossible
 //! policies taken as errors.
 
-use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
+use std::collections::HashMap;
+
+use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
 use super::findings::{self, CONDITION, IMPOSSIBLE};
 use crate::{
@@ -9,32 +11,63 @@ use crate::{
     policy::Policy,
 };
 
-/// Everything that strict validation finds, at the lines behind the policies.
-pub(super) fn problems<'p>(schema: &Schema, policies: impl Iterator<Item = &'p Policy> + Clone, whole: &Place) -> Vec<Diagnostic> {
+/// Everything that strict validation finds. A finding stands at the condition of its policy where
+/// `conditions` has it, else at the line behind the policy, else at `whole`.
+pub(super) fn problems<'p>(
+    schema: &Schema,
+    policies: impl Iterator<Item = &'p Policy> + Clone,
+    conditions: &HashMap<String, Place>,
+    whole: &Place,
+) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut set = PolicySet::new();
     for policy in policies.clone() {
         if set.add(policy.cedar.clone()).is_err() {
             let place = policy.place().unwrap_or(whole);
-            problems.push(findings::NAMELESS.at(place, format!("the id `{}` is taken twice", policy.id())).help("give each its own id"));
+            let problem = format!("the id `{}` is taken twice", policy.id());
+            problems.push(findings::NAMELESS.at(place, problem).help("give each its own id"));
         }
     }
     let result = Validator::new(schema.clone()).validate_with_level(&set, ValidationMode::Strict, 1);
-    let place = |id: &cedar_policy::PolicyId| {
+    let place = |id: &PolicyId| {
         let id: &str = id.as_ref();
-        policies.clone().find(|policy| policy.id() == id).and_then(|policy| policy.place().cloned()).unwrap_or_else(|| whole.clone())
+        let written = || policies.clone().find(|policy| policy.id() == id).and_then(|policy| policy.place().cloned());
+        conditions.get(id).cloned().or_else(written).unwrap_or_else(|| whole.clone())
     };
-    for error in result.validation_errors() {
-        let finding = CONDITION.at(&place(error.policy_id()), findings::said(error));
-        problems.push(match miette::Diagnostic::help(error) {
-            Some(help) => finding.help(help.to_string()),
+    let errors = result.validation_errors().map(|error| {
+        let finding = CONDITION.at(&place(error.policy_id()), plain(error));
+        // Cedar's guesses at names are of little help; ours lists them all.
+        match miette::Diagnostic::help(error)
+            .map(|help| help.to_string())
+            .filter(|help| !help.starts_with("did you mean"))
+        {
+            Some(help) => finding.help(help),
             None => finding,
-        });
-    }
-    for warning in result.validation_warnings() {
-        problems.push(IMPOSSIBLE.at(&place(warning.policy_id()), findings::said(warning)));
-    }
+        }
+    });
+    let warnings =
+        result.validation_warnings().map(|warning| IMPOSSIBLE.at(&place(warning.policy_id()), plain(warning)));
     // One mistake is found again in every environment that a policy applies to.
-    problems.dedup_by(|a, b| a == b);
+    for problem in errors.chain(warnings) {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
     problems
+}
+
+/// What Cedar says, without what our place says better and without the one environment of many.
+fn plain(said: &dyn std::fmt::Display) -> String {
+    let text = findings::said(said);
+    let text = text
+        .strip_prefix("for policy `")
+        .and_then(|rest| rest.split_once("`, "))
+        .map_or(text.as_str(), |(_, rest)| rest);
+    match text.split_once(" in context for Portcullis::Action::") {
+        Some((before, rest)) => match rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+            Some((_, after)) => format!("{before} in `context`{after}"),
+            None => text.to_owned(),
+        },
+        None => text.to_owned(),
+    }
 }

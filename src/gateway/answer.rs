@@ -52,7 +52,8 @@ pub(crate) fn list(kind: Kind, entries: &[u8], era: Era) -> Vec<u8> {
 
 /// The answer to `initialize`.
 pub(crate) fn initialized(version: Version, capabilities: &Value, instructions: Option<&str>) -> Vec<u8> {
-    let mut result = json!({ "protocolVersion": version.as_str(), "capabilities": capabilities, "serverInfo": server_info() });
+    let mut result =
+        json!({ "protocolVersion": version.as_str(), "capabilities": capabilities, "serverInfo": server_info() });
     if let (Some(result), Some(instructions)) = (result.as_object_mut(), instructions) {
         result.insert("instructions".into(), instructions.into());
     }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::{
     Answer, Endpoint, Gateway, Inquiry, Message, Pending, Refusal, Said, Stop, answer,
     classify::{Act, Asked},
-    hidden,
+    denied,
     list::Unoffered,
     name_space,
     offer::{Offer, acted_by, shown_by, target},
@@ -28,21 +28,13 @@ use crate::{
     mcp::{Era, Id, Kind, Method, Object, code, envelope},
     name::ServerName,
     policy::{Allowed, Because, Decision, Inventory, Question, Target},
-    record as trail,
-    seal,
+    record as trail, seal,
     tasks::Tasks,
-    upstream::{Outgoing, Progress, Reply, UpstreamError, Upstreams},
+    upstream::{Call, Outgoing, Progress, Reply, UpstreamError, Upstreams},
 };
 
 /// Progress notifications that may wait for a slow reader; more are dropped.
 const ROOM: usize = 64;
-
-/// A call on its way to its server.
-#[derive(Debug)]
-struct Call {
-    server: ServerName,
-    outgoing: Outgoing,
-}
 
 /// How an answer is to be written.
 #[derive(Debug, Clone)]
@@ -62,19 +54,28 @@ enum Heard {
 
 impl Gateway {
     /// Acts, if it is allowed.
-    pub(super) async fn act(self: &Arc<Self>, inquiry: &Inquiry<'_>, asked: &Asked<'_>, act: &Act<'_>, known: &mut Known) -> Result<Answer, Stop> {
-        known.digest = act.arguments.map(|arguments| crate::policy::hex(&seal::mac(&self.parts.digest_key, arguments.get().as_bytes())));
+    pub(super) async fn act(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        asked: &Asked<'_>,
+        act: &Act<'_>,
+        known: &mut Known,
+    ) -> Result<Answer, Stop> {
+        known.digest = act
+            .arguments
+            .map(|arguments| crate::policy::hex(&seal::mac(&self.parts.digest_key, arguments.get().as_bytes())));
         let found = self.find(inquiry, act, known).await?;
         known.target = Some(found.target.clone());
         let inventory = found.alone.as_ref().unwrap_or(&found.offer.inventory);
         let verb = acted_by(act.kind);
-        let question = Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
+        let question =
+            Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
         let (progress, heard) = match asked.meta.progress_token() {
-            Some(_) => {
+            Some(_) if inquiry.streams => {
                 let (progress, heard) = Progress::open(ROOM);
                 (Some(progress), Some(heard))
             }
-            None => (None, None),
+            Some(_) | None => (None, None),
         };
         let params = params(asked, act, found.target.name(), progress.as_ref().map(|progress| progress.token));
         let timeout = inquiry.snapshot.config.listen.limits.request;
@@ -85,17 +86,34 @@ impl Gateway {
             Err(decision) => {
                 let open = self.write_decision(known, &decision)?;
                 let listed = Question { verb: shown_by(act.kind), ..question };
-                let refusal = if inquiry.engine().allows(&listed) { seen(&decision) } else { hidden(&decision, singular(act.kind), &act.name) };
+                // What is listed may be known of; all else is as if it were not there.
+                let refusal = if inquiry.engine().allows(&listed) {
+                    Refusal::Forbidden(decision.because)
+                } else {
+                    Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() }
+                };
+                let refusal = denied(&decision, refusal);
                 return Err(Stop::After(refusal, open));
             }
         };
         let open = self.write_decision(known, allowed.decision())?;
-        let form = Form { id: asked.id.clone(), era: asked.version.era(), kind: act.kind, token: asked.meta.progress_token().cloned() };
+        let form = Form {
+            id: asked.id.clone(),
+            era: asked.version.era(),
+            kind: act.kind,
+            token: asked.meta.progress_token().cloned(),
+        };
         Ok(self.send(allowed, form, heard, open).await)
     }
 
     /// Sends a call and waits for what comes first: its answer, or progress.
-    async fn send(self: &Arc<Self>, allowed: Allowed<Call>, form: Form, heard: Option<mpsc::Receiver<Bytes>>, open: Open) -> Answer {
+    async fn send(
+        self: &Arc<Self>,
+        allowed: Allowed<Call>,
+        form: Form,
+        heard: Option<mpsc::Receiver<Bytes>>,
+        open: Open,
+    ) -> Answer {
         let upstreams = Arc::clone(&self.parts.upstreams);
         let modern = form.era == Era::Modern;
         if heard.is_none() {
@@ -122,14 +140,21 @@ impl Gateway {
 
     /// Finds what a name means at this endpoint.
     async fn find(self: &Arc<Self>, inquiry: &Inquiry<'_>, act: &Act<'_>, known: &mut Known) -> Result<Found, Stop> {
-        let unknown = |because| Stop::Before(Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() }, Decision::deny(because));
+        let unknown = |because| {
+            Stop::Before(
+                Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() },
+                Box::new(Decision::deny(because)),
+            )
+        };
         let (server, name) = match (inquiry.endpoint, act.kind) {
             (Endpoint::One(server), _) => (server.clone(), act.name.as_ref()),
             (Endpoint::All, Kind::Tools | Kind::Prompts) => {
                 let (server, name) = name_space::split(&act.name).ok_or_else(|| unknown(Because::UnknownTool))?;
                 (server, name)
             }
-            (Endpoint::All, Kind::Resources | Kind::Templates) => (self.owner(inquiry, &act.name).await?, act.name.as_ref()),
+            (Endpoint::All, Kind::Resources | Kind::Templates) => {
+                (self.owner(inquiry, &act.name).await?, act.name.as_ref())
+            }
         };
         let Some(target) = target(&server, act.kind, name) else { return Err(unknown(Because::UnknownTool)) };
         if !inquiry.snapshot.config.servers.contains_key(&server) {
@@ -162,16 +187,16 @@ impl Gateway {
 
     /// The one server, of those the caller may reach, that offers a URI.
     async fn owner(self: &Arc<Self>, inquiry: &Inquiry<'_>, uri: &str) -> Result<ServerName, Stop> {
-        let mut owners = Vec::new();
-        for (server, _) in self.reachable(inquiry) {
-            let listed = self.offer(inquiry, server, Kind::Resources).await;
-            let listed = listed.is_ok_and(|offer| offer.list().is_some_and(|list| list.get(uri).is_some()));
-            if listed || self.offer(inquiry, server, Kind::Templates).await.is_ok_and(|offer| offer.fits_template(uri)) {
-                owners.push(server);
-            }
+        let reachable = self.reachable(inquiry);
+        let offers = |kind| self.offers_of(inquiry, &reachable, kind);
+        let lists = |offer: &Offer| offer.list().is_some_and(|list| list.get(uri).is_some());
+        // Who lists a resource has it; a template only says what could be.
+        let mut owners: Vec<_> = offers(Kind::Resources).await.into_iter().filter(|(_, offer)| lists(offer)).collect();
+        if owners.is_empty() {
+            owners = offers(Kind::Templates).await.into_iter().filter(|(_, offer)| offer.fits_template(uri)).collect();
         }
         match owners.as_slice() {
-            [owner] => Ok((*owner).clone()),
+            [(owner, _)] => Ok((*owner).clone()),
             [] => Err(Refusal::Unknown { kind: "resource", name: uri.to_owned() }.into()),
             _ => {
                 let problem = "more than one server offers this resource; read it at `/mcp/SERVER`";
@@ -187,26 +212,6 @@ struct Found {
     offer: Arc<Offer>,
     /// The inventory of this target alone, where no list has it.
     alone: Option<Inventory>,
-}
-
-/// A denial of something that the caller sees listed.
-fn seen(decision: &Decision) -> Refusal {
-    match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.missing.clone()),
-        Because::PolicyError => Refusal::PolicyError,
-        because @ (Because::Permitted
-        | Because::Unauthenticated
-        | Because::TokenInvalid
-        | Because::AudienceMismatch
-        | Because::ExplicitForbid
-        | Because::ConditionFailed
-        | Because::NoMatchingGrant
-        | Because::UnknownServer
-        | Because::UnknownTool
-        | Because::RateLimited
-        | Because::ValidationFailed
-        | Because::ShadowWouldDeny) => Refusal::Forbidden(because),
-    }
 }
 
 const fn singular(kind: Kind) -> &'static str {
@@ -237,9 +242,7 @@ fn params(asked: &Asked<'_>, act: &Act<'_>, name: &str, token: Option<u64>) -> V
 
 /// The one way to an upstream: what is sent has been allowed.
 async fn forward(upstreams: &Upstreams, allowed: Allowed<Call>) -> Result<Reply, Option<UpstreamError>> {
-    let (Call { server, outgoing }, _) = allowed.into_parts();
-    let upstream = upstreams.get(&server).ok_or(None)?;
-    upstream.request(outgoing).await.map_err(Some)
+    upstreams.send(allowed).await.ok_or(None)?.map_err(Some)
 }
 
 /// A call that its caller waits for and does not cancel by leaving: dropped, it goes on beside.
@@ -273,8 +276,14 @@ impl Drop for Lasting {
     }
 }
 
-/// Runs a call beside its caller, so that progress can be passed on.
-async fn run(upstreams: Arc<Upstreams>, allowed: Allowed<Call>, heard: Option<mpsc::Receiver<Bytes>>, events: mpsc::Sender<Heard>, modern: bool) {
+/// Runs a call beside its caller, so that progress can be passed on and a legacy caller may leave.
+async fn run(
+    upstreams: Arc<Upstreams>,
+    allowed: Allowed<Call>,
+    heard: Option<mpsc::Receiver<Bytes>>,
+    events: mpsc::Sender<Heard>,
+    modern: bool,
+) {
     let request = forward(&upstreams, allowed);
     tokio::pin!(request);
     let mut heard = heard;
@@ -318,16 +327,22 @@ fn finish(form: &Form, reply: &Reply) -> Message {
     match reply {
         Reply::Result(result) => {
             let text = std::str::from_utf8(result).unwrap_or("{}");
-            let is_error = (form.kind == Kind::Tools).then(|| Object::read(text).is_ok_and(|object| object.get("isError").is_some_and(|flag| flag.get() == "true")));
+            let is_error = (form.kind == Kind::Tools).then(|| {
+                Object::read(text).is_ok_and(|object| object.get("isError").is_some_and(|flag| flag.get() == "true"))
+            });
             let body = match form.era {
                 Era::Legacy => envelope::result(&form.id, result),
-                Era::Modern => envelope::result(&form.id, answer::finish(text, form.era, form.kind == Kind::Resources).as_bytes()),
+                Era::Modern => {
+                    envelope::result(&form.id, answer::finish(text, form.era, form.kind == Kind::Resources).as_bytes())
+                }
             };
             Message { body, code: None, is_error }
         }
         Reply::Error(error) => {
             let text = std::str::from_utf8(error).unwrap_or("{}");
-            let given = Object::read(text).ok().and_then(|object| object.get("code").and_then(|code| code.get().parse::<i64>().ok()));
+            let given = Object::read(text)
+                .ok()
+                .and_then(|object| object.get("code").and_then(|code| code.get().parse::<i64>().ok()));
             let not_found = given == Some(i64::from(code::RESOURCE_NOT_FOUND));
             if form.era == Era::Modern && not_found {
                 let error = envelope::error_object(code::INVALID_PARAMS, "the server knows no such resource", None);
@@ -387,14 +402,24 @@ impl Messages {
         let open = self.open.take()?;
         let refuse = |refusal: Refusal, decision: &str| {
             let code = Some(i64::from(refusal.code()));
-            Message { body: envelope::error(Some(&self.form.id), &refusal.error_object(decision)), code, is_error: None }
+            Message {
+                body: envelope::error(Some(&self.form.id), &refusal.error_object(decision)),
+                code,
+                is_error: None,
+            }
         };
         let decision = open.id().to_string();
         let message = match &reply {
             Ok(reply) => finish(&self.form, reply),
             Err(error) => refuse(Refusal::Upstream(error.to_string()), &decision),
         };
-        let response = trail::Response { status: 200, code: message.code, is_error: message.is_error, bytes: message.body.len() as u64, us: 0 };
+        let response = trail::Response {
+            status: 200,
+            code: message.code,
+            is_error: message.is_error,
+            bytes: message.body.len() as u64,
+            us: 0,
+        };
         match open.close(response) {
             Ok(()) => Some(message.body),
             Err(refusal) => Some(refuse(refusal, &decision).body),

@@ -30,7 +30,7 @@ pub(crate) use refusal::Refusal;
 use crate::{
     audit::Trail,
     clock::Clock,
-    identity::{Bearer, Caller, Outcome},
+    identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
     policy::{Because, Decision, Engine, Moment, Question, Standing, Target, Verb, Verdict},
@@ -138,6 +138,8 @@ pub(crate) struct Gateway {
 
 /// A request whose caller is known: what every stage after that reads.
 struct Inquiry<'a> {
+    /// Whether the caller can read a stream.
+    streams: bool,
     snapshot: &'a Arc<Snapshot>,
     ready: &'a Ready,
     endpoint: &'a Endpoint,
@@ -153,7 +155,7 @@ impl Inquiry<'_> {
 /// How far a request came: a refusal carries what was already written of it.
 enum Stop {
     /// No policy was asked, or its answer is not written yet.
-    Before(Refusal, Decision),
+    Before(Refusal, Box<Decision>),
     /// The decision is in the trail.
     After(Refusal, record::Open),
 }
@@ -161,7 +163,7 @@ enum Stop {
 impl Stop {
     fn refused(refusal: Refusal) -> Self {
         let decision = Decision::deny(refusal.because());
-        Self::Before(refusal, decision)
+        Self::Before(refusal, Box::new(decision))
     }
 }
 
@@ -204,7 +206,12 @@ impl Gateway {
         }
     }
 
-    async fn answer(self: &Arc<Self>, received: &Received, known: &mut Known, modern: &mut bool) -> Result<Answer, Stop> {
+    async fn answer(
+        self: &Arc<Self>,
+        received: &Received,
+        known: &mut Known,
+        modern: &mut bool,
+    ) -> Result<Answer, Stop> {
         let snapshot = &self.parts.snapshot;
         known.server = match &received.endpoint {
             Endpoint::All => None,
@@ -228,7 +235,7 @@ impl Gateway {
         };
         let classified = classify::read(&received.body, &received.headers).map_err(|unclear| {
             *modern = unclear.modern;
-            known.rpc_id = unclear.id.as_ref().map(ToString::to_string);
+            known.rpc_id = unclear.id;
             known.method = unclear.method;
             unclear.refusal
         })?;
@@ -237,11 +244,23 @@ impl Gateway {
             Classified::Noted => return Ok(Answer { outcome: Said::Noted, pending: Pending::Nothing, modern: false }),
         };
         *modern = asked.version.era() == Era::Modern;
-        known.rpc_id = Some(asked.id.to_string());
+        known.rpc_id = Some(asked.id.clone());
         known.method = Some(asked.method.as_str().to_owned());
         known.version = Some(asked.version);
-        let moment = Moment { now: known.at, address: received.peer.address, tls: received.tls, findings: BTreeSet::new(), drifted: false };
-        let inquiry = Inquiry { snapshot, ready, endpoint: &received.endpoint, moment };
+        let moment = Moment {
+            now: known.at,
+            address: received.peer.address,
+            tls: received.tls,
+            findings: BTreeSet::new(),
+            drifted: false,
+        };
+        let inquiry = Inquiry {
+            streams: accepts_stream(&received.headers),
+            snapshot,
+            ready,
+            endpoint: &received.endpoint,
+            moment,
+        };
         match &asked.what {
             What::Initialize(version) => self.open(&inquiry, &asked, known, Version::negotiate(version)).await,
             What::Discover => self.open(&inquiry, &asked, known, asked.version).await,
@@ -266,7 +285,14 @@ impl Gateway {
                 Ok(Some(caller))
             }
             Ok(Outcome::NotAsked) => Err(Refusal::Unauthenticated.into()),
-            Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Decision::deny(bad.because()))),
+            // Another scheme is no bearer token, good or bad (OA-68); two tokens are no request (OA-71).
+            Ok(Outcome::Failed(bad @ BadToken::OtherScheme)) => {
+                Err(Stop::Before(Refusal::Unauthenticated, Box::new(Decision::deny(bad.because()))))
+            }
+            Ok(Outcome::Failed(BadToken::Repeated)) => {
+                Err(Refusal::BadQuery("`Authorization` is given twice".into()).into())
+            }
+            Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Box::new(Decision::deny(bad.because())))),
             Err(error) => {
                 tracing::error!(%error, id = %known.id, "the store cannot be read, so no token is good");
                 Err(Refusal::Internal.into())
@@ -279,7 +305,8 @@ impl Gateway {
         if let Some(ready) = caller.facts.get() {
             return Ok(ready);
         }
-        let ready = Ready::new(&self.parts.snapshot.engine, standing(Some(caller), None)).map_err(|error| unready(&error))?;
+        let ready =
+            Ready::new(&self.parts.snapshot.engine, standing(Some(caller), None)).map_err(|error| unready(&error))?;
         Ok(caller.facts.get_or_init(|| ready))
     }
 
@@ -288,19 +315,27 @@ impl Gateway {
         let engine = &self.parts.snapshot.engine;
         let standing = standing(caller, named);
         let granted = if caller.is_some() { &standing.scopes } else { engine.bundle().scopes() };
-        let missing: Vec<ScopeName> = standing.named.iter().flatten().filter(|scope| !granted.contains(scope)).cloned().collect();
+        let missing: Vec<ScopeName> =
+            standing.named.iter().flatten().filter(|scope| !granted.contains(scope)).cloned().collect();
         if missing.is_empty() {
             return Ready::new(engine, standing).map_err(|error| unready(&error));
         }
-        let may = |scope| engine.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
+        let may =
+            |scope| engine.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
         if caller.is_some() && missing.iter().all(may) {
-            return Err(Refusal::InsufficientScope(missing).into());
+            return Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into());
         }
         Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into())
     }
 
     /// `initialize` and `server/discover`.
-    async fn open(self: &Arc<Self>, inquiry: &Inquiry<'_>, asked: &Asked<'_>, known: &mut Known, version: Version) -> Result<Answer, Stop> {
+    async fn open(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        asked: &Asked<'_>,
+        known: &mut Known,
+        version: Version,
+    ) -> Result<Answer, Stop> {
         let every = serde_json::json!({ "tools": {}, "prompts": {}, "resources": {} });
         let (open, capabilities, instructions) = match inquiry.endpoint {
             Endpoint::All => (self.write_decision(known, &permitted(Vec::new().into()))?, every, None),
@@ -310,7 +345,8 @@ impl Gateway {
                     Some(upstream) => match upstream.about().await {
                         Ok(about) => {
                             let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
-                            let offered = offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
+                            let offered =
+                                offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
                             (open, serde_json::Value::Object(offered), about.instructions.as_deref().map(str::to_owned))
                         }
                         Err(error) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
@@ -327,24 +363,39 @@ impl Gateway {
     }
 
     /// Whether the caller may reach this server at all; written down either way.
-    fn may_discover(self: &Arc<Self>, inquiry: &Inquiry<'_>, server: &ServerName, known: &mut Known) -> Result<record::Open, Stop> {
+    fn may_discover(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        server: &ServerName,
+        known: &mut Known,
+    ) -> Result<record::Open, Stop> {
         let offer = self.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
         let target = Target::Server(server.clone());
         let verb = Verb::ServerDiscover;
-        let question = Question { asker: &inquiry.ready.asker, verb, target: &target, inventory: &offer.inventory, moment: &inquiry.moment };
+        let question = Question {
+            asker: &inquiry.ready.asker,
+            verb,
+            target: &target,
+            inventory: &offer.inventory,
+            moment: &inquiry.moment,
+        };
         let decision = inquiry.engine().decide(&question);
         known.target = Some(target);
         let open = self.write_decision(known, &decision)?;
-        if decision.is_allow() { Ok(open) } else { Err(Stop::After(hidden(&decision, "server", server.as_str()), open)) }
+        if decision.is_allow() {
+            return Ok(open);
+        }
+        let unknown = Refusal::Unknown { kind: "server", name: server.to_string() };
+        Err(Stop::After(denied(&decision, unknown), open))
     }
 
     fn refuse(&self, stop: Stop, known: Known, modern: bool) -> Answer {
         let decision_id = known.id.to_string();
-        let id = known.rpc_id.as_deref().and_then(rpc_id);
+        let id = known.rpc_id.clone();
         let (refusal, pending) = match stop {
             Stop::Before(refusal, decision) => {
                 let word = refusal.word();
-                (refusal, Pending::Refused(Box::new(known), Box::new(decision), word))
+                (refusal, Pending::Refused(Box::new(known), decision, word))
             }
             Stop::After(refusal, open) => (refusal, Pending::Decided(open)),
         };
@@ -352,15 +403,22 @@ impl Gateway {
     }
 }
 
-/// The id of a request from the form it has in the trail.
-fn rpc_id(text: &str) -> Option<Id> {
-    let number = text.parse::<i128>().ok().map(Id::Number);
-    number.or_else(|| text.strip_prefix('"')?.strip_suffix('"').map(|_| ()).and_then(|()| serde_json::from_str::<String>(text).ok()).map(|text| Id::Text(text.into())))
-}
-
 /// A refusal that not even the trail can be asked about.
 fn refused_unrecorded(refusal: Refusal) -> Answer {
-    Answer { outcome: Said::Refused { refusal, id: None, decision: String::new() }, pending: Pending::Nothing, modern: true }
+    Answer {
+        outcome: Said::Refused { refusal, id: None, decision: String::new() },
+        pending: Pending::Nothing,
+        modern: true,
+    }
+}
+
+/// Whether a caller takes an event stream for an answer.
+fn accepts_stream(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(http::header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        ["text/event-stream", "text/*", "*/*"].iter().any(|stream| kind.eq_ignore_ascii_case(stream))
+    })
 }
 
 /// Who a caller is to the engine.
@@ -381,13 +439,20 @@ fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) 
 
 /// The decision about what every caller with a good token may do.
 fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
-    Decision { verdict: Verdict::Allow, because: Because::Permitted, reasons, errors: Vec::new(), missing: Vec::new() }
+    Decision {
+        verdict: Verdict::Allow,
+        because: Because::Permitted,
+        reasons,
+        errors: Vec::new(),
+        missing: Vec::new(),
+        needed: Vec::new(),
+    }
 }
 
-/// A denial of something that the caller may not even know of.
-fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
+/// How a denial is told: what a scope could turn, and what failed, as such; all else as `otherwise`.
+fn denied(decision: &Decision, otherwise: Refusal) -> Refusal {
     match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.missing.clone()),
+        Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
         Because::PolicyError => Refusal::PolicyError,
         Because::Permitted
         | Because::Unauthenticated
@@ -400,7 +465,7 @@ fn hidden(decision: &Decision, kind: &'static str, name: &str) -> Refusal {
         | Because::UnknownTool
         | Because::RateLimited
         | Because::ValidationFailed
-        | Because::ShadowWouldDeny => Refusal::Unknown { kind, name: name.to_owned() },
+        | Because::ShadowWouldDeny => otherwise,
     }
 }
 
@@ -412,5 +477,9 @@ fn unready(error: &str) -> Stop {
 fn message(asked: &Asked<'_>, result: &[u8], open: record::Open) -> Answer {
     let body = crate::mcp::envelope::result(&asked.id, result);
     let modern = asked.version.era() == Era::Modern;
-    Answer { outcome: Said::Message(Message { body, code: None, is_error: None }), pending: Pending::Decided(open), modern }
+    Answer {
+        outcome: Said::Message(Message { body, code: None, is_error: None }),
+        pending: Pending::Decided(open),
+        modern,
+    }
 }

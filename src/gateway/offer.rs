@@ -46,8 +46,9 @@ impl Ready {
 pub(crate) struct Offer {
     serial: u64,
     list: Option<Arc<List>>,
-    /// The targets of the list's entries, in its order, with their classes.
-    shown: Vec<(Target, Option<u64>)>,
+    /// For each entry of the list its class and what it is to the engine; nothing for one whose name
+    /// the engine has no word for, which nobody sees.
+    shown: Vec<Option<(Option<u64>, Target)>>,
     /// Patterns of the server's resource templates.
     templates: Vec<Pattern>,
     pub(crate) inventory: Inventory,
@@ -65,10 +66,13 @@ impl Offer {
     }
 }
 
+/// A list of a server, or the server itself.
+type Key = (ServerName, Option<Kind>);
+
 /// The offers of all servers, and what askers were told of them.
 #[derive(Debug)]
 pub(crate) struct Offers {
-    kept: RwLock<HashMap<(ServerName, Option<Kind>), Arc<Offer>>>,
+    kept: RwLock<HashMap<Key, Arc<Offer>>>,
     visible: Cache<(u64, u64, u64), bool>,
     reachable: Cache<(u64, u64), Option<Arc<[Reason]>>>,
 }
@@ -92,19 +96,24 @@ impl Offers {
     pub(crate) fn of(&self, engine: &Engine, server: &ServerName, list: &Arc<List>) -> Result<Arc<Offer>, String> {
         let kind = list.kind();
         let key = (server.clone(), Some(kind));
-        if let Some(offer) = self.kept(&key).filter(|offer| offer.list.as_ref().is_some_and(|known| Arc::ptr_eq(known, list))) {
+        if let Some(offer) =
+            self.kept(&key).filter(|offer| offer.list.as_ref().is_some_and(|known| Arc::ptr_eq(known, list)))
+        {
             return Ok(offer);
         }
         let verb = shown_by(kind);
-        let shown: Vec<(Target, Option<u64>)> = list
-            .entries()
-            .iter()
-            .filter_map(|entry| target(server, kind, entry.key()))
-            .map(|target| (engine.class(verb, &target), target))
-            .map(|(class, target)| (target, class))
-            .collect();
-        let templates = if kind == Kind::Templates { shown.iter().filter_map(|(target, _)| pattern(target.name())).collect() } else { Vec::new() };
-        let inventory = engine.inventory(server, shown.iter().map(|(target, _)| target.clone()))?;
+        let decided = |target: Target| (engine.class(verb, &target), target);
+        let shown: Vec<Option<(Option<u64>, Target)>> =
+            list.entries().iter().map(|entry| target(server, kind, entry.key()).map(decided)).collect();
+        let targets = || shown.iter().flatten().map(|(_, target)| target);
+        let templates = match kind {
+            Kind::Templates => targets().filter_map(|target| pattern(target.name())).collect(),
+            Kind::Tools | Kind::Prompts | Kind::Resources => Vec::new(),
+        };
+        if matches!(kind, Kind::Tools | Kind::Prompts) {
+            super::name_space::warn_of_long_names(server, targets().map(Target::name));
+        }
+        let inventory = engine.inventory(server, targets().cloned())?;
         Ok(self.keep(key, Offer { serial: serial(), list: Some(Arc::clone(list)), shown, templates, inventory }))
     }
 
@@ -112,28 +121,43 @@ impl Offers {
     pub(crate) fn visible(&self, engine: &Engine, ready: &Ready, offer: &Offer, moment: &Moment) -> Vec<bool> {
         let Some(kind) = offer.list.as_ref().map(|list| list.kind()) else { return Vec::new() };
         let verb = shown_by(kind);
-        let decide = |target: &Target| engine.allows(&Question { asker: &ready.asker, verb, target, inventory: &offer.inventory, moment });
+        let decide = |target: &Target| {
+            engine.allows(&Question { asker: &ready.asker, verb, target, inventory: &offer.inventory, moment })
+        };
         // Neighbours are mostly of one class: that spares even the look into the cache.
         let mut last: Option<(u64, bool)> = None;
-        let answers = offer.shown.iter().map(|(target, class)| match (class, last) {
-            (Some(class), Some((known, answer))) if *class == known => answer,
-            (Some(class), _) => {
+        let answers = offer.shown.iter().map(|shown| match (shown, last) {
+            (None, _) => false,
+            (Some((None, target)), _) => decide(target),
+            (Some((Some(class), _)), Some((known, answer))) if *class == known => answer,
+            (Some((Some(class), target)), _) => {
                 let answer = self.visible.get_with((ready.serial, offer.serial, *class), || decide(target));
                 last = Some((*class, answer));
                 answer
             }
-            (None, _) => decide(target),
         });
         answers.collect()
     }
 
     /// The policies by which an asker may reach a server at all, if it may.
-    pub(crate) fn reachable(&self, engine: &Engine, ready: &Ready, server: &ServerName, moment: &Moment) -> Option<Arc<[Reason]>> {
+    pub(crate) fn reachable(
+        &self,
+        engine: &Engine,
+        ready: &Ready,
+        server: &ServerName,
+        moment: &Moment,
+    ) -> Option<Arc<[Reason]>> {
         let offer = self.server(engine, server).ok()?;
         let target = Target::Server(server.clone());
         let decide = || {
             let verb = Verb::ServerDiscover;
-            let decision = engine.decide(&Question { asker: &ready.asker, verb, target: &target, inventory: &offer.inventory, moment });
+            let decision = engine.decide(&Question {
+                asker: &ready.asker,
+                verb,
+                target: &target,
+                inventory: &offer.inventory,
+                moment,
+            });
             decision.is_allow().then_some(decision.reasons)
         };
         if engine.class(Verb::ServerDiscover, &target).is_none() {
@@ -142,11 +166,11 @@ impl Offers {
         self.reachable.get_with((ready.serial, offer.serial), decide)
     }
 
-    fn kept(&self, key: &(ServerName, Option<Kind>)) -> Option<Arc<Offer>> {
+    fn kept(&self, key: &Key) -> Option<Arc<Offer>> {
         self.kept.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn keep(&self, key: (ServerName, Option<Kind>), offer: Offer) -> Arc<Offer> {
+    fn keep(&self, key: Key, offer: Offer) -> Arc<Offer> {
         let offer = Arc::new(offer);
         self.kept.write().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&offer));
         offer

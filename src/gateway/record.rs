@@ -14,7 +14,7 @@ use crate::{
     chance,
     id::Id,
     identity::Caller,
-    mcp::Version,
+    mcp::{self, Version},
     policy::{Decision, Target},
     principal::Principal,
     record::{self, Access, Decided, Refused, Response, Who},
@@ -41,7 +41,7 @@ pub(crate) struct Known {
     pub(crate) server: Option<String>,
     pub(crate) target: Option<Target>,
     pub(crate) version: Option<Version>,
-    pub(crate) rpc_id: Option<String>,
+    pub(crate) rpc_id: Option<mcp::Id>,
     pub(crate) digest: Option<String>,
     pub(crate) size: usize,
 }
@@ -91,7 +91,8 @@ pub(crate) struct Open {
 impl Gateway {
     /// Writes a decision.
     pub(super) fn write_decision(self: &Arc<Self>, known: &Known, decision: &Decision) -> Result<Open, Refusal> {
-        self.decided(known, decision, None, |decided| self.parts.trail.decision(decided)).map_err(|error| lost(&error))?;
+        self.decided(known, decision, None, |decided| self.parts.trail.decision(decided))
+            .map_err(|error| lost(&error))?;
         Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false })
     }
 
@@ -120,14 +121,26 @@ impl Gateway {
     ///
     /// # Errors
     /// When the trail cannot take it.
-    pub(crate) fn refused_early(&self, peer: Peer, started: Instant, kind: &'static str, status: u16) -> Result<(), Refusal> {
+    pub(crate) fn refused_early(
+        &self,
+        peer: Peer,
+        started: Instant,
+        kind: &'static str,
+        status: u16,
+    ) -> Result<(), Refusal> {
         let known = Known::new(self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
         let decision = Decision::deny(crate::policy::Because::ValidationFailed);
         let response = Response { status, code: None, is_error: None, bytes: 0, us: 0 };
         self.close(Pending::Refused(Box::new(known), Box::new(decision), kind), response)
     }
 
-    fn decided<T>(&self, known: &Known, decision: &Decision, refused: Option<Refused<'_>>, write: impl FnOnce(&Decided<'_>) -> T) -> T {
+    fn decided<T>(
+        &self,
+        known: &Known,
+        decision: &Decision,
+        refused: Option<Refused<'_>>,
+        write: impl FnOnce(&Decided<'_>) -> T,
+    ) -> T {
         let snapshot = &self.parts.snapshot;
         let who = known.caller.as_deref().map(|caller| Who {
             principal: &caller.principal,
@@ -144,12 +157,17 @@ impl Gateway {
             Target::Prompt(_, name) => Some(record::Target::Prompt(name.as_str())),
             Target::Resource(_, uri) => Some(record::Target::Resource(uri.as_str())),
         });
+        let rpc_id = known.rpc_id.as_ref().map(|id| {
+            let mut text = Vec::new();
+            id.write(&mut text);
+            String::from_utf8(text).unwrap_or_default()
+        });
         let request = known.method.as_deref().map(|method| record::Request {
             method,
             server: known.target.as_ref().map(|target| target.server().as_str()).or(known.server.as_deref()),
             target,
             protocol: known.version.map(Version::as_str),
-            rpc_id: known.rpc_id.as_deref(),
+            rpc_id: rpc_id.as_deref(),
             read: &[],
             digest: known.digest.as_deref(),
             size: known.size as u64,
@@ -158,7 +176,10 @@ impl Gateway {
             id: known.id,
             at: known.at,
             gateway: self.parts.instance(),
-            revision: Some(record::Revision { config: &snapshot.config.digest, bundle: snapshot.engine.bundle().digest() }),
+            revision: Some(record::Revision {
+                config: &snapshot.config.digest,
+                bundle: snapshot.engine.bundle().digest(),
+            }),
             caller: who,
             peer: Some(record::Peer { address: known.peer.address, agent: known.peer.agent.as_deref() }),
             request,
@@ -189,7 +210,9 @@ impl Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if !self.closed && let Err(error) = self.write(None) {
+        if !self.closed
+            && let Err(error) = self.write(None)
+        {
             tracing::error!(%error, id = %self.id, "the outcome of a call could not be recorded");
         }
     }

@@ -24,7 +24,8 @@ pub(crate) enum Refusal {
     Unauthenticated,
     /// A credential that is not good here; all such are alike to the caller.
     BadToken,
-    /// The token lacks scopes that its holder could get: all that the request needs.
+    /// The token lacks scopes that its holder could get. Here are all that the request needs, those
+    /// that the token has among them.
     InsufficientScope(Vec<ScopeName>),
     /// The query of the endpoint is not one of ours.
     BadQuery(String),
@@ -177,7 +178,6 @@ impl Refusal {
                 | Self::PolicyError
                 | Self::Upstream(_)
                 | Self::NoAudit
-               
                 | Self::Internal => {}
             }
         }

@@ -70,7 +70,9 @@ impl Guard {
             (_, _, Some(_)) => return Err(Stopped::Host),
             (Some(authority), None, None) => authority.as_str(),
             (None, Some(named), None) => named.to_str().map_err(|_| Stopped::Host)?,
-            (Some(authority), Some(named), None) if named.as_bytes() == authority.as_str().as_bytes() => authority.as_str(),
+            (Some(authority), Some(named), None) if named.as_bytes() == authority.as_str().as_bytes() => {
+                authority.as_str()
+            }
             _ => return Err(Stopped::Host),
         };
         if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
@@ -82,7 +84,9 @@ impl Guard {
             (Some(origin), None) if origin.to_str().is_ok_and(|origin| self.ours(origin)) => {}
             (Some(_), _) => return Err(Stopped::Origin),
         }
-        if self.open && headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")) {
+        if self.open
+            && headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"))
+        {
             return Err(Stopped::Forwarded);
         }
         Ok(())
@@ -95,10 +99,13 @@ impl Guard {
 
 /// `http://localhost`, `http://127.0.0.1` or `http://[::1]`, with or without a port.
 fn loopback_origin(origin: &str) -> bool {
-    let Some(authority) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else { return false };
+    let Some(authority) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else {
+        return false;
+    };
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
         authority.strip_prefix(name).is_some_and(|rest| {
-            rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok() && !port.starts_with('+'))
+            rest.is_empty()
+                || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok() && !port.starts_with('+'))
         })
     })
 }
@@ -109,13 +116,13 @@ mod tests {
 
     fn check(oauth: bool, pairs: &[(&'static str, &str)]) -> Result<(), Stopped> {
         let guard = Guard::new("https://gate.example.com", "127.0.0.1:3050".parse().unwrap(), oauth);
-        let headers = pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).fold(
-            HeaderMap::new(),
-            |mut map, (name, value): (_, http::HeaderValue)| {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .fold(HeaderMap::new(), |mut map, (name, value): (_, http::HeaderValue)| {
                 map.append(name, value);
                 map
-            },
-        );
+            });
         guard.check(&Uri::from_static("/mcp"), &headers)
     }
 
@@ -124,7 +131,15 @@ mod tests {
         for host in ["gate.example.com", "GATE.example.com", "127.0.0.1:3050", "localhost:3050", "[::1]:3050"] {
             assert_eq!(check(true, &[("host", host)]), Ok(()), "{host}");
         }
-        for host in ["evil.test", "evil.test:3050", "localhost.evil.test", "gate.example.com.", "127.0.0.1", "127.0.0.1:3051", ""] {
+        for host in [
+            "evil.test",
+            "evil.test:3050",
+            "localhost.evil.test",
+            "gate.example.com.",
+            "127.0.0.1",
+            "127.0.0.1:3051",
+            "",
+        ] {
             assert_eq!(check(true, &[("host", host)]), Err(Stopped::Host), "{host}");
         }
         assert_eq!(check(true, &[]), Err(Stopped::Host));
@@ -138,8 +153,14 @@ mod tests {
         let host = ("host", "localhost:3050");
         assert_eq!(check(true, &[host, ("origin", "https://gate.example.com")]), Ok(()));
         for origin in [
-            "null", "http://gate.example.com", "https://gate.example.com:8443", "https://gate.example.com.evil.test",
-            "https://evil-gate.example.com", "https://gateXexample.com", "https://gate.example.com.", "http://localhost:3050",
+            "null",
+            "http://gate.example.com",
+            "https://gate.example.com:8443",
+            "https://gate.example.com.evil.test",
+            "https://evil-gate.example.com",
+            "https://gateXexample.com",
+            "https://gate.example.com.",
+            "http://localhost:3050",
         ] {
             assert_eq!(check(true, &[host, ("origin", origin)]), Err(Stopped::Origin), "{origin}");
         }
@@ -151,7 +172,9 @@ mod tests {
         for origin in ["http://localhost", "http://localhost:5173", "https://127.0.0.1:1", "http://[::1]:80"] {
             assert_eq!(check(false, &[host, ("origin", origin)]), Ok(()), "{origin}");
         }
-        for origin in ["null", "http://localhost.evil.test", "http://127.0.0.1.nip.test", "http://localhost:x", "ftp://localhost"] {
+        for origin in
+            ["null", "http://localhost.evil.test", "http://127.0.0.1.nip.test", "http://localhost:x", "ftp://localhost"]
+        {
             assert_eq!(check(false, &[host, ("origin", origin)]), Err(Stopped::Origin), "{origin}");
         }
         assert_eq!(check(false, &[host, ("forwarded", "for=1.2.3.4")]), Err(Stopped::Forwarded));

@@ -15,8 +15,15 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use poem::{Endpoint, EndpointExt, http::uri::Scheme, web::{LocalAddr, RemoteAddr}};
-use tokio::{net::TcpListener, sync::{Semaphore, watch}};
+use poem::{
+    Endpoint, EndpointExt,
+    http::uri::Scheme,
+    web::{LocalAddr, RemoteAddr},
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 
 use crate::{config::Limits, tasks::Tasks};
 
@@ -25,8 +32,14 @@ const STREAMS: u32 = 128;
 
 /// Serves `endpoint` on `listener` until `closing` turns true; then waits, at most `grace`, for the
 /// requests in flight.
-pub(crate) async fn serve<E>(listener: TcpListener, endpoint: E, limits: &Limits, tasks: &Tasks, mut closing: watch::Receiver<bool>, grace: Duration)
-where
+pub(crate) async fn serve<E>(
+    listener: TcpListener,
+    endpoint: E,
+    limits: &Limits,
+    tasks: &Tasks,
+    mut closing: watch::Receiver<bool>,
+    grace: Duration,
+) where
     E: Endpoint + 'static,
 {
     let endpoint = Arc::new(endpoint.map_to_response());
@@ -58,7 +71,8 @@ where
                 async move {
                     let addresses = (LocalAddr(local.into()), RemoteAddr(remote.into()));
                     let request = poem::Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
-                    let response: hyper::Response<BoxBody<bytes::Bytes, io::Error>> = endpoint.get_response(request).await.into();
+                    let response: hyper::Response<BoxBody<bytes::Bytes, io::Error>> =
+                        endpoint.get_response(request).await.into();
                     Ok::<_, std::convert::Infallible>(response)
                 }
             })
@@ -102,7 +116,10 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 
 /// Out of descriptors: waiting a little lets some connection end. Anything else is one peer's affair.
 async fn pause_after(error: &io::Error) {
-    let peers_affair = matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted);
+    let peers_affair = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    );
     if !peers_affair {
         tracing::warn!(%error, "a connection could not be accepted");
         tokio::time::sleep(Duration::from_millis(50)).await;

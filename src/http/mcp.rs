@@ -5,9 +5,14 @@
 //!
 //! SPEC: MCP Streamable HTTP; TR-01, TR-04…TR-07, TR-39; T-011, T-191, T-193.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
 use poem::{
     Body, Endpoint as PoemEndpoint, Request, Response,
     http::{HeaderMap, Method, StatusCode, header},
@@ -52,15 +57,26 @@ impl PoemEndpoint for Mcp {
             return Ok(unread(refused));
         }
         let limits = &self.gateway.parts().snapshot.config.listen.limits;
-        let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
-        if declared.is_some_and(|length| length > limits.body) {
-            return Ok(unread(Unread::TooLarge));
-        }
-        let body = request.take_body();
-        let body = match tokio::time::timeout(limits.request, body.into_bytes_limit(limits.body)).await {
+        let declared = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok())
+            .and_then(|length| length.parse::<usize>().ok());
+        let mut body = request.take_body().into_bytes_stream();
+        let read = async {
+            if declared.is_some_and(|length| length > limits.body) {
+                Err(Unread::TooLarge)
+            } else {
+                whole(&mut body, limits.body).await
+            }
+        };
+        let body = match tokio::time::timeout(limits.request, read).await {
             Ok(Ok(body)) => body,
-            Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => return Ok(unread(Unread::TooLarge)),
-            Ok(Err(_)) => return Ok(unread(Unread::Broken)),
+            Ok(Err(Unread::TooLarge)) => {
+                drain(&mut body).await;
+                return Ok(unread(Unread::TooLarge));
+            }
+            Ok(Err(refused)) => return Ok(unread(refused)),
             Err(_) => return Ok(unread(Unread::TooSlow)),
         };
         let server = match &endpoint {
@@ -94,10 +110,16 @@ enum Unread {
 impl Unread {
     const fn form(self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than this gateway takes"),
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "the body is larger than this gateway takes")
+            }
             Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "the body did not arrive in time"),
-            Self::Broken => (StatusCode::BAD_REQUEST, "body-broken", "the body ended early or is not framed as HTTP asks"),
-            Self::NotJson => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "`Content-Type` must be `application/json`"),
+            Self::Broken => {
+                (StatusCode::BAD_REQUEST, "body-broken", "the body ended early or is not framed as HTTP asks")
+            }
+            Self::NotJson => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", "`Content-Type` must be `application/json`")
+            }
             Self::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded", "compressed bodies are not taken"),
         }
     }
@@ -119,7 +141,7 @@ impl Mcp {
             Said::Stream(messages) => {
                 let stream = futures_util::stream::unfold(messages, |mut messages| async move {
                     let message = messages.next().await?;
-                    Some((Ok::<_, std::io::Error>(event(&message)), messages))
+                    Some((Ok::<_, io::Error>(event(&message)), messages))
                 });
                 respond::stream(Body::from_bytes_stream(stream))
             }
@@ -127,22 +149,29 @@ impl Mcp {
                 let response = trail::Response { status: 200, code, is_error, bytes: body.len() as u64, us: 0 };
                 match self.gateway.close(pending, response) {
                     Ok(()) => respond::json(StatusCode::OK, body),
-                    Err(refusal) => self.refuse(&refusal, None, "", server, modern),
+                    Err(lost) => {
+                        let body = envelope::error(None, &lost.error_object(""));
+                        self.refuse(&lost, body, server, modern)
+                    }
                 }
             }
             Said::Refused { refusal, id, decision } => {
                 let status = respond::status(&refusal, modern).as_u16();
                 let code = Some(i64::from(refusal.code()));
-                match self.gateway.close(pending, trail::Response { status, code, is_error: None, bytes: 0, us: 0 }) {
-                    Ok(()) => self.refuse(&refusal, id.as_ref(), &decision, server, modern),
-                    Err(lost) => self.refuse(&lost, id.as_ref(), &decision, server, modern),
+                let body = envelope::error(id.as_ref(), &refusal.error_object(&decision));
+                let response = trail::Response { status, code, is_error: None, bytes: body.len() as u64, us: 0 };
+                match self.gateway.close(pending, response) {
+                    Ok(()) => self.refuse(&refusal, body, server, modern),
+                    Err(lost) => {
+                        let body = envelope::error(id.as_ref(), &lost.error_object(&decision));
+                        self.refuse(&lost, body, server, modern)
+                    }
                 }
             }
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, id: Option<&crate::mcp::Id>, decision: &str, server: Option<&ServerName>, modern: bool) -> Response {
-        let body = envelope::error(id, &refusal.error_object(decision));
+    fn refuse(&self, refusal: &Refusal, body: Vec<u8>, server: Option<&ServerName>, modern: bool) -> Response {
         let mut response = respond::json(respond::status(refusal, modern), body);
         let metadata = super::well_known::url(&self.gateway.parts().snapshot.public_url, server);
         if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
@@ -157,7 +186,14 @@ pub(super) fn stopped(gateway: &Arc<Gateway>, request: &Request, stopped: Stoppe
     refused_early(gateway, peer(request), Instant::now(), StatusCode::FORBIDDEN, stopped.word(), stopped.message())
 }
 
-fn refused_early(gateway: &Arc<Gateway>, peer: Peer, started: Instant, status: StatusCode, word: &'static str, message: &str) -> Response {
+fn refused_early(
+    gateway: &Arc<Gateway>,
+    peer: Peer,
+    started: Instant,
+    status: StatusCode,
+    word: &'static str,
+    message: &str,
+) -> Response {
     let response = respond::plain(status, word, message);
     match gateway.refused_early(peer, started, word, status.as_u16()) {
         Ok(()) => response,
@@ -176,14 +212,18 @@ fn endpoint(request: &Request) -> Option<Endpoint> {
 
 fn peer(request: &Request) -> Peer {
     let RemoteAddr(address) = request.remote_addr();
-    let address = address.as_socket_addr().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |address| address.ip().to_canonical());
-    let agent = request.headers().get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+    let address =
+        address.as_socket_addr().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |address| address.ip().to_canonical());
+    let agent =
+        request.headers().get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
     Peer { address, agent }
 }
 
 /// A body that is not plain JSON is not read: it would be decided on by one reader and run by another.
 fn unreadable(headers: &HeaderMap) -> Option<Unread> {
-    let encoded = headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let encoded = headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     if encoded {
         return Some(Unread::Encoded);
     }
@@ -192,8 +232,46 @@ fn unreadable(headers: &HeaderMap) -> Option<Unread> {
     let kind = kind.to_str().unwrap_or_default();
     let (essence, parameters) = kind.split_once(';').unwrap_or((kind, ""));
     let parameters = parameters.trim();
-    let charset = parameters.is_empty() || ["charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameters.eq_ignore_ascii_case(utf8));
+    let charset = parameters.is_empty()
+        || ["charset=utf-8", "charset=\"utf-8\""].iter().any(|utf8| parameters.eq_ignore_ascii_case(utf8));
     if essence.trim().eq_ignore_ascii_case("application/json") && charset { None } else { Some(Unread::NotJson) }
+}
+
+/// A body to its end, counted as it comes.
+async fn whole(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin), most: usize) -> Result<Bytes, Unread> {
+    let mut first = Bytes::new();
+    let mut rest: Vec<u8> = Vec::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|_| Unread::Broken)?;
+        if first.len() + rest.len() + chunk.len() > most {
+            return Err(Unread::TooLarge);
+        }
+        // Most bodies come in one piece, which is then not copied.
+        if first.is_empty() && rest.is_empty() {
+            first = chunk;
+        } else {
+            rest.extend_from_slice(&first);
+            first = Bytes::new();
+            rest.extend_from_slice(&chunk);
+        }
+    }
+    Ok(if rest.is_empty() { first } else { rest.into() })
+}
+
+/// Reads on for a little, so that a caller who is still writing gets to read the refusal.
+async fn drain(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin)) {
+    const MOST: usize = 1 << 20;
+    let drained = async {
+        let mut read = 0;
+        while let Some(Ok(chunk)) = body.next().await {
+            read += chunk.len();
+            if read > MOST {
+                break;
+            }
+        }
+    };
+    // Whether it ended or not, the refusal follows.
+    _ = tokio::time::timeout(Duration::from_millis(500), drained).await;
 }
 
 /// One message as one event: a JSON text has no line break outside its strings, and none inside them.
@@ -214,10 +292,21 @@ mod tests {
         let with = |pairs: &[(&'static str, &str)]| -> HeaderMap {
             pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect()
         };
-        for kind in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=UTF-8"] {
+        for kind in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=UTF-8",
+        ] {
             assert!(unreadable(&with(&[("content-type", kind)])).is_none(), "{kind}");
         }
-        for kind in ["text/plain", "application/x-json", "multipart/form-data", "application/json;charset=utf-7", "application/json, text/plain"] {
+        for kind in [
+            "text/plain",
+            "application/x-json",
+            "multipart/form-data",
+            "application/json;charset=utf-7",
+            "application/json, text/plain",
+        ] {
             assert!(unreadable(&with(&[("content-type", kind)])).is_some(), "{kind}");
         }
         assert!(unreadable(&HeaderMap::new()).is_some());

@@ -52,7 +52,8 @@ pub(crate) fn routes(gateway: Arc<Gateway>, guard: Guard, health: Health) -> imp
 
 /// An answer to a method that an endpoint does not take.
 fn method_not_allowed(allow: &'static str) -> Response {
-    let mut response = respond::plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this endpoint does not take this method");
+    let mut response =
+        respond::plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this endpoint does not take this method");
     response.headers_mut().insert(poem::http::header::ALLOW, poem::http::HeaderValue::from_static(allow));
     response
 }

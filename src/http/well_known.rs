@@ -7,7 +7,10 @@
 
 use std::sync::Arc;
 
-use poem::{Endpoint, Request, Response, http::{Method, StatusCode}};
+use poem::{
+    Endpoint, Request, Response,
+    http::{Method, StatusCode},
+};
 use serde_json::json;
 
 use super::{method_not_allowed, respond};

@@ -47,7 +47,8 @@ impl Policy {
     /// # Errors
     /// What Cedar says of a text that is not one policy.
     pub fn parse(id: &str, text: &str, place: Option<Place>, needs: Option<Needs>) -> Result<Self, String> {
-        let cedar = cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text).map_err(|error| error.to_string())?;
+        let cedar = cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(id)), text)
+            .map_err(|error| error.to_string())?;
         Self::of(id, text, cedar, place, needs)
     }
 
@@ -55,12 +56,27 @@ impl Policy {
     ///
     /// # Errors
     /// When Cedar cannot give its JSON form.
-    pub fn of(id: &str, text: &str, cedar: cedar_policy::Policy, place: Option<Place>, needs: Option<Needs>) -> Result<Self, String> {
+    pub fn of(
+        id: &str,
+        text: &str,
+        cedar: cedar_policy::Policy,
+        place: Option<Place>,
+        needs: Option<Needs>,
+    ) -> Result<Self, String> {
         let cedar = cedar.new_id(cedar_policy::PolicyId::new(id));
         let shape = Shape::of(&cedar)?;
         let verbs = verbs(&shape.actions);
         let reason = Reason { policy: id.into(), effect: shape.effect, place };
-        Ok(Self { reason, text: text.into(), cedar, shape, verbs, needs, patterns: Vec::new(), of_any_action: OnceLock::new() })
+        Ok(Self {
+            reason,
+            text: text.into(),
+            cedar,
+            shape,
+            verbs,
+            needs,
+            patterns: Vec::new(),
+            of_any_action: OnceLock::new(),
+        })
     }
 
     /// The same policy, known to read a target's name by these patterns alone.

@@ -108,13 +108,24 @@ pub struct Decision {
     pub errors: Vec<String>,
     /// The scopes that would turn a denial, sorted; empty where none would.
     pub missing: Vec<ScopeName>,
+    /// Where `missing` names some: all that the request needs, sorted, whether held or not. What a
+    /// challenge asks for: a client that asks for `missing` alone would lose what it has.
+    #[serde(skip)]
+    pub needed: Vec<ScopeName>,
 }
 
 impl Decision {
     /// A denial that no policy was asked about.
     #[must_use]
     pub fn deny(because: Because) -> Self {
-        Self { verdict: Verdict::Deny, because, reasons: Arc::from([]), errors: Vec::new(), missing: Vec::new() }
+        Self {
+            verdict: Verdict::Deny,
+            because,
+            reasons: Arc::from([]),
+            errors: Vec::new(),
+            missing: Vec::new(),
+            needed: Vec::new(),
+        }
     }
 
     /// Whether it is an allow.

@@ -12,7 +12,10 @@ use std::{
     sync::Arc,
 };
 
-use cedar_policy::{Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema, validate_scope_variables};
+use cedar_policy::{
+    Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema,
+    validate_scope_variables,
+};
 
 use super::{
     allowed::Allowed,
@@ -84,10 +87,8 @@ impl Engine {
         for policy in &bundle.grants {
             grants.add(policy.cedar.clone()).map_err(|error| error.to_string())?;
         }
-        let reasons = bundle
-            .policies()
-            .map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()])))
-            .collect();
+        let reasons =
+            bundle.policies().map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()]))).collect();
         Ok(Self {
             shards: Shards::plan(&bundle),
             volatile: VOLATILE.iter().any(|fact| bundle.reads(fact)),
@@ -138,7 +139,11 @@ impl Engine {
     ///
     /// # Errors
     /// When Cedar refuses the entities, in words.
-    pub fn inventory(&self, server: &ServerName, targets: impl IntoIterator<Item = Target>) -> Result<Inventory, String> {
+    pub fn inventory(
+        &self,
+        server: &ServerName,
+        targets: impl IntoIterator<Item = Target>,
+    ) -> Result<Inventory, String> {
         Inventory::build(&self.bundle.schema, server, targets)
     }
 
@@ -160,7 +165,11 @@ impl Engine {
             Err(because) => return Decision::deny(because),
         };
         let decision = self.ask(question, &shard.set);
-        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, shard, decision) }
+        if decision.is_allow() || !decision.errors.is_empty() {
+            decision
+        } else {
+            self.explain_denial(question, shard, decision)
+        }
     }
 
     /// Whether the answer is allow. For entries of lists: nothing is said about why.
@@ -181,7 +190,11 @@ impl Engine {
         };
         let full = Shard::of(&self.bundle.policies, (0..self.bundle.policies.len()).collect());
         let decision = self.ask(question, &full.set);
-        if decision.is_allow() || !decision.errors.is_empty() { decision } else { self.explain_denial(question, shard, decision) }
+        if decision.is_allow() || !decision.errors.is_empty() {
+            decision
+        } else {
+            self.explain_denial(question, shard, decision)
+        }
     }
 
     /// Which entries of a list are decided alike: two names with the same class get the same answer
@@ -189,12 +202,22 @@ impl Engine {
     /// and must not be kept.
     #[must_use]
     pub fn class(&self, verb: Verb, target: &Target) -> Option<u64> {
-        if self.volatile { None } else { self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name()) }
+        if self.volatile {
+            None
+        } else {
+            self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name())
+        }
     }
 
     /// Whether a scope may be granted: the question *grant*.
     #[must_use]
-    pub fn may_grant(&self, principal: &Principal, client: Option<&ClientId>, groups: &BTreeSet<GroupId>, scope: &ScopeName) -> Decision {
+    pub fn may_grant(
+        &self,
+        principal: &Principal,
+        client: Option<&ClientId>,
+        groups: &BTreeSet<GroupId>,
+        scope: &ScopeName,
+    ) -> Decision {
         if !self.bundle.scopes.contains(scope) {
             return Decision::deny(Because::NoMatchingGrant);
         }
@@ -203,7 +226,8 @@ impl Engine {
         facts.extend(client.map(|client| ("client".to_owned(), text(client.as_str()))));
         let request = Context::from_pairs(facts).map_err(|error| error.to_string()).and_then(|context| {
             let parts = (entity::principal(principal), entity::grant_action(), entity::scope(scope));
-            Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema)).map_err(|error| error.to_string())
+            Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema))
+                .map_err(|error| error.to_string())
         });
         match request {
             Ok(request) => {
@@ -220,7 +244,10 @@ impl Engine {
     fn shard(&self, question: &Question<'_>) -> Result<&Shard, Because> {
         let target = question.target;
         let shards = self.shards.get(target.server()).ok_or(Because::UnknownServer)?;
-        if question.inventory.server != *target.server() || question.verb.resource() != target.kind() || !question.inventory.knows(target) {
+        if question.inventory.server != *target.server()
+            || question.verb.resource() != target.kind()
+            || !question.inventory.knows(target)
+        {
             return Err(Because::UnknownTool);
         }
         let standing = &question.asker.standing;
@@ -240,7 +267,8 @@ impl Engine {
         // is left to be typed is who does what to what.
         if let Some(context) = ready.as_ref().filter(|_| plain || !acts) {
             if acts {
-                validate_scope_variables(&principal, &action, &resource, &self.bundle.schema).map_err(|error| error.to_string())?;
+                validate_scope_variables(&principal, &action, &resource, &self.bundle.schema)
+                    .map_err(|error| error.to_string())?;
             }
             return Request::new(principal, action, resource, context.clone(), None).map_err(|error| error.to_string());
         }
@@ -250,11 +278,16 @@ impl Engine {
     }
 
     fn context(&self, standing: &Standing, acts: bool, moment: Option<&Moment>) -> Result<Context, String> {
-        let scopes = |scopes: &BTreeSet<ScopeName>| RestrictedExpression::new_set(scopes.iter().map(|scope| text(scope.as_str())));
+        let scopes = |scopes: &BTreeSet<ScopeName>| {
+            RestrictedExpression::new_set(scopes.iter().map(|scope| text(scope.as_str())))
+        };
         let nothing = BTreeSet::new();
         let mut facts = vec![
             ("filtered".to_owned(), RestrictedExpression::new_bool(standing.named.is_some())),
-            ("groups".to_owned(), RestrictedExpression::new_set(standing.groups.iter().map(|group| text(group.as_str())))),
+            (
+                "groups".to_owned(),
+                RestrictedExpression::new_set(standing.groups.iter().map(|group| text(group.as_str()))),
+            ),
             ("named".to_owned(), scopes(standing.named.as_ref().unwrap_or(&nothing))),
             ("oauth".to_owned(), RestrictedExpression::new_bool(self.bundle.oauth)),
             ("scopes".to_owned(), scopes(&standing.scopes)),
@@ -263,12 +296,18 @@ impl Engine {
         if acts {
             let findings = moment.map(|moment| &moment.findings).into_iter().flatten();
             facts.push(("findings".to_owned(), RestrictedExpression::new_set(findings.map(|finding| text(finding)))));
-            facts.push(("drifted".to_owned(), RestrictedExpression::new_bool(moment.is_some_and(|moment| moment.drifted))));
+            facts.push((
+                "drifted".to_owned(),
+                RestrictedExpression::new_bool(moment.is_some_and(|moment| moment.drifted)),
+            ));
         }
         if self.volatile {
             let moment = moment.ok_or("the moment is read by a policy and was not given")?;
             facts.push(("address".to_owned(), RestrictedExpression::new_ip(moment.address.to_string())));
-            facts.push(("now".to_owned(), RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())));
+            facts.push((
+                "now".to_owned(),
+                RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
+            ));
             facts.push(("tls".to_owned(), RestrictedExpression::new_bool(moment.tls)));
         }
         Context::from_pairs(facts).map_err(|error| error.to_string())
@@ -293,7 +332,7 @@ impl Engine {
             cedar_policy::Decision::Deny if reasons.is_empty() => (Verdict::Deny, Because::NoMatchingGrant),
             cedar_policy::Decision::Deny => (Verdict::Deny, Because::ExplicitForbid),
         };
-        Decision { verdict, because, reasons, errors, missing: Vec::new() }
+        Decision { verdict, because, reasons, errors, missing: Vec::new(), needed: Vec::new() }
     }
 
     /// The reasons of a decision, sorted by id: Cedar gives them in no order.
@@ -302,7 +341,9 @@ impl Engine {
         match found.as_slice() {
             [one] => Arc::clone(one),
             _ => {
-                found.sort_unstable_by(|a, b| a.first().map(|reason| &reason.policy).cmp(&b.first().map(|reason| &reason.policy)));
+                found.sort_unstable_by(|a, b| {
+                    a.first().map(|reason| &reason.policy).cmp(&b.first().map(|reason| &reason.policy))
+                });
                 found.into_iter().flat_map(|reason| reason.iter().cloned()).collect()
             }
         }
@@ -315,16 +356,19 @@ impl Engine {
             decision.because = Because::Unauthenticated;
             return decision;
         }
-        let missing = self.missing(question, shard);
+        let (missing, needed) = self.missing(question, shard);
         if missing.is_empty() {
             if decision.because == Because::ExplicitForbid && self.depends_on_request(&decision) {
                 decision.because = Because::ConditionFailed;
             }
             return decision;
         }
-        let obtainable = |scope| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
-        decision.because = if missing.iter().all(obtainable) { Because::MissingScope } else { Because::NoMatchingGrant };
+        let obtainable =
+            |scope| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
+        decision.because =
+            if missing.iter().all(obtainable) { Because::MissingScope } else { Because::NoMatchingGrant };
         decision.missing = missing.into_iter().collect();
+        decision.needed = needed.into_iter().collect();
         decision
     }
 
@@ -338,32 +382,41 @@ impl Engine {
         })
     }
 
-    /// The scopes that would turn a denial, all of them at once; empty where no scope would.
+    /// The scopes that would turn a denial, all of them at once, and with them those that count
+    /// already; empty where no scope would.
     ///
     /// Found by asking again: what the policies say they need is added to what the caller has until
     /// the answer turns or nothing is left to add.
-    fn missing(&self, question: &Question<'_>, shard: &Shard) -> BTreeSet<ScopeName> {
+    fn missing(&self, question: &Question<'_>, shard: &Shard) -> (BTreeSet<ScopeName>, BTreeSet<ScopeName>) {
         let standing = &question.asker.standing;
         let mut wanted = standing.scopes.clone();
+        let mut needed = BTreeSet::new();
         loop {
             let before = wanted.len();
             for policy in shard.policies(&self.bundle.policies) {
                 match &policy.needs {
-                    Some(Needs::All(scopes)) if self.applies(policy, question) => wanted.extend(scopes.iter().cloned()),
-                    Some(Needs::Any(scopes)) if policy.shape.effect == Effect::Permit && wanted.is_disjoint(scopes) => {
-                        let obtainable =
-                            |scope: &&ScopeName| self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
-                        wanted.extend(scopes.iter().find(obtainable).or_else(|| scopes.first()).cloned());
+                    Some(Needs::All(scopes)) if self.applies(policy, question) => needed.extend(scopes.iter().cloned()),
+                    Some(Needs::Any(scopes)) if policy.shape.effect == Effect::Permit && needed.is_disjoint(scopes) => {
+                        let held = |scope: &&ScopeName| standing.scopes.contains(*scope);
+                        let obtainable = |scope: &&ScopeName| {
+                            self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope)
+                                .is_allow()
+                        };
+                        let one = scopes.iter().find(held).or_else(|| scopes.iter().find(obtainable));
+                        needed.extend(one.or_else(|| scopes.first()).cloned());
                     }
                     Some(Needs::All(_) | Needs::Any(_)) | None => {}
                 }
             }
+            wanted.extend(needed.iter().cloned());
             if wanted.len() == before {
-                return BTreeSet::new();
+                return Default::default();
             }
-            let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else { return BTreeSet::new() };
+            let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else {
+                return Default::default();
+            };
             if self.allows(&Question { asker: &asker, ..*question }) {
-                return wanted.difference(&standing.scopes).cloned().collect();
+                return (wanted.difference(&standing.scopes).cloned().collect(), needed);
             }
         }
     }

@@ -71,7 +71,11 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    pub(super) fn build(schema: &Schema, of: &ServerName, targets: impl IntoIterator<Item = Target>) -> Result<Self, String> {
+    pub(super) fn build(
+        schema: &Schema,
+        of: &ServerName,
+        targets: impl IntoIterator<Item = Target>,
+    ) -> Result<Self, String> {
         let home = server(of);
         let attribute = |name: &str, value| (name.to_owned(), value);
         let owner = || attribute("server", RestrictedExpression::new_entity_uid(home.clone()));

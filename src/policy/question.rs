@@ -7,11 +7,11 @@
 
 use std::{collections::BTreeSet, fmt, net::IpAddr};
 
-use jiff::Timestamp;
 use crate::{
     name::{ClientId, GroupId, PromptName, ResourceUri, ScopeName, ServerName, ToolName},
     principal::Principal,
 };
+use jiff::Timestamp;
 
 /// What a caller wants to do with a target: the action of the question *use*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,7 +120,9 @@ impl Target {
     #[must_use]
     pub const fn server(&self) -> &ServerName {
         match self {
-            Self::Server(server) | Self::Tool(server, _) | Self::Prompt(server, _) | Self::Resource(server, _) => server,
+            Self::Server(server) | Self::Tool(server, _) | Self::Prompt(server, _) | Self::Resource(server, _) => {
+                server
+            }
         }
     }
 

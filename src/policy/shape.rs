@@ -124,7 +124,9 @@ impl Shape {
 }
 
 fn scope_uses_in(policy: &Value, part: &str) -> bool {
-    policy.get(part).is_some_and(|scope| scope.get("op").and_then(Value::as_str) == Some("in") || scope.get("in").is_some())
+    policy
+        .get(part)
+        .is_some_and(|scope| scope.get("op").and_then(Value::as_str) == Some("in") || scope.get("in").is_some())
 }
 
 fn principal(policy: &Value) -> Option<String> {
@@ -189,19 +191,28 @@ mod tests {
 
     #[test]
     fn the_pin_is_seen_on_either_side_and_only_where_it_stands_first() {
-        let pinned = shape(r#"permit(principal, action, resource) when { Portcullis::Server::"a" == resource.server && context.oauth };"#);
+        let pinned = shape(
+            r#"permit(principal, action, resource) when { Portcullis::Server::"a" == resource.server && context.oauth };"#,
+        );
         assert_eq!(pinned.pin.unwrap().as_str(), "a");
-        let late = shape(r#"forbid(principal, action, resource) when { 1 + context.n > 2 && resource.server == Portcullis::Server::"a" };"#);
+        let late = shape(
+            r#"forbid(principal, action, resource) when { 1 + context.n > 2 && resource.server == Portcullis::Server::"a" };"#,
+        );
         assert_eq!(late.pin, None);
-        let either = shape(r#"forbid(principal, action, resource) when { resource.server == Portcullis::Server::"a" || context.oauth };"#);
+        let either = shape(
+            r#"forbid(principal, action, resource) when { resource.server == Portcullis::Server::"a" || context.oauth };"#,
+        );
         assert_eq!(either.pin, None);
-        let unless = shape(r#"forbid(principal, action, resource) unless { resource.server == Portcullis::Server::"a" };"#);
+        let unless =
+            shape(r#"forbid(principal, action, resource) unless { resource.server == Portcullis::Server::"a" };"#);
         assert_eq!(unless.pin, None);
     }
 
     #[test]
     fn facts_are_found_wherever_they_are_read() {
-        let reads = shape(r#"forbid(principal, action, resource) when { context has client && context.client == "x" } unless { [context.named].contains(context.scopes) };"#);
+        let reads = shape(
+            r#"forbid(principal, action, resource) when { context has client && context.client == "x" } unless { [context.named].contains(context.scopes) };"#,
+        );
         assert_eq!(reads.facts.into_iter().collect::<Vec<_>>(), ["client", "named", "scopes"]);
         assert!(shape("forbid(principal, action, resource) when { [context].contains(context) };").facts.contains("*"));
     }
@@ -209,7 +220,9 @@ mod tests {
     #[test]
     fn a_policy_that_begins_with_filtered_is_known_as_such() {
         assert!(shape("forbid(principal, action, resource) when { context.filtered && context.oauth };").filtered_only);
-        assert!(!shape("forbid(principal, action, resource) when { context.oauth && context.filtered };").filtered_only);
+        assert!(
+            !shape("forbid(principal, action, resource) when { context.oauth && context.filtered };").filtered_only
+        );
         assert!(!shape("forbid(principal, action, resource) unless { context.filtered };").filtered_only);
     }
 

@@ -41,7 +41,11 @@ impl Shard {
         Self::made(policies, members, Policy::of_any_action)
     }
 
-    fn made<'p>(policies: &'p [Policy], members: Vec<usize>, form: impl Fn(&'p Policy) -> &'p cedar_policy::Policy) -> Self {
+    fn made<'p>(
+        policies: &'p [Policy],
+        members: Vec<usize>,
+        form: impl Fn(&'p Policy) -> &'p cedar_policy::Policy,
+    ) -> Self {
         let mut set = PolicySet::new();
         for policy in members.iter().filter_map(|&member| policies.get(member)) {
             // Ids are unique within a bundle, which is all that `add` can refuse.
@@ -70,7 +74,8 @@ pub(super) struct Shards {
 impl Shards {
     /// Sorts the policies of a bundle by the server they pin.
     pub(super) fn plan(bundle: &Bundle) -> HashMap<ServerName, Self> {
-        let mut own: HashMap<&ServerName, Vec<usize>> = bundle.servers.iter().map(|server| (server, Vec::new())).collect();
+        let mut own: HashMap<&ServerName, Vec<usize>> =
+            bundle.servers.iter().map(|server| (server, Vec::new())).collect();
         let mut global = Vec::new();
         for (member, policy) in bundle.policies.iter().enumerate() {
             match policy.shape.pin.as_ref() {
@@ -80,8 +85,12 @@ impl Shards {
             }
         }
         let global: Arc<[usize]> = global.into();
-        let shards = |own| Self { own, global: Arc::clone(&global), slots: Default::default(), classes: Default::default() };
-        own.into_iter().filter(|(server, _)| bundle.servers.contains(*server)).map(|(server, own)| (server.clone(), shards(own))).collect()
+        let shards =
+            |own| Self { own, global: Arc::clone(&global), slots: Default::default(), classes: Default::default() };
+        own.into_iter()
+            .filter(|(server, _)| bundle.servers.contains(*server))
+            .map(|(server, own)| (server.clone(), shards(own)))
+            .collect()
     }
 
     /// The shard of a verb; `wide` for a caller without a token, or with a filter.

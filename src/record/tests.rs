@@ -31,6 +31,7 @@ fn decision() -> Decision {
         }]),
         errors: Vec::new(),
         missing: Vec::new(),
+        needed: Vec::new(),
     }
 }
 

@@ -8,13 +8,18 @@ pub(crate) mod secret;
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, sync::watch};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 use crate::{
     audit::{self, Trail, TrailError},
@@ -27,7 +32,7 @@ use crate::{
     identity::{self, Bearer},
     oauth::TokenKeys,
     policy::{Bundle, Engine},
-    record::{Event, Family},
+    record::{Access, Event, Family},
     seal::{self, SealError},
     snapshot::Snapshot,
     store::{Store, StoreError},
@@ -47,15 +52,15 @@ pub(crate) enum StartError {
     #[error("the policies cannot be loaded: {0}")]
     Engine(String),
     /// The address is taken or not ours.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {}", unbound(why))]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Why.
-        source: std::io::Error,
+        /// Why; its words are ours.
+        why: io::Error,
     },
     /// The audit trail cannot be written.
-    #[error("the audit trail cannot be written: {0}")]
+    #[error("{0}; `audit.file` says where it is")]
     Trail(#[from] TrailError),
     /// The store cannot be opened.
     #[error(transparent)]
@@ -81,6 +86,7 @@ pub(crate) struct Server {
     store: Option<Arc<Store>>,
     listener: TcpListener,
     address: SocketAddr,
+    signals: [Signal; 2],
 }
 
 impl Server {
@@ -89,10 +95,18 @@ impl Server {
     /// # Errors
     /// When some part cannot be had.
     pub(crate) async fn build(config: Config, bundle: Bundle) -> Result<Self, StartError> {
+        // First: whoever stops us from now on is heard, if only once all is up.
+        let signals = signals()?;
         let engine = Engine::new(Arc::new(bundle)).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
-        let listener = listener::bind(address).await.map_err(|source| StartError::Bind { address, source })?;
-        let address = listener.local_addr().map_err(|source| StartError::Bind { address, source })?;
+        let listener = listener::bind(address).await.map_err(|why| StartError::Bind { address, why })?;
+        let address = listener.local_addr().map_err(|why| StartError::Bind { address, why })?;
+        // Secrets are read before anything is made on disk.
+        let source = engine.bundle().oauth().then(|| secret::key(&config)).transpose().map_err(StartError::Secret)?;
+        let launcher = launcher()?;
+        let environment = environment(&launcher);
+        let options = Options::new(launcher, environment);
+        let upstreams = Upstreams::build(&config.servers, &secret::read, options)?;
         let trail = Arc::new(Trail::open(&config.audit.file)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let tasks = Arc::new(Tasks::new());
@@ -100,26 +114,27 @@ impl Server {
         let mut instance = Id::new(clock.now(), chance::bytes().map_err(random)?).to_string();
         let mut digest_key = chance::bytes().map_err(random)?;
         let (mut store, mut bearer) = (None, None);
-        if engine.bundle().oauth() {
+        if let Some(source) = source {
             let opened = Arc::new(Store::open(&config.store.sqlite).await?);
-            let source = secret::key(&config).map_err(StartError::Secret)?;
             let keys = seal::open(&opened, &config.store.sqlite, source).await?;
             let newest = identity::recorded(&opened).await?;
             instance = opened.first_mark("instance", &instance).await?;
             digest_key = *keys.audit_digest.expose();
-            bearer = Some(Arc::new(Bearer::new(Arc::clone(&opened), TokenKeys::of(&keys), chance::bytes().map_err(random)?, newest)));
+            bearer = Some(Arc::new(Bearer::new(
+                Arc::clone(&opened),
+                TokenKeys::of(&keys),
+                chance::bytes().map_err(random)?,
+                newest,
+            )));
             store = Some(opened);
         }
-        let launcher = launcher()?;
-        let environment = environment(&launcher);
-        let options = Options::new(launcher, environment);
-        let upstreams = Upstreams::build(&config.servers, &secret::read, options)?;
         let snapshot = Arc::new(Snapshot::new(config, engine));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
-        let parts = Parts { snapshot, bearer, upstreams: Arc::new(upstreams), trail, clock, tasks, instance, digest_key };
+        let parts =
+            Parts { snapshot, bearer, upstreams: Arc::new(upstreams), trail, clock, tasks, instance, digest_key };
         let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
-        Ok(Self { gateway, store, listener, address })
+        Ok(Self { gateway, store, listener, address, signals })
     }
 
     /// The address that was bound.
@@ -133,14 +148,21 @@ impl Server {
     /// # Errors
     /// When signals cannot be waited for, or the trail does not close cleanly.
     pub(crate) async fn run(self) -> Result<(), StartError> {
-        let Self { gateway, store, listener, address } = self;
+        let Self { gateway, store, listener, address, signals } = self;
         let parts = gateway.parts();
-        let (mut terminate, mut interrupt) = signals()?;
+        let [mut terminate, mut interrupt] = signals;
         note_start(parts)?;
         parts.upstreams.start();
         parts.tasks.spawn("audit", audit::keep(Arc::clone(&parts.trail), Arc::clone(&parts.clock), parts.tasks.stop()));
         if let (Some(bearer), Some(store)) = (&parts.bearer, &store) {
-            let keep = identity::keep_up(Arc::clone(bearer), Arc::clone(store), Arc::clone(&parts.trail), parts.instance(), Arc::clone(&parts.clock), parts.tasks.stop());
+            let keep = identity::keep_up(
+                Arc::clone(bearer),
+                Arc::clone(store),
+                Arc::clone(&parts.trail),
+                parts.instance(),
+                Arc::clone(&parts.clock),
+                parts.tasks.stop(),
+            );
             parts.tasks.spawn("tokens", keep);
         }
         let (close, closing) = watch::channel(false);
@@ -170,9 +192,19 @@ impl Server {
     }
 }
 
-fn signals() -> Result<(tokio::signal::unix::Signal, tokio::signal::unix::Signal), StartError> {
-    let fail = |error: std::io::Error| StartError::System(format!("signals cannot be waited for: {error}"));
-    Ok((signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?))
+/// Why an address was not bound, in words that help.
+fn unbound(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "something listens there already; is a gateway running?".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address; see `listen.address`".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied; ports below 1024 need more rights".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn signals() -> Result<[Signal; 2], StartError> {
+    let fail = |error: io::Error| StartError::System(format!("signals cannot be waited for: {error}"));
+    Ok([signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?])
 }
 
 /// What the trail says of a start: what is in force, and what was left unfinished.
@@ -180,11 +212,16 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
     if parts.trail.was_torn() {
         tracing::warn!("the last line of the audit trail was not whole; it was closed off");
     }
+    let now = parts.clock.now();
     for id in parts.trail.unfinished() {
         tracing::warn!(%id, "the outcome of this call is unknown: the gateway ended before it did");
+        // Said once: the record that closes it says that nobody knows.
+        if let Ok(id) = id.parse() {
+            parts.trail.access(Access { id, at: now, gateway: parts.instance(), response: None })?;
+        }
     }
-    let now = parts.clock.now();
-    let random = chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
+    let random =
+        chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
     let bundle = parts.snapshot.engine.bundle();
     let policies = bundle.policies().count().to_string();
     let facts = [
@@ -193,7 +230,14 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
         ("policies", policies.as_str()),
         ("oauth", if bundle.oauth() { "on" } else { "off" }),
     ];
-    let event = Event { id: Id::new(now, random), at: now, gateway: parts.instance(), family: Family::Config, what: "config-loaded", facts: &facts };
+    let event = Event {
+        id: Id::new(now, random),
+        at: now,
+        gateway: parts.instance(),
+        family: Family::Config,
+        what: "config-loaded",
+        facts: &facts,
+    };
     Ok(parts.trail.event(event)?)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{config::SecretRef, secret::Secret, seal::KeySource, config::Config};
+use crate::{config::Config, config::SecretRef, seal::KeySource, secret::Secret};
 
 /// The longest secret file.
 const LONGEST: u64 = 64 * 1024;
@@ -38,7 +38,13 @@ fn file(path: &Path) -> Result<Secret<String>, String> {
 /// When `encryption.key` names a secret that cannot be read.
 #[expect(clippy::disallowed_methods, reason = "design §8 names this variable")]
 pub(crate) fn key(config: &Config) -> Result<KeySource, String> {
-    let configured = config.encryption.key.as_ref().map(|key| read(&key.value)).transpose().map_err(|problem| format!("`encryption.key`: {problem}"))?;
+    let configured = config
+        .encryption
+        .key
+        .as_ref()
+        .map(|key| read(&key.value))
+        .transpose()
+        .map_err(|problem| format!("`encryption.key`: {problem}"))?;
     let environment = std::env::var("PORTCULLIS_ENCRYPTION_KEY").ok().filter(|key| !key.is_empty()).map(Secret::new);
     Ok(KeySource { configured, environment })
 }

@@ -42,6 +42,14 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The file is no store of ours, or not usable as one.
+    #[error("store `{}` cannot be opened: {source}", path.display())]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
     /// The database said no.
     #[error("store: {0}")]
     Database(#[from] sqlx::Error),
@@ -69,7 +77,11 @@ impl Store {
     /// # Errors
     /// When the file cannot be made or opened, or is of a newer version.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { backend: Backend::Sqlite(sqlite::Sqlite::open(path).await?) })
+        let store = sqlite::Sqlite::open(path).await.map_err(|error| match error {
+            StoreError::Database(source) => StoreError::Open { path: path.to_owned(), source },
+            other => other,
+        })?;
+        Ok(Self { backend: Backend::Sqlite(store) })
     }
 
     /// Keeps a new token and leaves an event, both or neither.

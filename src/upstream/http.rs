@@ -93,9 +93,11 @@ impl Endpoint {
         options: Arc<Options>,
         changes: Arc<Changes>,
     ) -> Result<Self, SpecError> {
-        let host = spec.url.host().unwrap_or_default();
-        let listed = options.private_hosts.iter().any(|listed| listed.eq_ignore_ascii_case(host));
-        let reach = if listed { Reach::Private } else { Reach::of_configured(&spec.url) };
+        // A host that the URL gives as an address, or as this machine, is named already.
+        let reach = match Reach::of_configured(&spec.url) {
+            Reach::Public if spec.allow_private => Reach::Private,
+            named => named,
+        };
         let egress = Egress::new(&spec.url, reach, &options.egress).map_err(|why| SpecError::new(&server, why))?;
         Ok(Self {
             line: Arc::new(Line { server, spec, egress, options, changes }),

@@ -38,6 +38,7 @@ use crate::{
     config::{SecretRef, Server},
     mcp::{Kind, Method},
     name::ServerName,
+    policy::Allowed,
     secret::Secret,
 };
 
@@ -57,6 +58,15 @@ pub struct Outgoing {
     pub progress: Option<Progress>,
     /// How long the answer may take, waiting for the server to come up included.
     pub timeout: Duration,
+}
+
+/// A request and the server it is for: what the engine allows or does not.
+#[derive(Debug)]
+pub struct Call {
+    /// The server.
+    pub server: ServerName,
+    /// What is asked of it.
+    pub outgoing: Outgoing,
 }
 
 /// Where the progress of one request goes.
@@ -159,6 +169,13 @@ impl Upstreams {
         self.by_name.get(name)
     }
 
+    /// Sends what was allowed, which is the only thing that is sent for a caller. `None` where there
+    /// is no such server. Dropping the future cancels the request upstream.
+    pub async fn send(&self, allowed: Allowed<Call>) -> Option<Result<Reply, UpstreamError>> {
+        let (Call { server, outgoing }, _) = allowed.into_parts();
+        Some(self.get(&server)?.request(outgoing).await)
+    }
+
     /// Every upstream, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&ServerName, &Arc<Upstream>)> {
         self.by_name.iter()
@@ -213,7 +230,7 @@ impl Upstream {
     ///
     /// # Errors
     /// When no answer came that can be passed on.
-    pub(crate) async fn request(&self, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
+    async fn request(&self, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
         let deadline = Deadline::after(outgoing.timeout);
         let answer = match &self.link {
             Link::Stdio(child) => child.request(&outgoing, deadline).await,

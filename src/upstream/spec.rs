@@ -37,8 +37,6 @@ pub struct Options {
     pub backoff: Duration,
     /// The longest such pause.
     pub longest_backoff: Duration,
-    /// Hosts that lie inside the operator's networks though their names do not say so.
-    pub private_hosts: Vec<String>,
     /// How connections are opened.
     pub egress: egress::Options,
 }
@@ -58,7 +56,6 @@ impl Options {
             term_grace: Duration::from_secs(2),
             backoff: Duration::from_millis(100),
             longest_backoff: Duration::from_secs(30),
-            private_hosts: Vec::new(),
             egress: egress::Options::default(),
         }
     }
@@ -84,6 +81,7 @@ pub(super) struct StdioSpec {
 pub(super) struct HttpSpec {
     pub(super) url: Uri,
     pub(super) headers: HeaderMap,
+    pub(super) allow_private: bool,
 }
 
 impl PartialEq for StdioSpec {
@@ -146,7 +144,7 @@ impl Spec {
                     value.set_sensitive(true);
                     headers.insert(named, value);
                 }
-                Ok(Self::Http(HttpSpec { url, headers }))
+                Ok(Self::Http(HttpSpec { url, headers, allow_private: http.allow_private }))
             }
         }
     }

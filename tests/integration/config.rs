@@ -330,6 +330,20 @@ fn the_json_schema_is_the_one_in_the_repository() {
     assert!(kept == schema, "schema/config.schema.json is out of date: run `INSTA_UPDATE=always cargo test`");
 }
 
+#[test]
+fn the_json_schema_requires_what_reading_requires() {
+    let schema = config::json_schema();
+    let required = |section: &str| schema["$defs"][section]["required"].clone();
+    assert_eq!(schema["required"], serde_json::json!(["version"]));
+    assert_eq!(required("GrantSection"), serde_json::json!(["to", "scopes"]));
+    assert_eq!(required("RuleSection"), serde_json::json!(["forbid"]));
+    assert_eq!(required("HttpSection"), serde_json::json!(["url"]));
+    for section in ["ListenSection", "LimitsSection", "ServerSection", "SecretSection", "EncryptionSection"] {
+        assert_eq!(required(section), serde_json::Value::Null, "{section}");
+    }
+    assert!(!schema.to_string().contains("null"), "{schema:#}");
+}
+
 /// Values as YAML in the flow style, quoted and not.
 fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -373,6 +387,25 @@ proptest! {
         let loaded = load(&text);
         let mut out = Vec::new();
         portcullis::cli::report::human(&mut out, &portcullis::check::run(&loaded), &loaded.sources, None, false).unwrap();
+    }
+
+    #[test]
+    fn any_order_of_keys_means_the_same(order in Just((0..8_usize).collect::<Vec<_>>()).prop_shuffle(), inner in Just(vec![0, 1, 2]).prop_shuffle()) {
+        let server = ["tags: [s, t]", "require: any", "stdio: {command: [x]}"];
+        let server: Vec<_> = inner.iter().map(|index| server[*index]).collect();
+        let sections = [
+            "version: 1\n".to_owned(),
+            "tags: {s: S, t: T}\n".to_owned(),
+            format!("servers: {{a: {{{}}}, b: {{public: true, http: {{url: \"https://b.example\"}}}}}}\n", server.join(", ")),
+            "grants: [{to: {user: ana}, scopes: [tag:s]}]\n".to_owned(),
+            "rules: [{id: r, forbid: {tools: [a/x]}}]\n".to_owned(),
+            "oauth: {enabled: true}\n".to_owned(),
+            "audit: {file: a}\n".to_owned(),
+            "listen: {limits: {body: 1KiB, idle: 1s}}\n".to_owned(),
+        ];
+        let text: String = order.iter().map(|index| sections[*index].as_str()).collect();
+        let plain = sections.concat().replace(&server.join(", "), "tags: [s, t], require: any, stdio: {command: [x]}");
+        prop_assert_eq!(meaning(&text), meaning(&plain));
     }
 
     #[test]

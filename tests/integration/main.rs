@@ -1,6 +1,8 @@
 //! The one integration binary: one link, one vocabulary of helpers.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     clippy::string_slice,
     clippy::disallowed_methods,
     reason = "helpers of tests may fail, and golden files are read where they are"
@@ -10,10 +12,18 @@
 mod audit;
 /// The static checks, one file a rule.
 mod check;
+/// The official SDKs as clients of a real gateway.
+mod clients;
+/// The commands, as they are called.
+mod cli;
 /// What the compiler writes for each example.
 mod compile;
 /// Reading configurations.
 mod config;
+/// The gateway from outside: a real process, real sockets, real children.
+mod gateway;
+/// Modules stand in the order of their dependencies.
+mod layers;
 /// What the engine promises, on random configurations.
 mod policy;
 /// Findings as they are printed.

@@ -12,7 +12,7 @@ use portcullis::{
 };
 use proptest::prelude::*;
 
-use crate::support::{ask, ask_at, ask_unsharded, bundle, config, engine, moment, scopes, tool, user};
+use crate::support::{BASE, ask, ask_at, ask_unsharded, bundle, config, engine, moment, scopes, tool, user, written};
 
 const TAGS: [&str; 4] = ["a", "b", "c", "d"];
 const TOOLS: [&str; 4] = ["read", "write", "delete_all", "delete_one"];
@@ -38,8 +38,12 @@ fn tags() -> impl Strategy<Value = BTreeSet<usize>> {
 
 fn server() -> impl Strategy<Value = Server> {
     let tools = proptest::collection::btree_map(0..TOOLS.len() + 1, proptest::option::of(tags()), 0..3);
-    (tags(), any::<bool>(), proptest::bool::weighted(0.2), tools)
-        .prop_map(|(tags, any, public, tools)| Server { tags, any, public, tools: tools.into_iter().collect() })
+    (tags(), any::<bool>(), proptest::bool::weighted(0.2), tools).prop_map(|(tags, any, public, tools)| Server {
+        tags,
+        any,
+        public,
+        tools: tools.into_iter().collect(),
+    })
 }
 
 fn rule() -> impl Strategy<Value = String> {
@@ -93,7 +97,10 @@ impl Model {
                 .iter()
                 .map(|(tool, tags)| {
                     let pattern = TOOLS.get(*tool).copied().unwrap_or("delete_*");
-                    tags.as_ref().map_or_else(|| format!("      '{pattern}': deny\n"), |tags| format!("      '{pattern}': {{tags: [{}]}}\n", listed(tags)))
+                    tags.as_ref().map_or_else(
+                        || format!("      '{pattern}': deny\n"),
+                        |tags| format!("      '{pattern}': {{tags: [{}]}}\n", listed(tags)),
+                    )
                 })
                 .collect();
             if backwards {
@@ -121,7 +128,11 @@ impl Model {
 }
 
 fn standing() -> impl Strategy<Value = Standing> {
-    let some = || proptest::collection::btree_set(0..TAGS.len(), 0..=4).prop_map(|tags| scopes(&tags.iter().map(|&tag| ["tag:a", "tag:b", "tag:c", "tag:d"][tag]).collect::<Vec<_>>()));
+    let some = || {
+        proptest::collection::btree_set(0..TAGS.len(), 0..=4).prop_map(|tags| {
+            scopes(&tags.iter().map(|&tag| ["tag:a", "tag:b", "tag:c", "tag:d"][tag]).collect::<Vec<_>>())
+        })
+    };
     let principal = prop_oneof![
         4 => Just(Principal::User("local/ana".parse().unwrap())),
         1 => Just(Principal::Client("bot".parse().unwrap())),
@@ -235,8 +246,6 @@ proptest! {
     }
 }
 
-const BASE: &str = "version: 1\ntags: {a: A, b: B}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\nservers:\n  s0:\n    tags: [a]\n    stdio: {command: [cat]}\n    tools:\n      write: {tags: [b]}\n";
-
 /// A condition that adds to the largest integer: strict validation lets it pass, evaluation errors.
 const OVERFLOW: &str = "rules:\n  - {id: r, forbid: {tools: [s0/read]}, when: '9223372036854775807 + (if context.oauth then 1 else 0) > 0'}\n";
 
@@ -258,7 +267,13 @@ fn an_erroring_forbid_hides_the_entry_as_well() {
     let target = tool("s0", "read");
     let inventory = engine.inventory(target.server(), [target.clone()]).unwrap();
     let moment = moment();
-    let question = portcullis::policy::Question { asker: &asker, verb: Verb::ToolsList, target: &target, inventory: &inventory, moment: &moment };
+    let question = portcullis::policy::Question {
+        asker: &asker,
+        verb: Verb::ToolsList,
+        target: &target,
+        inventory: &inventory,
+        moment: &moment,
+    };
     assert!(!engine.allows(&question));
     assert!(engine.allow(&question, ()).is_err());
 }
@@ -275,12 +290,39 @@ fn az16_all_missing_scopes_are_named_at_once_and_only_obtainable_ones_as_missing
 }
 
 #[test]
+fn az15_a_challenge_names_what_a_caller_has_besides_what_it_lacks() {
+    let text = r#"
+version: 1
+tags: {a: One, b: Another}
+servers:
+  s0:
+    tags: [a]
+    http: {url: "http://127.0.0.1:9/mcp"}
+    tools: {write: {tags: [b]}}
+grants:
+  - {to: {user: ana}, scopes: [tag:a, tag:b]}
+"#;
+    let engine = engine(text);
+    let write = ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "write"));
+    assert_eq!((write.because, write.missing), (Because::MissingScope, scopes(&["tag:b"]).into_iter().collect()));
+    assert_eq!(write.needed, scopes(&["tag:a", "tag:b"]).into_iter().collect::<Vec<_>>());
+}
+
+#[test]
 fn an_unknown_server_or_tool_is_denied_before_cedar() {
     let engine = engine(BASE);
     let known = engine.inventory(&"s0".parse().unwrap(), [tool("s0", "read")]).unwrap();
     let asker = engine.asker(user(&["tag:a"])).unwrap();
     let moment = moment();
-    let decide = |target: &Target| engine.decide(&portcullis::policy::Question { asker: &asker, verb: Verb::ToolsCall, target, inventory: &known, moment: &moment });
+    let decide = |target: &Target| {
+        engine.decide(&portcullis::policy::Question {
+            asker: &asker,
+            verb: Verb::ToolsCall,
+            target,
+            inventory: &known,
+            moment: &moment,
+        })
+    };
     assert!(decide(&tool("s0", "read")).is_allow());
     assert_eq!(decide(&tool("s0", "Read")).because, Because::UnknownTool);
     assert_eq!(decide(&tool("s9", "read")).because, Because::UnknownServer);
@@ -290,7 +332,8 @@ fn an_unknown_server_or_tool_is_denied_before_cedar() {
 fn every_decision_names_its_line() {
     let engine = engine(BASE);
     let decision = ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "read"));
-    let places: Vec<String> = decision.reasons.iter().map(|reason| format!("{} {}", reason.policy, reason.place.as_ref().unwrap())).collect();
+    let places: Vec<String> =
+        decision.reasons.iter().map(|reason| format!("{} {}", reason.policy, reason.place.as_ref().unwrap())).collect();
     assert_eq!(places, ["server/s0 portcullis.yaml:5:3"]);
 }
 
@@ -312,7 +355,9 @@ fn grants_are_ceilings_and_a_clients_entry_narrows() {
     let bot: portcullis::name::ClientId = "bot".parse().unwrap();
     let eng = BTreeSet::from(["local/eng".parse().unwrap()]);
     let none = BTreeSet::new();
-    let may = |principal: &Principal, client: Option<&portcullis::name::ClientId>, groups, scope: &str| engine.may_grant(principal, client, groups, &scope.parse().unwrap()).is_allow();
+    let may = |principal: &Principal, client: Option<&portcullis::name::ClientId>, groups, scope: &str| {
+        engine.may_grant(principal, client, groups, &scope.parse().unwrap()).is_allow()
+    };
     assert!(may(&ana, None, &none, "tag:a") && may(&ana, None, &none, "tag:b") && !may(&ana, None, &none, "tag:c"));
     assert!(may(&bob, None, &eng, "tag:c") && !may(&bob, None, &none, "tag:b"));
     // Through the client: what both may.
@@ -324,21 +369,6 @@ fn grants_are_ceilings_and_a_clients_entry_narrows() {
     assert!(!may(&ana, None, &none, "tag:zzz"));
 }
 
-/// The findings of a configuration with one hand-written file.
-fn written(cedar: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("policies")).unwrap();
-    std::fs::write(folder.path().join("policies/extra.cedar"), cedar).unwrap();
-    let file = folder.path().join("portcullis.yaml");
-    std::fs::write(&file, format!("{BASE}policies: [policies/*.cedar]\n")).unwrap();
-    let loaded = portcullis::config::load(&file, &|_| None);
-    let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.findings));
-    match compile::bundle(&config) {
-        Ok(_) => Vec::new(),
-        Err(findings) => findings.iter().map(|finding| format!("{}:{} {}", finding.code, finding.place().unwrap().line, finding.message)).collect(),
-    }
-}
-
 #[test]
 fn hand_written_policies_keep_their_limits() {
     let good = "@id(\"no-nights\")\nforbid (principal, action in [Portcullis::Action::\"tools/call\", Portcullis::Action::\"tools/list\"], resource)\nwhen { resource.server == Portcullis::Server::\"s0\" };\n";
@@ -348,14 +378,26 @@ fn hand_written_policies_keep_their_limits() {
         ("@id(\"x\") permit (principal, action, resource);", "PC115"),
         ("@id(\"x\") permit (principal, action == Portcullis::Action::\"grant\", resource);", "PC115"),
         ("@id(\"x\") forbid (principal, action == Portcullis::Action::\"tools/call\", resource);", "PC108"),
-        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource in Portcullis::Server::\"s0\");", "PC108"),
+        (
+            "@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource in Portcullis::Server::\"s0\");",
+            "PC108",
+        ),
         ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"tools/list\", resource);", "PC122"),
         ("@id(\"x\") permit (principal, action in Portcullis::Action::\"tools/call\", resource);", "PC122"),
         ("@id(\"server/s0\") forbid (principal, action in Portcullis::Action::\"use\", resource);", "PC012"),
-        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { context.nope };", "PC005"),
-        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { principal is Portcullis::Scope };", "PC103"),
+        (
+            "@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { context.nope };",
+            "PC005",
+        ),
+        (
+            "@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { principal is Portcullis::Scope };",
+            "PC103",
+        ),
         ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource) when { ", "PC005"),
-        ("@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource);\n@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource);", "PC012"),
+        (
+            "@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource);\n@id(\"x\") forbid (principal, action in Portcullis::Action::\"use\", resource);",
+            "PC012",
+        ),
     ] {
         let findings = written(cedar);
         assert!(findings.iter().any(|finding| finding.starts_with(code)), "{cedar}\n{findings:#?}");
@@ -364,7 +406,9 @@ fn hand_written_policies_keep_their_limits() {
 
 #[test]
 fn a_condition_cannot_close_its_policy() {
-    for condition in ["true }; permit(principal, action, resource); //", "true) || (true", "context.oauth // ends here", "1"] {
+    for condition in
+        ["true }; permit(principal, action, resource); //", "true) || (true", "context.oauth // ends here", "1"]
+    {
         let text = format!("{BASE}rules:\n  - {{id: r, forbid: {{tools: [s0/read]}}, when: '{condition}'}}\n");
         match compile::bundle(&config(&text)) {
             Ok(bundle) => {
@@ -377,4 +421,27 @@ fn a_condition_cannot_close_its_policy() {
             }
         }
     }
+}
+
+#[test]
+fn the_guard_rails_hold_whatever_the_yaml_says() {
+    let public = BASE.replace("tags: [a]", "tags: [a]\n    public: true");
+    let engine = engine(&public);
+    let target = tool("s0", "read");
+    let by = |decision: &portcullis::policy::Decision| {
+        decision.reasons.iter().map(|reason| reason.policy.to_string()).collect::<Vec<_>>()
+    };
+    // Nobody acts without a token, not even on a public server.
+    let anonymous = ask(&engine, Standing::anonymous(), Verb::ToolsCall, &target);
+    assert_eq!((anonymous.because, by(&anonymous)), (Because::Unauthenticated, vec!["guard/anonymous".to_owned()]));
+    // SM-14: what is named must be granted, whatever else is.
+    let greedy = Standing { named: Some(scopes(&["tag:a", "tag:b"])), ..user(&["tag:a"]) };
+    let decision = ask(&engine, greedy, Verb::ToolsCall, &target);
+    assert_eq!(by(&decision), ["guard/named-within-granted"]);
+    // What differs from the reviewed inventory is not acted on; it may still be shown.
+    let mut drifted = moment();
+    drifted.drifted = true;
+    let decision = ask_at(&engine, user(&["tag:a"]), Verb::ToolsCall, &target, &drifted);
+    assert_eq!((decision.because, by(&decision)), (Because::ConditionFailed, vec!["guard/drifted".to_owned()]));
+    assert!(ask_at(&engine, user(&["tag:a"]), Verb::ToolsList, &target, &drifted).is_allow());
 }

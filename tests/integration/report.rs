@@ -52,11 +52,18 @@ fn the_exit_status_is_the_answer() {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         for format in [Format::Human, Format::Json] {
-            assert_eq!(run(&CheckArgs { format }, &path, &no_env, &mut Vec::new(), false).unwrap(), status, "{name}");
+            assert_eq!(
+                run(&CheckArgs { format, list_rules: false }, &path, &no_env, &mut Vec::new(), false).unwrap(),
+                status,
+                "{name}"
+            );
         }
     }
     let missing = Path::new("no-such-folder/portcullis.yaml");
     let mut out = Vec::new();
-    assert_eq!(run(&CheckArgs { format: Format::Human }, missing, &no_env, &mut out, false).unwrap(), 2);
+    assert_eq!(
+        run(&CheckArgs { format: Format::Human, list_rules: false }, missing, &no_env, &mut out, false).unwrap(),
+        2
+    );
     golden("report", "a_missing_file", &String::from_utf8(out).unwrap());
 }

@@ -299,7 +299,7 @@ async fn a_store_of_a_newer_portcullis_or_with_foreign_rows_is_refused() {
     store.set_mark("version", "99").await.unwrap();
     assert!(matches!(Store::open(&path).await, Err(StoreError::TooNew { found: 99, .. })));
     std::fs::write(directory.path().join("text"), "no database at all, whatever its length may be").unwrap();
-    assert!(matches!(Store::open(&directory.path().join("text")).await, Err(StoreError::Database(_))));
+    assert!(matches!(Store::open(&directory.path().join("text")).await, Err(StoreError::Open { .. })));
 }
 
 #[tokio::test]

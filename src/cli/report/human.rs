@@ -48,7 +48,7 @@ pub fn human(
         counted(suggestion, "suggestion"),
     )?;
     if checked.is_none() {
-        writeln!(out, "further checks wait until the configuration can be read")?;
+        writeln!(out, "further checks wait until the above is mended")?;
     }
     Ok(())
 }

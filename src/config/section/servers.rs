@@ -73,12 +73,15 @@ pub(crate) struct ServerSection {
     /// It is a program that the gateway starts. Exactly one of `http` and `stdio`.
     stdio: Option<Written<StdioSection>>,
     /// What is said of some of its tools, by name; `*` in a name stands for any characters.
+    #[serde(default)]
     #[schemars(schema_with = "exceptions_schema")]
     tools: Option<Written<Named<TextOr<ExceptionSection>>>>,
     /// What is said of some of its prompts, by name.
+    #[serde(default)]
     #[schemars(schema_with = "exceptions_schema")]
     prompts: Option<Written<Named<TextOr<ExceptionSection>>>>,
     /// What is said of some of its resources, by URI.
+    #[serde(default)]
     #[schemars(schema_with = "exceptions_schema")]
     resources: Option<Written<Named<TextOr<ExceptionSection>>>>,
 }

@@ -43,6 +43,8 @@ pub struct Http {
     pub url: Placed<String>,
     /// Header fields sent with every request, names in lower case.
     pub headers: BTreeMap<String, Placed<Text>>,
+    /// Whether its name may resolve to an address of the operator's own networks.
+    pub allow_private: bool,
 }
 
 /// A server over HTTP.
@@ -53,6 +55,9 @@ pub(crate) struct HttpSection {
     url: Written<String>,
     /// Header fields sent with every request: a text, or `{env: NAME}` or `{file: PATH}` for a secret.
     headers: Option<Written<Named<TextOr<SecretSection>>>>,
+    /// The host is a name inside your own networks: it may resolve to a private address. A private
+    /// address, or `localhost`, written in the URL needs no leave. Default: false.
+    allow_private: Option<Written<bool>>,
 }
 
 /// A program that the gateway starts and speaks to over its standard input and output.
@@ -97,7 +102,7 @@ pub(super) fn transport(
 
 impl Http {
     fn resolve(section: HttpSection, cx: &mut Resolver<'_>) -> Option<Self> {
-        let HttpSection { url, headers } = section;
+        let HttpSection { url, headers, allow_private } = section;
         let url = url.placed().and_then(|url| match Url::parse(&url.value) {
             Ok(_) => Some(url),
             Err(problem) => {
@@ -132,7 +137,8 @@ impl Http {
                 fields.insert(lower, text);
             }
         }
-        Some(Self { url: url?, headers: fields })
+        let allow_private = allow_private.and_then(|allow| allow.value).unwrap_or(false);
+        Some(Self { url: url?, headers: fields, allow_private })
     }
 }
 

@@ -185,7 +185,9 @@ fn params_of<'a>(method: Method, params: &Object<'a>) -> Result<What<'a>, Refusa
     match method {
         Method::Initialize => {
             let version = params.text("protocolVersion");
-            version.map(What::Initialize).ok_or_else(|| Refusal::BadParams("`params.protocolVersion` must be a string".into()))
+            version
+                .map(What::Initialize)
+                .ok_or_else(|| Refusal::BadParams("`params.protocolVersion` must be a string".into()))
         }
         Method::ServerDiscover => only(params, &[]).map(|()| What::Discover),
         Method::Ping => only(params, &[]).map(|()| What::Ping),

@@ -2,10 +2,15 @@
 
 mod pc0xx;
 mod pc101;
+mod pc103;
 mod pc106;
 mod pc107;
+mod pc108;
 mod pc110;
 mod pc113;
+mod pc115;
+mod pc122;
+mod pc125;
 mod pc201;
 mod pc301;
 mod pc303;

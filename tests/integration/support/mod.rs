@@ -3,6 +3,8 @@
 
 /// An HTTP server that answers what a test tells it to.
 pub(crate) mod fake_http;
+/// A gateway that runs.
+pub(crate) mod running;
 
 use std::{
     collections::BTreeSet,
@@ -29,13 +31,16 @@ pub(crate) fn root() -> PathBuf {
 /// The meaning of a text that must be a good configuration.
 pub(crate) fn config(text: &str) -> Config {
     let loaded = config::load_text("portcullis.yaml", text, &|_| None);
-    loaded.config.unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.findings.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    loaded
+        .config
+        .unwrap_or_else(|| panic!("{:#?}\n{text}", loaded.findings.iter().map(ToString::to_string).collect::<Vec<_>>()))
 }
 
 /// The bundle of a good configuration.
 pub(crate) fn bundle(text: &str) -> Bundle {
-    compile::bundle(&config(text))
-        .unwrap_or_else(|problems| panic!("{:#?}\n{text}", problems.iter().map(ToString::to_string).collect::<Vec<_>>()))
+    compile::bundle(&config(text)).unwrap_or_else(|problems| {
+        panic!("{:#?}\n{text}", problems.iter().map(ToString::to_string).collect::<Vec<_>>())
+    })
 }
 
 /// The engine of a good configuration.
@@ -83,7 +88,13 @@ pub(crate) fn ask_at(engine: &Engine, standing: Standing, verb: Verb, target: &T
 }
 
 /// Asks one question of the full policy set.
-pub(crate) fn ask_unsharded(engine: &Engine, standing: Standing, verb: Verb, target: &Target, moment: &Moment) -> Decision {
+pub(crate) fn ask_unsharded(
+    engine: &Engine,
+    standing: Standing,
+    verb: Verb,
+    target: &Target,
+    moment: &Moment,
+) -> Decision {
     let asker = engine.asker(standing).unwrap();
     let inventory = engine.inventory(target.server(), [target.clone()]).unwrap();
     engine.decide_unsharded(&Question { asker: &asker, verb, target, inventory: &inventory, moment })
@@ -169,4 +180,25 @@ pub(crate) fn lives(pid: u64) -> bool {
 /// Whether a process is there at all, if only as a zombie.
 pub(crate) fn is_there(pid: u64) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// A small good configuration.
+pub(crate) const BASE: &str = "version: 1\ntags: {a: A, b: B}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\nservers:\n  s0:\n    tags: [a]\n    stdio: {command: [cat]}\n    tools:\n      write: {tags: [b]}\n";
+
+/// The findings of a configuration with one hand-written file.
+pub(crate) fn written(cedar: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::fs::write(folder.path().join("policies/extra.cedar"), cedar).unwrap();
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, format!("{BASE}policies: [policies/*.cedar]\n")).unwrap();
+    let loaded = config::load(&file, &|_| None);
+    let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.findings));
+    match compile::bundle(&config) {
+        Ok(_) => Vec::new(),
+        Err(findings) => findings
+            .iter()
+            .map(|finding| format!("{}:{} {}", finding.code, finding.place().unwrap().line, finding.message))
+            .collect(),
+    }
 }

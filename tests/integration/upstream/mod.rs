@@ -62,7 +62,11 @@ fn stdio(command: &[&str], env: &[(&str, &str)]) -> Server {
 
 fn over_http(url: &str) -> Server {
     let key = placed(Text::Secret(SecretRef::Env("DOCS_KEY".into())));
-    server(Transport::Http(Http { url: placed(url.to_owned()), headers: BTreeMap::from([("x-api-key".into(), key)]) }))
+    server(Transport::Http(Http {
+        url: placed(url.to_owned()),
+        headers: BTreeMap::from([("x-api-key".into(), key)]),
+        allow_private: false,
+    }))
 }
 
 fn build(server: &Server, options: Options) -> Upstreams {

@@ -112,6 +112,8 @@ async fn t175_a_flood_of_error_output_blocks_nothing() {
 #[tokio::test]
 async fn cl15_who_goes_away_or_times_out_is_cancelled_upstream() {
     let upstreams = hostile("plain");
+    // Up before the clock runs: what is cancelled must have been sent.
+    call(&upstreams, "about").await.unwrap();
     let hang = outgoing("hang", &json!({}), Duration::from_millis(50));
     assert_eq!(trouble(ask(&upstreams, hang).await), Trouble::TimedOut(Duration::from_millis(50)));
     let dropped = ask(&upstreams, outgoing("hang", &json!({}), LONG));

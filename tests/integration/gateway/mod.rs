@@ -1,0 +1,36 @@
+//! The gateway from outside: who may see and do what, how refusals look, what is written down, and
+//! how it ends.
+
+/// Hostile requests at the door.
+mod door;
+/// Upstreams that misbehave behind the gateway.
+mod hostile;
+/// How it starts and ends.
+mod life;
+/// Who may see and do what.
+mod access;
+
+/// Two servers of the demonstration kind, as in the quickstart.
+pub(crate) const DEMO: &str = "version: 1
+listen: {address: '{address}'}
+tags: {clock: Tell the time, notes: Read the notes, write: Write the notes, secret: Nobody has it}
+servers:
+  time:
+    tags: [clock]
+    stdio: {command: [portcullis, demo-server, time]}
+  notes:
+    tags: [notes]
+    stdio: {command: [portcullis, demo-server, notes, --dir, ./notes]}
+    tools:
+      write_note: {tags: [write]}
+      delete_note: deny
+    resources:
+      'notes://private*': deny
+  hidden:
+    tags: [secret]
+    stdio: {command: [portcullis, demo-server, text]}
+grants:
+  - {to: {user: owner}, scopes: ['tag:clock', 'tag:notes', 'tag:write']}
+  - {to: {client: robot}, scopes: ['tag:clock']}
+  - {to: {user: boss}, scopes: ['tag:secret']}
+";

@@ -1,0 +1,257 @@
+//! A gateway that runs: the real binary in a directory of its own, asked over real sockets.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// How long anything may take before a test gives up.
+const LONG: Duration = Duration::from_secs(30);
+
+/// A running gateway. Dropped, it is told to stop and must obey.
+pub(crate) struct Running {
+    folder: tempfile::TempDir,
+    address: SocketAddr,
+    child: Option<Child>,
+}
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// A header field's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The code of the JSON-RPC error, 0 where it is none.
+    pub(crate) fn code(&self) -> i64 {
+        self.json()["error"]["code"].as_i64().unwrap_or_default()
+    }
+}
+
+impl Running {
+    /// Starts a gateway with `yaml`, in which `{address}` stands for a free address of its own.
+    pub(crate) fn start(yaml: &str) -> Self {
+        let mut running = Self::prepare(yaml);
+        running.child = Some(running.spawn());
+        running.wait_until_ready();
+        running
+    }
+
+    /// A directory with the configuration, and nothing running.
+    pub(crate) fn prepare(yaml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let address = free_address();
+        std::fs::write(folder.path().join("portcullis.yaml"), yaml.replace("{address}", &address.to_string())).unwrap();
+        Self { folder, address, child: None }
+    }
+
+    fn spawn(&self) -> Child {
+        let log = std::fs::File::create(self.path("stderr.log")).unwrap();
+        self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    /// A command of ours on this configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command
+            .current_dir(self.folder.path())
+            .args(arguments)
+            .env_remove("PORTCULLIS_CONFIG")
+            .env_remove("PORTCULLIS_ENCRYPTION_KEY");
+        command
+    }
+
+    fn wait_until_ready(&mut self) {
+        let begun = Instant::now();
+        loop {
+            if TcpStream::connect(self.address).is_ok() && self.send("GET", "/readyz", &[], "").status == 200 {
+                return;
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            assert!(ended.is_none() && begun.elapsed() < LONG, "the gateway does not come up: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    /// A path in its directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// What it logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("stderr.log")).unwrap_or_default()
+    }
+
+    /// The audit trail, each line one whole record.
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(".portcullis/audit.ndjson")).unwrap();
+        assert!(text.is_empty() || text.ends_with('\n'), "the trail ends in the middle of a line");
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+
+    /// The newest decision record.
+    pub(crate) fn last_decision(&self) -> Value {
+        self.audit().into_iter().rfind(|record| record["type"] == "decision").unwrap()
+    }
+
+    /// A new token.
+    pub(crate) fn token(&self, scopes: &str, more: &[&str]) -> String {
+        let output = self.command(&["token", "issue", "--scopes", scopes]).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Sends one request on a connection of its own.
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut text = format!("{method} {path} HTTP/1.1\r\n");
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            text.push_str(&format!("Host: {}\r\n", self.address));
+        }
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("Connection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+        self.raw(text.as_bytes())
+    }
+
+    /// Sends bytes as they are and reads until the connection ends.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        // A gateway that refuses early closes while we still write.
+        _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        _ = stream.read_to_end(&mut answer);
+        parse(&answer)
+    }
+
+    /// A JSON-RPC message to an endpoint, with a token where there is one.
+    pub(crate) fn post(&self, path: &str, token: Option<&str>, message: &Value) -> Answer {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")];
+        headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
+        self.send("POST", path, &headers, &message.to_string())
+    }
+
+    /// Calls a tool.
+    pub(crate) fn call(&self, path: &str, token: Option<&str>, tool: &str, arguments: Value) -> Answer {
+        self.post(path, token, &request("tools/call", json!({"name": tool, "arguments": arguments})))
+    }
+
+    /// The names in a list.
+    pub(crate) fn names(&self, path: &str, token: Option<&str>, method: &str, field: &str, key: &str) -> Vec<String> {
+        let answer = self.post(path, token, &request(method, json!({})));
+        let listed = answer.json()["result"][field].as_array().unwrap_or_else(|| panic!("{answer:?}")).clone();
+        listed.iter().map(|entry| entry[key].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The tools listed.
+    pub(crate) fn tools(&self, path: &str, token: Option<&str>) -> Vec<String> {
+        self.names(path, token, "tools/list", "tools", "name")
+    }
+
+    /// Tells it to stop and waits until it has; its exit status.
+    pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
+        self.terminate();
+        self.wait()
+    }
+
+    /// Tells it to stop.
+    pub(crate) fn terminate(&self) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits until it has stopped.
+    pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
+        let mut child = self.child.take().unwrap();
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < LONG, "the gateway does not stop: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.child.is_some() && !std::thread::panicking() {
+            assert!(self.stop().success(), "{}", self.log());
+        } else if let Some(mut child) = self.child.take() {
+            _ = child.kill();
+            _ = child.wait();
+        }
+    }
+}
+
+/// A JSON-RPC request.
+pub(crate) fn request(method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+}
+
+/// An address of this machine that nobody listens on.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+fn parse(answer: &[u8]) -> Answer {
+    let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut lines = head.lines();
+    let status =
+        lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).unwrap_or(0);
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let chunked =
+        headers.iter().any(|(name, value)| name.eq_ignore_ascii_case("transfer-encoding") && value == "chunked");
+    Answer { status, headers, body: if chunked { dechunk(body) } else { body.to_owned() } }
+}
+
+fn dechunk(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        let Some(chunk) = rest.get(..size).filter(|chunk| !chunk.is_empty()) else { break };
+        whole.push_str(chunk);
+        body = rest.get(size + 2..).unwrap_or_default();
+    }
+    whole
+}
+
+/// Whether a file holds a text.
+pub(crate) fn holds(path: &Path, text: &str) -> bool {
+    std::fs::read(path).is_ok_and(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
