@@ -426,3 +426,28 @@ impl Messages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn tr27_a_call_goes_on_when_its_caller_leaves() {
+        let (answer, answered) = oneshot::channel();
+        let (ended, end) = oneshot::channel();
+        let call = async move {
+            drop(answered.await);
+            ended.send(()).unwrap();
+            Err(None)
+        };
+        let mut call = Lasting { tasks: Arc::new(Tasks::new()), call: Some(Box::pin(call)) };
+        let tasks = Arc::clone(&call.tasks);
+        assert!(futures_util::poll!(&mut call).is_pending());
+        drop(call);
+        answer.send(()).unwrap();
+        end.await.unwrap();
+        assert!(tasks.shut_down(std::time::Duration::from_secs(10)).await.is_empty());
+    }
+}
