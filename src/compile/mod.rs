@@ -73,7 +73,8 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
         Ok((schema, _)) => schema,
         Err(error) => return Err(vec![own(error.to_string(), whole)]),
     };
-    problems.extend(verify::problems(&schema, uses.iter().chain(&grants), &conditions, whole));
+    let all: Vec<&Policy> = uses.iter().chain(&grants).collect();
+    problems.extend(verify::problems(&schema, &all, &conditions, whole));
     if !problems.is_empty() {
         return Err(problems);
     }
