@@ -38,7 +38,7 @@ fn yaml(servers: usize) -> String {
     }
     text.push_str("grants:\n  - {to: {user: '*'}, scopes: ['tag:group0', 'tag:write0']}\n");
     text.push_str("rules:\n  - id: nothing-found\n    forbid: {servers: ['*']}\n    when: context.findings.contains(\"path-traversal\")\n");
-    text.push_str("  - id: bots-do-not-run\n    forbid: {tools: ['*/run_*']}\n    when: context has client && context.client == \"bot\"\n");
+    text.push_str("  - id: bots-do-not-run\n    forbid: {servers: ['*']}\n    when: context has client && context.client == \"bot\"\n");
     text
 }
 

@@ -13,9 +13,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{
-    ConnectOptions as _, Row as _, SqliteConnection, SqlitePool,
+    ConnectOptions as _, Connection as _, Row as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
 };
+
+use tokio::sync::Mutex;
 
 use super::{Event, NewToken, Revocation, StoreError, StoredEvent, TokenRow};
 use crate::{id::Id, name::ScopeName, principal::Principal};
@@ -32,6 +34,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24);
 pub(super) struct Sqlite {
     writer: SqlitePool,
     readers: SqlitePool,
+    /// For tokens alone: a pool asks a connection that it takes back how it is, which takes as long
+    /// as finding a token does. Nothing once the store is closed.
+    finder: Mutex<Option<SqliteConnection>>,
 }
 
 impl Sqlite {
@@ -57,8 +62,10 @@ impl Sqlite {
             )
             .await?;
         migrate(&writer).await?;
-        let readers = pool().max_connections(READERS).connect_with(options.pragma("query_only", "ON")).await?;
-        Ok(Self { writer, readers })
+        let options = options.pragma("query_only", "ON");
+        let finder = Mutex::new(Some(options.connect().await?));
+        let readers = pool().max_connections(READERS).connect_with(options).await?;
+        Ok(Self { writer, readers, finder })
     }
 
     pub(super) async fn issue_token(&self, token: &NewToken) -> Result<(), StoreError> {
@@ -95,12 +102,17 @@ impl Sqlite {
     }
 
     pub(super) async fn find_token(&self, mac: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
-        sqlx::query("select * from token where mac = ?")
-            .bind(mac.as_slice())
-            .fetch_optional(&self.readers)
-            .await?
-            .map(|row| token(&row))
-            .transpose()
+        let find = || sqlx::query("select * from token where mac = ?").bind(mac.as_slice());
+        let found = match self.finder.lock().await.as_mut() {
+            Some(finder) => find().fetch_optional(finder).await.ok(),
+            None => None,
+        };
+        let row = match found {
+            Some(row) => row,
+            // The pool opens a connection anew where one is broken.
+            None => find().fetch_optional(&self.readers).await?,
+        };
+        row.map(|row| token(&row)).transpose()
     }
 
     pub(super) async fn list_tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
@@ -213,6 +225,10 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) {
+        if let Some(finder) = self.finder.lock().await.take() {
+            // Only read from: closing it cannot lose anything.
+            drop(finder.close().await);
+        }
         self.readers.close().await;
         self.writer.close().await;
     }
