@@ -295,6 +295,10 @@ async fn run(
                 _ = events.try_send(Heard::Progress(progress));
             }
             reply = &mut request => {
+                // Progress that came with the answer comes before it.
+                while let Some(progress) = heard.as_mut().and_then(|heard| heard.try_recv().ok()) {
+                    _ = events.try_send(Heard::Progress(progress));
+                }
                 if let Ok(reply) = reply.map_or_else(|error| error.map(Err).ok_or(()), |reply| Ok(Ok(reply))) {
                     _ = events.send(Heard::Done(reply)).await;
                 }
