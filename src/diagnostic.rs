@@ -124,11 +124,57 @@ impl About {
             code: self.code,
             name: self.name,
             class: self.class,
+            confidence: Confidence::High,
             message: message.into(),
             help: Some(self.help.into()),
             labels: vec![Label { place: place.clone(), text: String::new() }],
+            fixes: Vec::new(),
         }
     }
+}
+
+/// How sure a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// It may well be meant.
+    Low,
+    /// Mostly right.
+    Medium,
+    /// It follows from what is written.
+    High,
+}
+
+/// Whether a fix may be made without being looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Safety {
+    /// It changes no decision, or only denies more: `--fix` makes it.
+    Safe,
+    /// It guesses what was meant: `--fix=all` makes it, and somebody reviews it.
+    Unsafe,
+}
+
+/// A text to be put in the place of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Edit {
+    /// What is replaced: `start..end` of it. Nothing where the two are equal.
+    #[serde(flatten)]
+    pub place: Place,
+    /// What stands there afterwards.
+    #[serde(rename = "replacement")]
+    pub text: String,
+}
+
+/// A way to mend a finding. Its edits do not overlap and are made together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// What it does, as an imperative.
+    pub title: String,
+    /// Whether it may be made unseen.
+    pub safety: Safety,
+    /// What it replaces.
+    pub edits: Vec<Edit>,
 }
 
 /// A place in a finding and what is to be seen there.
@@ -150,6 +196,8 @@ pub struct Diagnostic {
     pub name: &'static str,
     /// How grave it is.
     pub class: Class,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// Lower case, no full stop, what the author wrote in backticks.
     pub message: String,
     /// What to do.
@@ -157,6 +205,8 @@ pub struct Diagnostic {
     /// Where, the primary place first. Never empty.
     #[serde(rename = "locations")]
     pub labels: Vec<Label>,
+    /// How it may be mended, the best first.
+    pub fixes: Vec<Fix>,
 }
 
 impl Diagnostic {
@@ -180,6 +230,21 @@ impl Diagnostic {
     #[must_use]
     pub fn also(mut self, place: &Place, text: impl Into<String>) -> Self {
         self.labels.push(Label { place: place.clone(), text: text.into() });
+        self
+    }
+
+    /// The same finding, less sure.
+    #[must_use]
+    pub const fn confidence(mut self, confidence: Confidence) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// The same finding with one more way to mend it: `text` in the place of `place`.
+    #[must_use]
+    pub fn fix(mut self, safety: Safety, title: impl Into<String>, place: &Place, text: impl Into<String>) -> Self {
+        let edits = vec![Edit { place: place.clone(), text: text.into() }];
+        self.fixes.push(Fix { title: title.into(), safety, edits });
         self
     }
 

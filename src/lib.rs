@@ -22,6 +22,7 @@ pub mod record;
 // author
 pub mod config;
 pub mod compile;
+pub mod reach;
 pub mod check;
 pub mod explain;
 

@@ -1,41 +1,65 @@
-//! The static checks: pure functions from what a configuration means to findings.
+//! The static checks: pure functions from a configuration, as it is written and as what it means, to
+//! findings. One file a rule, each with its page.
 //!
-//! What reading a configuration finds by itself (`PC0xx` and broken references) is raised in
-//! `config`; [`catalogue`] lists both. Findings are sorted by place, so that the author mends the
-//! file from the top.
+//! What reading and compiling find by themselves is raised there (`config/findings.rs`,
+//! `compile/findings.rs`); their rules have a file here all the same, with their page and nothing to
+//! run. Findings are sorted by place, so that the author mends the file from the top.
 //!
-//! To add a check: a file named after it, and a line in [`CHECKS`].
+//! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
+mod page;
 mod plaintext_secret;
 mod server_unreachable;
 mod stdio_through_shell;
 mod unpinned_package;
 mod upstream_http;
 
+use std::sync::Arc;
+
+pub use page::{Example, Fixable, Page, Profile};
+
 use crate::{
     compile,
-    config::{Config, Loaded, findings},
+    config::{Config, Loaded, Node, Server, findings},
     diagnostic::{About, Diagnostic},
+    name::ServerName,
     policy::Bundle,
+    reach::Reach,
 };
 
-/// A static check.
+/// A rule.
 pub trait Check: Sync {
     /// What it is.
     fn about(&self) -> &'static About;
 
-    /// Looks at the subject and adds what it finds.
-    fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>);
+    /// What its page says.
+    fn page(&self) -> &'static Page;
+
+    /// Looks at the subject and adds what it finds. Nothing for what reading or compiling raises.
+    fn run(&self, _subject: &Subject<'_>, _findings: &mut Vec<Diagnostic>) {}
 }
 
-/// What checks look at.
+/// What checks look at: more of it the sounder the configuration is, so that one mistake hides no
+/// other.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// What the configuration means.
-    pub config: &'a Config,
+    /// What is written.
+    pub(crate) tree: Option<&'a Node>,
+    /// What it means, as far as it could be read: entries with findings of their own are missing.
+    pub(crate) config: Option<&'a Config>,
+    /// What can be reached, where everything could be read and compiled. Rules about who may do what
+    /// ask this, and are silent without it.
+    pub(crate) reach: Option<&'a Reach<'a>>,
 }
 
-/// Every check, by code.
+impl<'a> Subject<'a> {
+    /// The servers that could be read.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = (&'a ServerName, &'a Server)> {
+        self.config.into_iter().flat_map(|config| &config.servers)
+    }
+}
+
+/// Every rule, by code.
 pub const CHECKS: &[&dyn Check] = &[
     &server_unreachable::ServerUnreachable,
     &upstream_http::UpstreamHttp,
@@ -50,7 +74,7 @@ pub struct Examined {
     /// Everything that was found, by place.
     pub findings: Vec<Diagnostic>,
     /// What the policies compile to; nothing where something in them is wrong.
-    pub bundle: Option<Bundle>,
+    pub bundle: Option<Arc<Bundle>>,
 }
 
 /// Everything that was found in reading, in compiling, and by the checks.
@@ -60,13 +84,19 @@ pub fn examine(loaded: &Loaded) -> Examined {
     let mut bundle = None;
     if let Some(config) = &loaded.config {
         match compile::bundle(config) {
-            Ok(compiled) => bundle = Some(compiled),
+            Ok(compiled) => bundle = Some(Arc::new(compiled)),
             Err(problems) => findings.extend(problems),
         }
-        let subject = Subject { config };
-        for check in CHECKS {
-            check.run(&subject, &mut findings);
-        }
+    }
+    // A bundle that the engine refuses has a finding from the compiler.
+    let reach = loaded.config.as_ref().zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle).ok());
+    let subject = Subject {
+        tree: loaded.tree.as_ref(),
+        config: loaded.config.as_ref().or(loaded.part.as_ref()),
+        reach: reach.as_ref(),
+    };
+    for check in CHECKS {
+        check.run(&subject, &mut findings);
     }
     // What Cedar finds at one place comes in no order.
     findings.sort_by(|a, b| (a.place(), a.code, &a.message).cmp(&(b.place(), b.code, &b.message)));

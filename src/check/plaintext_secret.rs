@@ -5,7 +5,7 @@
 //!
 //! INVARIANT: at most four characters of the value are printed.
 
-use super::{Check, Subject};
+use super::{Check, Example, Fixable, Page, Subject};
 use crate::{
     config::{Http, Stdio, Text, Transport, findings, secrecy},
     diagnostic::{About, Diagnostic, Placed},
@@ -13,13 +13,31 @@ use crate::{
 
 pub(super) struct PlaintextSecret;
 
+const PAGE: Page = Page {
+    tags: &["CWE-798"],
+    fix: Fixable::Unsafe,
+    ..Page::new(
+        "configurations are copied, reviewed and kept in version control: who may read the file has the secret",
+        Example::of(
+            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\", headers: {Authorization: \"Bearer ghp_0123456789abcdefABCDEF0123456789abcd\"}}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+        ),
+        Example::of(
+            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\", headers: {Authorization: {env: DOCS_TOKEN}}}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+        ),
+    )
+};
+
 impl Check for PlaintextSecret {
     fn about(&self) -> &'static About {
         &findings::PLAINTEXT_SECRET
     }
 
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-        let config = subject.config;
+        let Some(config) = subject.config else { return };
         for server in config.servers.values() {
             let named = match &server.transport {
                 Transport::Http(Http { url: _, headers, allow_private: _ }) => headers,

@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Subject};
+use super::{Check, Example, Page, Subject};
 use crate::{
     config::{Config, Grantee, Require, Server},
     diagnostic::{About, Class, Diagnostic},
     name::{ClientId, TagName, UserId},
+    reach::Reach,
 };
 
 pub(super) struct ServerUnreachable;
@@ -23,13 +24,30 @@ const ABOUT: About = About {
     help: "tag it with a tag that some grant gives, mark it `public: true`, or remove it",
 };
 
+const PAGE: Page = Page {
+    tags: &[],
+    ..Page::new(
+        "it is started and kept, yet default deny means that no call can arrive: usually a tag was renamed or a grant forgotten",
+        Example::of(
+            "version: 1\ntags: {web: Pages, mail: Letters}\nservers:\n  post:\n    tags: [mail]\n    http: {url: \"https://post.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+        ),
+        Example::of(
+            "version: 1\ntags: {web: Pages, mail: Letters}\nservers:\n  post:\n    tags: [mail]\n    http: {url: \"https://post.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\", \"tag:mail\"]}]\n",
+        ),
+    )
+};
+
 impl Check for ServerUnreachable {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-        let config = subject.config;
+        let Some(config) = subject.reach.map(Reach::config) else { return };
         let ceilings = Ceilings::of(config);
         for (name, server) in config.servers.iter().filter(|(_, server)| !server.public) {
             if server.tags.is_empty() {

@@ -3,7 +3,7 @@
 //! A shell reads its argument as a program: a value that finds its way into it is run (CWE-78),
 //! and the child that is supervised is the shell, not the server.
 
-use super::{Check, Subject, unpinned_package::program};
+use super::{Check, Example, Page, Subject, unpinned_package::program};
 use crate::{
     config::{Stdio, Transport},
     diagnostic::{About, Class, Diagnostic, Level, Placed},
@@ -22,13 +22,30 @@ const ABOUT: About = About {
 const SHELLS: &[&str] =
     &["ash", "bash", "cmd", "csh", "dash", "fish", "ksh", "powershell", "pwsh", "sh", "tcsh", "zsh"];
 
+const PAGE: Page = Page {
+    tags: &["CWE-78", "OWASP-MCP05"],
+    ..Page::new(
+        "a shell reads its argument as a program: a value that finds its way into it is run, and the child that is supervised is the shell, not the server",
+        Example::of(
+            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    stdio: {command: [sh, -c, \"node server.js\"]}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+        ),
+        Example::of(
+            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    stdio: {command: [node, server.js]}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+        ),
+    )
+};
+
 impl Check for StdioThroughShell {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-        for (name, server) in &subject.config.servers {
+        for (name, server) in subject.servers() {
             let Transport::Stdio(Stdio { command, env: _, cwd: _ }) = &server.transport else { continue };
             if let Some(shell) = shell(command) {
                 let message = format!("the server `{name}` is started by a shell");

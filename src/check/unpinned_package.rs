@@ -5,7 +5,7 @@
 //!
 //! To add a runner: a line in [`RUNNERS`].
 
-use super::{Check, Subject};
+use super::{Check, Example, Fixable, Page, Subject};
 use crate::{
     config::{Stdio, Transport},
     diagnostic::{About, Class, Diagnostic, Level, Placed},
@@ -53,13 +53,31 @@ const RUNNERS: &[Runner] = &[
 ];
 const UV: &[&str] = &["--from", "--with"];
 
+const PAGE: Page = Page {
+    tags: &["CWE-1357", "OWASP-MCP04"],
+    fix: Fixable::Unsafe,
+    ..Page::new(
+        "the next release of the package runs here without anybody having read it",
+        Example::of(
+            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    stdio: {command: [npx, -y, some-package]}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+        ),
+        Example::of(
+            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    stdio: {command: [npx, -y, some-package@1.2.3]}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+        ),
+    )
+};
+
 impl Check for UnpinnedPackage {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-        for (name, server) in &subject.config.servers {
+        for (name, server) in subject.servers() {
             let Transport::Stdio(Stdio { command, env: _, cwd: _ }) = &server.transport else { continue };
             let Some((runner, packages)) = packages(command) else { continue };
             for (place, package) in packages.into_iter().filter(|(_, package)| !is_pinned(package, runner)) {

@@ -1,6 +1,6 @@
 //! `portcullis explain`: why a request is allowed or denied, and what would turn it.
 
-use std::{collections::BTreeSet, fmt::Write as _, process::ExitCode, str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write as _, process::ExitCode, str::FromStr};
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
@@ -74,7 +74,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitC
         Err(status) => return Ok(status),
     };
     declared(&supposed, &bundle)?;
-    let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
+    let engine = Engine::new(bundle).map_err(|error| anyhow!(error))?;
     let explanation = explain(&engine, &supposed).map_err(|error| anyhow!(error))?;
     let text = match args.format {
         report::Format::Human => human(&explanation),

@@ -17,7 +17,7 @@ mod start;
 #[cfg(feature = "serve")]
 pub mod token;
 
-use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
@@ -203,7 +203,7 @@ impl Globals {
 
 /// The configuration compiled; where something is wrong with it, stderr says what and what to do
 /// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
-fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Bundle), ExitCode>> {
+fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
     let loaded = config::load(&globals.config, &environment);
     let examined = checks::examine(&loaded);
     match (loaded.config, examined.bundle) {

@@ -1,7 +1,7 @@
 //! `portcullis serve`: checks, then runs the gateway. And `portcullis token`, which needs the same
 //! runtime and engine.
 
-use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, process::ExitCode};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -70,7 +70,7 @@ pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow:
         Ok(compiled) => compiled,
         Err(status) => return Ok(status),
     };
-    let engine = Engine::new(Arc::new(bundle)).map_err(|error| anyhow!(error))?;
+    let engine = Engine::new(bundle).map_err(|error| anyhow!(error))?;
     // Who revokes in a hurry may not have the key at hand, and needs none.
     let key = match command {
         token::TokenCommand::Issue(_) => secret::key(&config).map_err(|problem| anyhow!(problem))?,

@@ -21,6 +21,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use document::Node;
 pub use json_schema::json_schema;
 pub use section::{
     audit::Audit,
@@ -39,7 +40,7 @@ pub use section::{
 pub use source::Sources;
 
 use crate::{
-    diagnostic::{Class, Diagnostic, Level, Place},
+    diagnostic::{Class, Diagnostic, Level, Place, Placed},
     name::{ServerName, TagName},
 };
 
@@ -55,7 +56,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
             let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
             let finding = findings::YAML_SYNTAX.at(&Place::of_file(path), message);
             let finding = finding.help("name the configuration with `--config`, or with `PORTCULLIS_CONFIG`");
-            Loaded { config: None, findings: vec![finding], sources: Sources::default(), readable: false }
+            Loaded { findings: vec![finding], ..Loaded::default() }
         }
     }
 }
@@ -69,7 +70,7 @@ pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -
 fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     let file: Arc<str> = resolve::file_name(path);
     let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut loaded = Loaded { config: None, findings: Vec::new(), sources: Sources::default(), readable: true };
+    let mut loaded = Loaded { readable: true, ..Loaded::default() };
     let text = match source::text(&file, bytes) {
         Ok(text) => text,
         Err(refused) => {
@@ -81,15 +82,17 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     };
     loaded.sources.keep(file.clone(), text.clone());
     let reading = document::read(&file, &text, env, &mut loaded.findings);
-    let document::Reading { document, place, from_env, hidden } = reading;
+    let document::Reading { document, root, comments, from_env, hidden } = reading;
     loaded.sources.hide(hidden);
+    let place = root.as_ref().map(|root| root.place.clone());
+    (loaded.tree, loaded.comments) = (root, comments);
     if let (Some(document), Some(place)) = (document, place) {
         let base = path.parent().unwrap_or(Path::new(""));
         let origin = resolve::Origin { base, digest, place, from_env };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
     }
     if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
-        loaded.config = None;
+        loaded.part = loaded.config.take();
     }
     secrecy::scrub(&mut loaded.findings);
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
@@ -98,10 +101,16 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
 }
 
 /// A configuration as far as it could be read, and what is wrong with it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Loaded {
     /// What it means; there exactly when no finding is an error or a critical one.
     pub config: Option<Config>,
+    /// What it means as far as it could be read, where it is not sound.
+    pub(crate) part: Option<Config>,
+    /// What is written, as a tree with places; what has a finding is pruned.
+    pub(crate) tree: Option<Node>,
+    /// Every comment, without its `#`.
+    pub(crate) comments: Vec<Placed<String>>,
     /// Everything that was found, by place.
     pub findings: Vec<Diagnostic>,
     /// The texts that the findings point into.

@@ -107,7 +107,7 @@ pub(crate) fn marked(text: &str) -> Vec<Range<usize>> {
 
 /// The findings with every marked secret masked, wherever it came from.
 pub(crate) fn scrub(findings: &mut [Diagnostic]) {
-    for Diagnostic { code: _, name: _, class: _, message, help, labels } in findings {
+    for Diagnostic { code: _, name: _, class: _, confidence: _, message, help, labels, fixes: _ } in findings {
         let labels = labels.iter_mut().map(|label| &mut label.text);
         for text in std::iter::once(message).chain(help.as_mut()).chain(labels) {
             for span in marked(text).into_iter().rev() {

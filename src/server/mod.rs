@@ -94,10 +94,10 @@ impl Server {
     ///
     /// # Errors
     /// When some part cannot be had.
-    pub(crate) async fn build(config: Config, bundle: Bundle) -> Result<Self, StartError> {
+    pub(crate) async fn build(config: Config, bundle: Arc<Bundle>) -> Result<Self, StartError> {
         // First: whoever stops us from now on is heard, if only once all is up.
         let signals = signals()?;
-        let engine = Engine::new(Arc::new(bundle)).map_err(StartError::Engine)?;
+        let engine = Engine::new(bundle).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
         let listener = listener::bind(address).await.map_err(|why| StartError::Bind { address, why })?;
         let address = listener.local_addr().map_err(|why| StartError::Bind { address, why })?;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(crate) use node::Node;
 pub(crate) use substitute::is_variable;
 pub(crate) use written::{Named, TextOr, Written};
 
@@ -30,7 +31,7 @@ use super::{
         oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection, tags::TagSection,
     },
 };
-use crate::diagnostic::{Class, Diagnostic, Place};
+use crate::diagnostic::{Class, Diagnostic, Place, Placed};
 
 /// A Portcullis configuration: who may reach which MCP server, and how.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -65,11 +66,14 @@ pub(crate) struct Document {
 }
 
 /// What the text of a configuration holds.
+#[derive(Default)]
 pub(super) struct Reading {
     /// The written forms, as far as they could be read.
     pub(super) document: Option<Document>,
-    /// The whole document's place.
-    pub(super) place: Option<Place>,
+    /// The tree, variables put in.
+    pub(super) root: Option<Node>,
+    /// Every comment, without its `#`.
+    pub(super) comments: Vec<Placed<String>>,
     /// Places of values that the environment went into.
     pub(super) from_env: Vec<Place>,
     /// Places of values that are not to be shown.
@@ -83,9 +87,9 @@ pub(super) fn read(
     env: &dyn Fn(&str) -> Option<String>,
     findings: &mut Vec<Diagnostic>,
 ) -> Reading {
-    let mut reading = Reading { document: None, place: None, from_env: Vec::new(), hidden: Vec::new() };
+    let mut reading = Reading::default();
     let before = findings.len();
-    let Some(mut root) = read::read(file, text, &mut reading.hidden, findings) else {
+    let Some(mut root) = read::read(file, text, &mut reading.hidden, &mut reading.comments, findings) else {
         if findings.len() == before {
             let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
             findings.push(
@@ -101,6 +105,6 @@ pub(super) fn read(
     }
     reading.from_env = substitute::substitute(&mut root, env, findings);
     reading.document = deserialize::read(&root, findings);
-    reading.place = Some(root.place);
+    reading.root = Some(root);
     reading
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::{findings, secrecy},
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Diagnostic, Place, Placed},
 };
 
 /// Lists and maps within each other.
@@ -32,17 +32,18 @@ pub(super) fn read(
     file: &Arc<str>,
     text: &str,
     hidden: &mut Vec<Place>,
+    comments: &mut Vec<Placed<String>>,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
     let options = options! {
         disallow_directives: true,
         block_scalar_eof_without_line_feed: true,
         emit_unresolved_aliases: true,
-        emit_comments: false,
+        emit_comments: true,
         flow_nesting_limit: DEPTH,
         block_nesting_limit: DEPTH,
     };
-    let mut tree = Tree { file, text, hidden, findings, open: Vec::new(), root: None, nodes: 0 };
+    let mut tree = Tree { file, text, hidden, comments, findings, open: Vec::new(), root: None, nodes: 0 };
     let mut documents = 0_usize;
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = match next {
@@ -83,6 +84,7 @@ struct Tree<'a> {
     file: &'a Arc<str>,
     text: &'a str,
     hidden: &'a mut Vec<Place>,
+    comments: &'a mut Vec<Placed<String>>,
     findings: &'a mut Vec<Diagnostic>,
     open: Vec<Open>,
     root: Option<Node>,
@@ -150,6 +152,7 @@ impl Tree<'_> {
                 let kind = OpenKind::Map { entries: Vec::new(), seen: Seen::default(), key: None };
                 self.open.push(Open { place, flow, muted, kind });
             }
+            Event::Comment(text, _) => self.comments.push(Placed::new(text.trim().to_owned(), place)),
             Event::SequenceEnd | Event::MappingEnd => self.close(&place),
             _ => {}
         }
