@@ -7,6 +7,9 @@
 //!
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
+mod fingerprint;
+mod judge;
+mod mend;
 mod page;
 mod plaintext_secret;
 mod server_unreachable;
@@ -16,6 +19,9 @@ mod upstream_http;
 
 use std::sync::Arc;
 
+pub(crate) use fingerprint::{fingerprint, yaml_path};
+pub use judge::{By, Judged, Suppressed};
+pub use mend::{Unfit, mend};
 pub use page::{Example, Fixable, Page, Profile};
 
 use crate::{
