@@ -7,6 +7,7 @@
 //!
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
+mod baseline;
 mod fingerprint;
 mod judge;
 mod mend;
@@ -23,6 +24,8 @@ mod upstream_http;
 
 use std::sync::Arc;
 
+pub(crate) use baseline::Prints;
+pub use baseline::{Baseline, Known, Unusable};
 pub(crate) use fingerprint::{fingerprint, yaml_path};
 pub use judge::{Asked, By, Chosen, Effective, Judged, Kind, NoSuchRule, Origin, Suppressed, effective, judge};
 pub use mend::{Unfit, mend};

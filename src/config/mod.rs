@@ -15,6 +15,7 @@ pub(crate) mod url;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::Path,
     sync::Arc,
 };
@@ -62,6 +63,14 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     }
 }
 
+/// Reads and resolves what a stream holds as if it stood in the file `name`.
+///
+/// # Errors
+/// When the stream cannot be read, or holds more than is bearable.
+pub fn load_stream(name: &Path, stream: &mut dyn io::Read, env: &dyn Fn(&str) -> Option<String>) -> io::Result<Loaded> {
+    Ok(load_bytes(name, source::bounded(stream)?, env))
+}
+
 /// Reads and resolves a text as if it stood in the file `name`. For tests.
 #[must_use]
 pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
@@ -96,8 +105,8 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
         loaded.part = loaded.config.take();
     }
     // What is not kept may be as grave as anything.
-    loaded.broken = loaded.findings.iter().any(|finding| finding.class == Class::Error)
-        || loaded.findings.len() > MOST_FINDINGS;
+    loaded.broken =
+        loaded.findings.iter().any(|finding| finding.class == Class::Error) || loaded.findings.len() > MOST_FINDINGS;
     secrecy::scrub(&mut loaded.findings);
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
     loaded.findings.truncate(MOST_FINDINGS);

@@ -23,7 +23,7 @@ use super::{Examined, yaml_path};
 use crate::{
     compile,
     config::{Config, LintLevel, Loaded, Profile, findings},
-    diagnostic::{Class, Diagnostic, Level, Place},
+    diagnostic::{About, Class, Diagnostic, Level, Place},
 };
 use written::{Told, Written};
 
@@ -166,8 +166,10 @@ pub fn judge(loaded: &Loaded, examined: &Examined, asked: &Asked) -> Judged {
     judged
 }
 
-/// Whether a finding keeps the configuration from being loaded: an error of reading or compiling.
+/// Whether a finding keeps the configuration from being used: an error of reading, or whatever the
+/// compiler refuses.
 fn keeps_from_loading(finding: &Diagnostic, examined: &Examined) -> bool {
-    let mut raised = findings::RAISED.iter().copied().chain(compile::findings::ALL);
-    examined.bundle.is_none() && finding.class == Class::Error && raised.any(|about| about.code == finding.code)
+    let is = |about: &About| about.code == finding.code;
+    let by_reading = finding.class == Class::Error && findings::RAISED.iter().any(|about| is(about));
+    examined.bundle.is_none() && (by_reading || compile::findings::ALL.into_iter().any(is))
 }
