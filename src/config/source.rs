@@ -66,6 +66,12 @@ impl Sources {
         self.texts.get(file).cloned()
     }
 
+    /// Takes over what another configuration keeps.
+    pub(super) fn take(&mut self, other: &Self) {
+        self.texts.extend(other.texts.iter().map(|(file, text)| (file.clone(), text.clone())));
+        self.hidden.extend(other.hidden.iter().cloned());
+    }
+
     pub(super) fn hide(&mut self, places: Vec<Place>) {
         self.hidden.extend(places);
     }
@@ -102,6 +108,16 @@ pub(super) fn bounded(stream: &mut dyn Read) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("larger than {} MiB", LARGEST >> 20)));
     }
     Ok(bytes)
+}
+
+/// The names of the files in a folder; none where there is no such folder.
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }
 
 /// Why a file cannot be read, without the system's numbers.

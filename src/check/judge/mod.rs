@@ -123,7 +123,7 @@ pub fn judge(loaded: &Loaded, examined: &Examined, asked: &Asked) -> Judged {
             judged.findings.push(finding.clone());
             continue;
         };
-        if keeps_from_loading(finding, examined) {
+        if keeps_from_loading(finding, loaded, examined) {
             judged.findings.push(finding.clone());
             continue;
         }
@@ -168,8 +168,10 @@ pub fn judge(loaded: &Loaded, examined: &Examined, asked: &Asked) -> Judged {
 
 /// Whether a finding keeps the configuration from being used: an error of reading, or whatever the
 /// compiler refuses.
-fn keeps_from_loading(finding: &Diagnostic, examined: &Examined) -> bool {
+fn keeps_from_loading(finding: &Diagnostic, loaded: &Loaded, examined: &Examined) -> bool {
     let is = |about: &About| about.code == finding.code;
     let by_reading = finding.class == Class::Error && findings::RAISED.iter().any(|about| is(about));
-    examined.bundle.is_none() && (by_reading || compile::findings::ALL.into_iter().any(is))
+    // The bundle is that of the file alone; of the environments there is none to ask.
+    let unsure = examined.bundle.is_none() || !loaded.others.is_empty();
+    unsure && (by_reading || compile::findings::ALL.into_iter().any(is))
 }
