@@ -9,6 +9,7 @@
 
 mod baseline;
 mod fingerprint;
+pub mod fix;
 mod judge;
 mod mend;
 mod page;
