@@ -7,20 +7,28 @@
 //!
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
+mod baseline;
 mod fingerprint;
+pub mod fix;
 mod judge;
 mod mend;
 mod page;
 mod plaintext_secret;
 mod server_unreachable;
 mod stdio_through_shell;
+mod suppression_expired;
+mod suppression_without_reason;
+mod unknown_rule;
 mod unpinned_package;
+mod unused_suppression;
 mod upstream_http;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub(crate) use baseline::Prints;
+pub use baseline::{Baseline, Known, Unusable};
 pub(crate) use fingerprint::{fingerprint, yaml_path};
-pub use judge::{By, Judged, Suppressed};
+pub use judge::{Asked, By, Chosen, Effective, Judged, Kind, NoSuchRule, Origin, Suppressed, effective, judge};
 pub use mend::{Unfit, mend};
 pub use page::{Example, Fixable, Page, Profile};
 
@@ -75,6 +83,10 @@ pub const CHECKS: &[&dyn Check] = &[
     &stdio_through_shell::StdioThroughShell,
     &unpinned_package::UnpinnedPackage,
     &plaintext_secret::PlaintextSecret,
+    &unused_suppression::UnusedSuppression,
+    &suppression_without_reason::SuppressionWithoutReason,
+    &suppression_expired::SuppressionExpired,
+    &unknown_rule::UnknownRule,
 ];
 
 /// What a check found, and the bundle where the policies compile.
@@ -102,7 +114,8 @@ pub fn examine(loaded: &Loaded) -> Examined {
 fn examine_one(loaded: &Loaded) -> Examined {
     let mut findings = loaded.findings.clone();
     let mut bundle = None;
-    if let Some(config) = &loaded.config {
+    let whole = loaded.whole();
+    if let Some(config) = whole {
         match compile::bundle(config) {
             Ok(compiled) => bundle = Some(Arc::new(compiled)),
             Err(problems) => findings.extend(problems),
@@ -116,11 +129,7 @@ fn examine_one(loaded: &Loaded) -> Examined {
         bundle = None;
     }
     let lock = lock.map(Arc::new);
-    let reach = loaded
-        .config
-        .as_ref()
-        .zip(bundle.clone())
-        .and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
+    let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
         config: loaded.config.as_ref().or(loaded.part.as_ref()),

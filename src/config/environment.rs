@@ -7,6 +7,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
@@ -22,6 +23,8 @@ use crate::{
 pub struct Wanted {
     /// The file.
     pub path: PathBuf,
+    /// What stands in it, where that is not to be read from it.
+    pub bytes: Option<Arc<[u8]>>,
     /// What is laid over it.
     pub environments: Environments,
     /// Whether a variable without a value is only warned of: for checks where no values are. What is
@@ -44,7 +47,7 @@ impl Wanted {
     /// The file alone.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), environments: Environments::None, allow_missing: false }
+        Self { path: path.to_owned(), bytes: None, environments: Environments::None, allow_missing: false }
     }
 
     /// The file with one environment laid over it.

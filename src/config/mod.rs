@@ -16,12 +16,13 @@ pub(crate) mod url;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::Path,
     sync::Arc,
 };
 
-pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
 use document::Variables;
+pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
@@ -29,6 +30,7 @@ pub use section::{
     audit::Audit,
     encryption::Encryption,
     grants::{Grant, Grantee},
+    lint::{Ignore, Lint, LintLevel, Profile},
     listen::{Limits, Listen},
     oauth::OAuth,
     policies::PolicyFile,
@@ -59,9 +61,9 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
 /// Reads and resolves a configuration. Variables are asked through `env`.
 #[must_use]
 pub fn load_wanted(wanted: &Wanted, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    let Wanted { path, environments, allow_missing } = wanted;
+    let Wanted { path, bytes, environments, allow_missing } = wanted;
     let unreadable = |finding| Loaded { findings: vec![finding], ..Loaded::default() };
-    let bytes = match source::bytes(path) {
+    let bytes = match bytes.as_ref().map_or_else(|| source::bytes(path), |bytes| Ok(bytes.to_vec())) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
@@ -78,6 +80,14 @@ pub fn load_wanted(wanted: &Wanted, env: &dyn Fn(&str) -> Option<String>) -> Loa
         },
     };
     load_bytes(path, bytes, overlay, &Variables { env, allow_missing: *allow_missing })
+}
+
+/// What a stream holds, to be read as [`Wanted::bytes`].
+///
+/// # Errors
+/// When the stream cannot be read, or holds more than is bearable.
+pub fn read_stream(stream: &mut dyn io::Read) -> io::Result<Arc<[u8]>> {
+    source::bounded(stream).map(Arc::from)
 }
 
 /// Reads and resolves a text as if it stood in the file `name`. For tests.
@@ -131,7 +141,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, overlay: Option<Overlay>, variables: 
     if let Some(document) = document {
         let base = path.parent().unwrap_or(Path::new(""));
         let origin = resolve::Origin { base, digest, place, from_env };
-        loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
+        loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.lint, &mut loaded.findings);
     }
     loaded.lock = lock(path.parent().unwrap_or(Path::new("")), &mut loaded.sources, &mut loaded.findings);
     loaded.missing = missing;
@@ -164,6 +174,9 @@ impl Loaded {
         if self.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
             self.part = self.config.take();
         }
+        // What is not kept may be as grave as anything.
+        self.broken =
+            self.findings.iter().any(|finding| finding.class == Class::Error) || self.findings.len() > MOST_FINDINGS;
         let mut findings = std::mem::take(&mut self.findings);
         findings.retain(|finding| !self.of_missing(finding));
         self.findings = findings;
@@ -216,12 +229,16 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// What it means as far as it could be read, where it is not sound.
     pub(crate) part: Option<Config>,
+    /// Whether that lacks anything: whether there are errors, or more findings than are kept.
+    broken: bool,
     /// What is written, as a tree with places; what has a finding is pruned.
     pub(crate) tree: Option<Node>,
     /// What is written in `portcullis.lock`, if it stands beside the configuration.
     pub(crate) lock: Option<Node>,
     /// Every comment, without its `#`.
     pub(crate) comments: Vec<Placed<String>>,
+    /// What the author says about findings, as far as it could be read.
+    pub lint: Lint,
     /// Everything that was found, by place.
     pub findings: Vec<Diagnostic>,
     /// Places of values that a variable without a value stands in, where that is allowed.
@@ -234,6 +251,14 @@ pub struct Loaded {
     pub sources: Sources,
     /// Whether the file could be read at all.
     pub readable: bool,
+}
+
+impl Loaded {
+    /// What it means where no finding is an error; something critical may have been found all the same.
+    #[must_use]
+    pub fn whole(&self) -> Option<&Config> {
+        self.config.as_ref().or_else(|| self.part.as_ref().filter(|_| !self.broken))
+    }
 }
 
 /// What a configuration means, every reference resolved.
