@@ -14,13 +14,17 @@ mod page;
 mod plaintext_secret;
 mod server_unreachable;
 mod stdio_through_shell;
+mod suppression_expired;
+mod suppression_without_reason;
+mod unknown_rule;
 mod unpinned_package;
+mod unused_suppression;
 mod upstream_http;
 
 use std::sync::Arc;
 
 pub(crate) use fingerprint::{fingerprint, yaml_path};
-pub use judge::{By, Judged, Suppressed};
+pub use judge::{Asked, By, Chosen, Effective, Judged, Kind, NoSuchRule, Origin, Suppressed, effective, judge};
 pub use mend::{Unfit, mend};
 pub use page::{Example, Fixable, Page, Profile};
 
@@ -72,6 +76,10 @@ pub const CHECKS: &[&dyn Check] = &[
     &stdio_through_shell::StdioThroughShell,
     &unpinned_package::UnpinnedPackage,
     &plaintext_secret::PlaintextSecret,
+    &unused_suppression::UnusedSuppression,
+    &suppression_without_reason::SuppressionWithoutReason,
+    &suppression_expired::SuppressionExpired,
+    &unknown_rule::UnknownRule,
 ];
 
 /// What a check found, and the bundle where the policies compile.
@@ -88,14 +96,15 @@ pub struct Examined {
 pub fn examine(loaded: &Loaded) -> Examined {
     let mut findings = loaded.findings.clone();
     let mut bundle = None;
-    if let Some(config) = &loaded.config {
+    let whole = loaded.whole();
+    if let Some(config) = whole {
         match compile::bundle(config) {
             Ok(compiled) => bundle = Some(Arc::new(compiled)),
             Err(problems) => findings.extend(problems),
         }
     }
     // A bundle that the engine refuses has a finding from the compiler.
-    let reach = loaded.config.as_ref().zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle).ok());
+    let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
         config: loaded.config.as_ref().or(loaded.part.as_ref()),

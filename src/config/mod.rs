@@ -27,6 +27,7 @@ pub use section::{
     audit::Audit,
     encryption::Encryption,
     grants::{Grant, Grantee},
+    lint::{Ignore, Lint, LintLevel, Profile},
     listen::{Limits, Listen},
     oauth::OAuth,
     policies::PolicyFile,
@@ -89,11 +90,14 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     if let (Some(document), Some(place)) = (document, place) {
         let base = path.parent().unwrap_or(Path::new(""));
         let origin = resolve::Origin { base, digest, place, from_env };
-        loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
+        loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.lint, &mut loaded.findings);
     }
     if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
         loaded.part = loaded.config.take();
     }
+    // What is not kept may be as grave as anything.
+    loaded.broken = loaded.findings.iter().any(|finding| finding.class == Class::Error)
+        || loaded.findings.len() > MOST_FINDINGS;
     secrecy::scrub(&mut loaded.findings);
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
     loaded.findings.truncate(MOST_FINDINGS);
@@ -107,16 +111,28 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// What it means as far as it could be read, where it is not sound.
     pub(crate) part: Option<Config>,
+    /// Whether that lacks anything: whether there are errors, or more findings than are kept.
+    broken: bool,
     /// What is written, as a tree with places; what has a finding is pruned.
     pub(crate) tree: Option<Node>,
     /// Every comment, without its `#`.
     pub(crate) comments: Vec<Placed<String>>,
+    /// What the author says about findings, as far as it could be read.
+    pub lint: Lint,
     /// Everything that was found, by place.
     pub findings: Vec<Diagnostic>,
     /// The texts that the findings point into.
     pub sources: Sources,
     /// Whether the file could be read at all.
     pub readable: bool,
+}
+
+impl Loaded {
+    /// What it means where no finding is an error; something critical may have been found all the same.
+    #[must_use]
+    pub fn whole(&self) -> Option<&Config> {
+        self.config.as_ref().or_else(|| self.part.as_ref().filter(|_| !self.broken))
+    }
 }
 
 /// What a configuration means, every reference resolved.

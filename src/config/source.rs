@@ -61,6 +61,11 @@ impl Sources {
         Some(shown)
     }
 
+    /// The text of a file as it is: to be read and mended, never to be shown.
+    pub(crate) fn text(&self, file: &str) -> Option<Arc<str>> {
+        self.texts.get(file).cloned()
+    }
+
     pub(super) fn hide(&mut self, places: Vec<Place>) {
         self.hidden.extend(places);
     }

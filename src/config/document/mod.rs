@@ -27,8 +27,9 @@ pub(crate) use written::{Named, TextOr, Written};
 use super::{
     findings,
     section::{
-        audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, listen::ListenSection,
-        oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection, tags::TagSection,
+        audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, lint::LintSection,
+        listen::ListenSection, oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection,
+        tags::TagSection,
     },
 };
 use crate::diagnostic::{Class, Diagnostic, Place, Placed};
@@ -63,6 +64,8 @@ pub(crate) struct Document {
     pub(crate) encryption: Option<Written<EncryptionSection>>,
     /// Files of hand-written Cedar policies: paths relative to this file, `*` in the last part.
     pub(crate) policies: Option<Written<Vec<Written<String>>>>,
+    /// What `check` looks for, how grave it is, and which findings are answered for.
+    pub(crate) lint: Option<Written<LintSection>>,
 }
 
 /// What the text of a configuration holds.
