@@ -23,7 +23,7 @@ use super::{Examined, yaml_path};
 use crate::{
     compile,
     config::{Config, LintLevel, Loaded, Profile, findings},
-    diagnostic::{Class, Diagnostic, Level, Place},
+    diagnostic::{About, Class, Diagnostic, Level, Place},
 };
 use written::{Told, Written};
 
@@ -123,7 +123,7 @@ pub fn judge(loaded: &Loaded, examined: &Examined, asked: &Asked) -> Judged {
             judged.findings.push(finding.clone());
             continue;
         };
-        if keeps_from_loading(finding, examined) {
+        if keeps_from_loading(finding, loaded, examined) {
             judged.findings.push(finding.clone());
             continue;
         }
@@ -166,8 +166,12 @@ pub fn judge(loaded: &Loaded, examined: &Examined, asked: &Asked) -> Judged {
     judged
 }
 
-/// Whether a finding keeps the configuration from being loaded: an error of reading or compiling.
-fn keeps_from_loading(finding: &Diagnostic, examined: &Examined) -> bool {
-    let mut raised = findings::RAISED.iter().copied().chain(compile::findings::ALL);
-    examined.bundle.is_none() && finding.class == Class::Error && raised.any(|about| about.code == finding.code)
+/// Whether a finding keeps the configuration from being used: an error of reading, or whatever the
+/// compiler refuses.
+fn keeps_from_loading(finding: &Diagnostic, loaded: &Loaded, examined: &Examined) -> bool {
+    let is = |about: &About| about.code == finding.code;
+    let by_reading = finding.class == Class::Error && findings::RAISED.iter().any(|about| is(about));
+    // The bundle is that of the file alone; of the environments there is none to ask.
+    let unsure = examined.bundle.is_none() || !loaded.others.is_empty();
+    unsure && (by_reading || compile::findings::ALL.into_iter().any(is))
 }
