@@ -22,7 +22,11 @@ use std::{
 use sha2::{Digest, Sha256};
 
 pub(crate) use document::Node;
+#[cfg(feature = "cli")]
+pub(crate) use document::is_variable;
 pub use json_schema::json_schema;
+#[cfg(feature = "cli")]
+pub(crate) use section::transport::may_be_set;
 pub use section::{
     audit::Audit,
     encryption::Encryption,
