@@ -156,6 +156,19 @@ impl Node {
         }
     }
 
+    /// Whether the other is the same, wherever it stands.
+    pub(super) fn same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
+            (Value::Map(a), Value::Map(b)) => {
+                let held = |(name, node): &Entry| b.iter().any(|(other, b)| other.value == name.value && node.same(b));
+                a.len() == b.len() && a.iter().all(held)
+            }
+            (Value::List(_) | Value::Map(_), _) | (_, Value::List(_) | Value::Map(_)) => false,
+            _ => self.scalar() == other.scalar() && self.text() == other.text(),
+        }
+    }
+
     /// Every text in it.
     pub(super) fn texts(&self, each: &mut dyn FnMut(&str)) {
         match &self.value {

@@ -146,7 +146,7 @@ impl Variables {
 
     /// The variable that holds this: `wanted`, or the server's own where that holds something else.
     fn keep(&mut self, wanted: &str, holds: String, about: String, owner: Owner<'_>) -> String {
-        let first = if says_whose(wanted) { wanted.to_owned() } else { own.clone() };
+        let own = format!("{}_{wanted}", name::variable(owner.server.as_str()));
         let numbered = (2_u32..).map(|number| format!("{own}_{number}"));
         for name in [wanted.to_owned(), own.clone()].into_iter().chain(numbered) {
             match self.known.get(&name) {

@@ -22,6 +22,8 @@ mod compile;
 mod config;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
+/// Configurations of MCP clients.
+mod import;
 /// Modules stand in the order of their dependencies.
 mod layers;
 /// What the engine promises, on random configurations.
