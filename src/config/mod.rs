@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 pub(crate) use document::Node;
 pub use json_schema::json_schema;
+pub(crate) use section::amount::{Size, Span};
 pub use section::{
     audit::Audit,
     encryption::Encryption,
