@@ -13,6 +13,9 @@ mod audience_unchecked;
 mod consent_disabled;
 mod cors_reflect_or_regex;
 mod cors_wildcard_with_auth;
+mod fingerprint;
+mod judge;
+mod mend;
 mod no_body_limit;
 mod no_rate_limit;
 mod no_timeout;
@@ -35,6 +38,9 @@ mod written;
 
 use std::sync::Arc;
 
+pub(crate) use fingerprint::{fingerprint, yaml_path};
+pub use judge::{By, Judged, Suppressed};
+pub use mend::{Unfit, mend};
 pub use page::{Example, Fixable, Page, Profile};
 
 use crate::{

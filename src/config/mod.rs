@@ -6,7 +6,7 @@
 
 mod document;
 pub(crate) mod findings;
-mod json_schema;
+pub(crate) mod json_schema;
 mod resolve;
 pub(crate) mod secrecy;
 mod section;
@@ -21,7 +21,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use document::Node;
+pub(crate) use document::{Named, Node, TextOr, Written, read_as};
 pub use json_schema::json_schema;
 pub(crate) use section::amount::{Size, Span};
 pub use section::{
@@ -66,6 +66,29 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
 #[must_use]
 pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     load_bytes(Path::new(name), text.as_bytes().to_vec(), env)
+}
+
+/// The text of a file that stands beside a configuration, kept in `sources` under its path.
+///
+/// # Errors
+/// A finding: it cannot be read, or is no text.
+pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Diagnostic> {
+    let file = resolve::file_name(path);
+    let bytes = source::bytes(path).map_err(|error| {
+        let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
+        findings::YAML_SYNTAX.at(&Place::of_file(path), message).help("mend the path")
+    })?;
+    match source::text(&file, bytes) {
+        Ok(text) => {
+            sources.keep(file, text.clone());
+            Ok(text)
+        }
+        Err(refused) => {
+            let (text, finding) = *refused;
+            sources.keep(file, text);
+            Err(finding)
+        }
+    }
 }
 
 fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>) -> Loaded {

@@ -80,6 +80,25 @@ pub(super) struct Reading {
     pub(super) hidden: Vec<Place>,
 }
 
+/// Reads a text that is no configuration (a test file) into its written form, by the same two readers.
+/// Variables are not put in. Nothing where the text is empty or no map.
+pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
+    file: &Arc<str>,
+    text: &str,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<T> {
+    let before = findings.len();
+    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)?;
+    if findings.len() == before {
+        findings.extend(agree::disagreement(&root, text));
+    }
+    if !matches!(root.value, node::Value::Map(_)) {
+        findings.push(findings::WRONG_TYPE.at(&root.place, format!("the file must be a map, not {}", root.shown(""))));
+        return None;
+    }
+    deserialize::read(&root, findings)
+}
+
 /// Reads a text; what is wrong with it goes to `findings`.
 pub(super) fn read(
     file: &Arc<str>,
