@@ -22,6 +22,7 @@ pub mod record;
 
 // author
 pub mod config;
+pub mod lock;
 pub mod compile;
 pub mod reach;
 pub mod check;

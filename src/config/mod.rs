@@ -21,7 +21,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use document::{Named, Node, TextOr, Written, read_as};
+pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
 pub use json_schema::json_schema;
 pub(crate) use section::amount::{Size, Span};
 pub use section::{
@@ -115,6 +115,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
         let origin = resolve::Origin { base, digest, place, from_env };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
     }
+    loaded.lock = lock(path.parent().unwrap_or(Path::new("")), &mut loaded.sources, &mut loaded.findings);
     if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
         loaded.part = loaded.config.take();
     }
@@ -122,6 +123,34 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
     loaded.findings.truncate(MOST_FINDINGS);
     loaded
+}
+
+/// The tree of the inventory that stands beside the configuration, if one does.
+fn lock(base: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let path = base.join("portcullis.lock");
+    let bytes = match source::bytes(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
+            let finding = findings::YAML_SYNTAX.at(&Place::of_file(&path), message);
+            findings.push(finding.help("make the file readable, or remove it"));
+            return None;
+        }
+    };
+    let file = resolve::file_name(&path);
+    match source::text(&file, bytes) {
+        Ok(text) => {
+            sources.keep(file.clone(), text.clone());
+            document::tree(&file, &text, findings)
+        }
+        Err(refused) => {
+            let (text, finding) = *refused;
+            sources.keep(file, text);
+            findings.push(finding);
+            None
+        }
+    }
 }
 
 /// A configuration as far as it could be read, and what is wrong with it.
@@ -133,6 +162,8 @@ pub struct Loaded {
     pub(crate) part: Option<Config>,
     /// What is written, as a tree with places; what has a finding is pruned.
     pub(crate) tree: Option<Node>,
+    /// What is written in `portcullis.lock`, if it stands beside the configuration.
+    pub(crate) lock: Option<Node>,
     /// Every comment, without its `#`.
     pub(crate) comments: Vec<Placed<String>>,
     /// Everything that was found, by place.
