@@ -22,11 +22,13 @@ use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, 
 
 use anyhow::bail;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use jiff::{civil::Date, tz::TimeZone};
 
 pub use compile::cedar as bundle_as_cedar;
 
 use crate::{
-    check as checks,
+    check::{self as checks, Asked},
+    clock::{Clock as _, SystemClock},
     config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
     policy::Bundle,
@@ -183,8 +185,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => {
             let wanted = if args.list_rules { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
-            let status =
-                check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            let out = &mut std::io::stdout().lock();
+            let status = check::run(&args, &wanted, &environment, today(), out, globals.colour_of_stdout())?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
@@ -247,21 +249,25 @@ impl Globals {
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
     let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
-    match (loaded.config, examined.bundle) {
-        (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),
-        (config, _) => {
-            let mut findings = examined.findings;
-            findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-            let checked = config.as_ref().map(report::Checked::of);
-            let colour = globals.colour_of_stderr();
-            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
-            if !loaded.readable {
-                return Ok(Err(ExitCode::from(2)));
-            }
-            report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
-            Ok(Err(ExitCode::from(1)))
-        }
+    let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
+    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle) {
+        return Ok(Ok((config, bundle)));
     }
+    let mut findings = judged.findings;
+    findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
+    let checked = loaded.config.as_ref().map(report::Checked::of);
+    let colour = globals.colour_of_stderr();
+    report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
+    if !loaded.readable {
+        return Ok(Err(ExitCode::from(2)));
+    }
+    report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
+    Ok(Err(ExitCode::from(1)))
+}
+
+/// The day, in UTC: suppressions end on one.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(SystemClock.now()).date()
 }
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]

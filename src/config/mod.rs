@@ -30,6 +30,7 @@ pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
+pub(crate) use section::amount::{Size, Span};
 pub use section::{
     audit::Audit,
     encryption::Encryption,
