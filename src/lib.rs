@@ -26,6 +26,8 @@ pub mod compile;
 pub mod reach;
 pub mod check;
 pub mod explain;
+pub mod matrix;
+pub mod who_can;
 
 // run
 #[cfg(feature = "serve")]

@@ -8,16 +8,34 @@
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
 mod baseline;
+mod destructive_by_read_scope;
 mod fingerprint;
 pub mod fix;
+mod forbid_can_error;
+mod forbid_never_denies;
+mod guard_fails_open;
 mod judge;
+mod list_call_mismatch;
 mod mend;
+mod no_authorization_block;
+mod omnibus_scope;
 mod page;
+mod permit_overridden;
 mod plaintext_secret;
+mod policy_always_allows;
+mod policy_always_denies;
+mod policy_never_matches;
+mod policy_redundant;
+mod policy_shadowed;
+mod scope_never_grantable;
+mod scope_over_broad;
 mod server_unreachable;
+mod stage_unavailable_field;
 mod stdio_through_shell;
 mod suppression_expired;
 mod suppression_without_reason;
+mod tool_pattern_no_match;
+mod tool_unreachable;
 mod unknown_rule;
 mod unpinned_package;
 mod unused_suppression;
@@ -78,7 +96,25 @@ impl<'a> Subject<'a> {
 
 /// Every rule, by code.
 pub const CHECKS: &[&dyn Check] = &[
+    &scope_never_grantable::ScopeNeverGrantable,
+    &policy_never_matches::PolicyNeverMatches,
+    &permit_overridden::PermitOverridden,
+    &policy_shadowed::PolicyShadowed,
+    &policy_redundant::PolicyRedundant,
+    &forbid_never_denies::ForbidNeverDenies,
+    &forbid_can_error::ForbidCanError,
+    &guard_fails_open::GuardFailsOpen,
     &server_unreachable::ServerUnreachable,
+    &tool_unreachable::ToolUnreachable,
+    &tool_pattern_no_match::ToolPatternNoMatch,
+    &no_authorization_block::NoAuthorizationBlock,
+    &policy_always_allows::PolicyAlwaysAllows,
+    &policy_always_denies::PolicyAlwaysDenies,
+    &scope_over_broad::ScopeOverBroad,
+    &omnibus_scope::OmnibusScope,
+    &destructive_by_read_scope::DestructiveByReadScope,
+    &list_call_mismatch::ListCallMismatch,
+    &stage_unavailable_field::StageUnavailableField,
     &upstream_http::UpstreamHttp,
     &stdio_through_shell::StdioThroughShell,
     &unpinned_package::UnpinnedPackage,

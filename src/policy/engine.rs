@@ -449,6 +449,11 @@ impl Engine {
         if policy.shape.effect == Effect::Permit {
             return true;
         }
+        self.holds(policy, question)
+    }
+
+    /// Whether a policy, asked alone, is satisfied.
+    pub(crate) fn holds(&self, policy: &Policy, question: &Question<'_>) -> bool {
         let alone = Shard::of(std::slice::from_ref(policy), vec![0]);
         !self.ask(question, &alone.set).reasons.is_empty()
     }

@@ -28,6 +28,8 @@ mod gateway;
 mod lock;
 /// Modules stand in the order of their dependencies.
 mod layers;
+/// Who may do what in each example.
+mod matrix;
 /// What the engine promises, on random configurations.
 mod policy;
 /// What is enumerated, against the engine itself.
