@@ -29,6 +29,8 @@ pub mod check;
 pub mod explain;
 #[cfg(feature = "cli")]
 pub mod import;
+pub mod matrix;
+pub mod who_can;
 
 // run
 #[cfg(feature = "serve")]

@@ -10,10 +10,14 @@ mod demo_server;
 mod explain;
 /// Help texts.
 mod help;
+/// `matrix`.
+mod matrix;
 /// `serve`, as far as it starts or says why not.
 mod serve;
 /// `token`.
 mod token;
+/// `who-can`.
+mod who_can;
 
 use std::process::{Command, Output};
 
