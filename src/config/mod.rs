@@ -21,7 +21,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use document::Node;
+pub(crate) use document::{Node, read_tree};
 pub use json_schema::json_schema;
 pub use section::{
     audit::Audit,

@@ -80,6 +80,12 @@ pub(super) struct Reading {
     pub(super) hidden: Vec<Place>,
 }
 
+/// Reads a text that is no configuration into its tree. Variables are not put in. Nothing where the
+/// text is empty.
+pub(crate) fn read_tree(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)
+}
+
 /// Reads a text; what is wrong with it goes to `findings`.
 pub(super) fn read(
     file: &Arc<str>,
