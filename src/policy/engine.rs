@@ -71,7 +71,8 @@ pub struct Engine {
     grants: PolicySet,
     reasons: HashMap<PolicyId, Arc<[Reason]>>,
     actions: [EntityUid; Verb::ALL.len()],
-    volatile: bool,
+    /// Those of the volatile facts that some policy reads: the schema declares no other.
+    volatile: Vec<&'static str>,
 }
 
 /// The facts that differ from request to request of one token; see [`Moment`].
@@ -91,7 +92,7 @@ impl Engine {
             bundle.policies().map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()]))).collect();
         Ok(Self {
             shards: Shards::plan(&bundle),
-            volatile: VOLATILE.iter().any(|fact| bundle.reads(fact)),
+            volatile: VOLATILE.into_iter().filter(|fact| bundle.reads(fact)).collect(),
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
             grants,
@@ -123,7 +124,7 @@ impl Engine {
         }
         let principal = entity::principal(&standing.principal);
         let mut asker = Asker { standing, principal, showing: None, acting: None };
-        if !self.volatile {
+        if self.volatile.is_empty() {
             let showing = self.context(&asker.standing, false, None)?;
             let acting = self.context(&asker.standing, true, None)?;
             for (verb, action) in Verb::ALL.iter().zip(&self.actions) {
@@ -202,7 +203,7 @@ impl Engine {
     /// and must not be kept.
     #[must_use]
     pub fn class(&self, verb: Verb, target: &Target) -> Option<u64> {
-        if self.volatile {
+        if !self.volatile.is_empty() {
             None
         } else {
             self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name())
@@ -314,14 +315,16 @@ impl Engine {
                 RestrictedExpression::new_bool(moment.is_some_and(|moment| moment.drifted)),
             ));
         }
-        if self.volatile {
+        for fact in &self.volatile {
             let moment = moment.ok_or("the moment is read by a policy and was not given")?;
-            facts.push(("address".to_owned(), RestrictedExpression::new_ip(moment.address.to_string())));
-            facts.push((
-                "now".to_owned(),
-                RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
-            ));
-            facts.push(("tls".to_owned(), RestrictedExpression::new_bool(moment.tls)));
+            let value = match *fact {
+                "address" => RestrictedExpression::new_ip(moment.address.to_string()),
+                "now" => {
+                    RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+                }
+                _ => RestrictedExpression::new_bool(moment.tls),
+            };
+            facts.push(((*fact).to_owned(), value));
         }
         Context::from_pairs(facts).map_err(|error| error.to_string())
     }
