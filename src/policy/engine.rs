@@ -319,9 +319,7 @@ impl Engine {
             let moment = moment.ok_or("the moment is read by a policy and was not given")?;
             let value = match *fact {
                 "address" => RestrictedExpression::new_ip(moment.address.to_string()),
-                "now" => {
-                    RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
-                }
+                "now" => RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
                 _ => RestrictedExpression::new_bool(moment.tls),
             };
             facts.push(((*fact).to_owned(), value));
