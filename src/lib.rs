@@ -25,6 +25,7 @@ pub mod compile;
 pub mod reach;
 pub mod check;
 pub mod explain;
+pub mod suite;
 
 // run
 #[cfg(feature = "serve")]

@@ -14,6 +14,7 @@ pub mod report;
 mod serve;
 #[cfg(feature = "serve")]
 mod start;
+mod test;
 #[cfg(feature = "serve")]
 pub mod token;
 
@@ -90,6 +91,8 @@ enum Command {
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
     Explain(explain::ExplainArgs),
+    /// Decide what test files ask, and compare it with what they expect
+    Test(test::TestArgs),
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -172,6 +175,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Compile(args) => compile::run(&args, &globals),
         Command::Explain(args) => explain::run(&args, &globals),
+        Command::Test(args) => test::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
@@ -181,6 +185,20 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 impl Globals {
+    /// Reads another configuration, in the same environment.
+    fn load_at(&self, path: &std::path::Path) -> anyhow::Result<config::Loaded> {
+        Ok(config::load(path, &environment))
+    }
+
+    /// How to call `explain` on another configuration.
+    fn explain_of(&self, path: &std::path::Path) -> String {
+        let mut command = "portcullis explain".to_owned();
+        if path != std::path::Path::new("portcullis.yaml") {
+            command = format!("{command} --config {}", crate::suite::quoted(&path.display().to_string()));
+        }
+        command
+    }
+
     fn colour_of_stdout(&self) -> bool {
         self.colour(std::io::stdout().is_terminal())
     }

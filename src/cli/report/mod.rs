@@ -4,6 +4,9 @@
 
 mod human;
 mod json;
+pub(super) mod junit;
+pub(super) mod suite;
+mod xml;
 
 use std::io::{self, Write as _};
 
