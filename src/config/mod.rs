@@ -21,7 +21,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use document::{Named, Node, TextOr, Written, read_as};
+pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
 pub use json_schema::json_schema;
 pub use section::{
     audit::Audit,
@@ -114,6 +114,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
         let origin = resolve::Origin { base, digest, place, from_env };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
     }
+    loaded.lock = lock_at(&path.with_file_name("portcullis.lock"), &mut loaded.sources, &mut loaded.findings);
     if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
         loaded.part = loaded.config.take();
     }
@@ -121,6 +122,33 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
     loaded.findings.truncate(MOST_FINDINGS);
     loaded
+}
+
+/// The tree of an inventory, if there is one.
+pub(crate) fn lock_at(path: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let bytes = match source::bytes(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
+            let finding = findings::YAML_SYNTAX.at(&Place::of_file(path), message);
+            findings.push(finding.help("make the file readable, or remove it"));
+            return None;
+        }
+    };
+    let file = resolve::file_name(path);
+    match source::text(&file, bytes) {
+        Ok(text) => {
+            sources.keep(file.clone(), text.clone());
+            document::tree(&file, &text, findings)
+        }
+        Err(refused) => {
+            let (text, finding) = *refused;
+            sources.keep(file, text);
+            findings.push(finding);
+            None
+        }
+    }
 }
 
 /// A configuration as far as it could be read, and what is wrong with it.
@@ -132,6 +160,8 @@ pub struct Loaded {
     pub(crate) part: Option<Config>,
     /// What is written, as a tree with places; what has a finding is pruned.
     pub(crate) tree: Option<Node>,
+    /// What is written in `portcullis.lock`, if it stands beside the configuration.
+    pub(crate) lock: Option<Node>,
     /// Every comment, without its `#`.
     pub(crate) comments: Vec<Placed<String>>,
     /// Everything that was found, by place.

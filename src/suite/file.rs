@@ -15,14 +15,14 @@ use serde::{
 use serde_json::Value;
 
 use crate::{
-    config::{Named, TextOr, Written, json_schema},
+    config::{Named, TextOr, Written, json_schema::of as schema_of},
     diagnostic::{Place, Placed},
 };
 
 /// The schema that `schema/test.schema.json` holds.
 #[must_use]
 pub fn json_schema() -> Value {
-    json_schema::of::<SuiteFile>()
+    schema_of::<SuiteFile>()
 }
 
 /// Tests of a Portcullis configuration: who may do what, decided offline by the gateway's own engine.

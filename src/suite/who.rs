@@ -9,7 +9,7 @@ use super::{
 use crate::{
     config::{Named, Written},
     diagnostic::{Place, Placed},
-    name::{GroupId, ScopeName, UserId},
+    name::{ClientId, GroupId, ScopeName, UserId},
     policy::Standing,
     principal::Principal,
 };
@@ -95,7 +95,7 @@ fn standing(section: PrincipalSection, place: &Place, cx: &mut Cx<'_>) -> Standi
     if groups.is_some() && sub.is_none() {
         cx.wrong(place, "`groups` are a person's, and there is no `sub`");
     }
-    let client = client.and_then(|client| cx.name(client));
+    let client: Option<ClientId> = client.and_then(|client| cx.name(client));
     let user = sub.and_then(Written::placed).and_then(|sub| cx.named(&sub.place, UserId::written(&sub.value)));
     let principal = match (user, &client) {
         (Some(user), _) => Principal::User(user),
