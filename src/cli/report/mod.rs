@@ -4,7 +4,7 @@
 
 mod human;
 mod json;
-pub(super) mod junit;
+pub mod junit;
 pub(super) mod suite;
 mod xml;
 

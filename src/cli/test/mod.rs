@@ -116,7 +116,7 @@ pub(super) fn run(args: &TestArgs, globals: &Globals) -> anyhow::Result<ExitCode
         Format::Tree => report::suite::tree(&ran),
         Format::List => report::suite::list(&ran),
         Format::Json => report::suite::json(&ran)?,
-        Format::Junit => report::junit::tests(&ran),
+        Format::Junit => report::suite::junit(&ran)?,
         Format::Tap => report::suite::tap(&ran),
     };
     let covered = match args.coverage {

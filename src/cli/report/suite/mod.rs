@@ -1,13 +1,14 @@
 //! Tests as people and programs read them.
 
 mod coverage;
+mod junit;
 mod machine;
 mod tree;
 
 pub(in crate::cli) use coverage::{coverage, coverage_page};
+pub(in crate::cli) use junit::junit;
 pub(in crate::cli) use machine::{json, tap};
 pub(in crate::cli) use tree::{list, tree};
-pub(super) use tree::details;
 
 use crate::suite::{Case, Ran};
 
