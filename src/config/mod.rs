@@ -22,7 +22,7 @@ use std::{
 };
 
 use document::Variables;
-pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
+pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, read_tree, written};
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;

@@ -82,7 +82,7 @@ fn witness(
     let decision = reach.decision(caller, &scopes, verb, target);
     let sometimes = reach.letter(caller, &scopes, verb, target) == Letter::Sometimes;
     let standing = Standing { scopes, ..caller.standing().clone() };
-    let failure = failure::of(ground, &standing, verb, target, &decision, None);
+    let failure = failure::of(ground, failure::supposed(standing, verb, target), &decision);
     let words = match property.kind {
         Kind::Never => "never, and yet it is allowed",
         Kind::Always => "always, and yet it is denied",

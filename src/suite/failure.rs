@@ -1,6 +1,8 @@
 //! What a failing test says: the request, the decision, the lines behind it, the nearest miss, and the
 //! command that shows it all.
 
+use std::borrow::Cow;
+
 use super::{
     ask::Ask,
     expect::ListTest,
@@ -10,8 +12,9 @@ use super::{
 use crate::{
     config::Sources,
     diagnostic::Place,
+    explain::{Supposed, command_line},
     name::ScopeName,
-    policy::{Because, Decision, Effect, Reason, Standing, Target, Verb},
+    policy::{Because, Decision, Effect, Moment, Reason, Standing, Target, Verb},
     principal::Principal,
 };
 
@@ -57,16 +60,13 @@ impl Failure {
 }
 
 /// Of a pair.
-pub(super) fn of_pair(
-    ground: &Ground<'_>,
-    who: &Who,
-    ask: &Ask,
-    answer: &Answer,
-    differs: Vec<String>,
-) -> Failure {
+pub(super) fn of_pair(ground: &Ground<'_>, who: &Who, ask: &Ask, answer: &Answer, differs: Vec<String>) -> Failure {
+    let Moment { now, address, tls, findings, drifted } = ask.moment.clone();
     let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
-    let args = ask.args.as_ref().map(|args| serde_json::Value::Object(args.clone()).to_string());
-    let failure = of(ground, &standing, ask.verb, &ask.target, &answer.decision, args.as_deref());
+    let args = ask.args.clone().map(serde_json::Value::Object);
+    let supposed = supposed(standing, ask.verb, &ask.target);
+    let supposed = Supposed { now: Some(now), address, tls, findings, drifted, args, ..supposed };
+    let failure = of(ground, supposed, &answer.decision);
     Failure { differs, status: Some(answer.status()), jsonrpc: answer.code(), ..failure }
 }
 
@@ -77,29 +77,36 @@ pub(super) fn of_list(
     list: &ListTest,
     wrong: &Target,
     entries: &[(Target, Decision)],
+    moment: &Moment,
 ) -> Failure {
     let standing = Standing { named: list.named.clone(), ..who.standing.clone() };
     let unknown = Decision::deny(Because::UnknownTool);
     let decision = entries.iter().find(|(target, _)| target == wrong).map_or(&unknown, |(_, decision)| decision);
-    of(ground, &standing, list.verb, wrong, decision, None)
+    let supposed = Supposed { now: Some(moment.now), ..supposed(standing, list.verb, wrong) };
+    of(ground, supposed, decision)
+}
+
+/// Somebody of this standing who asks for this, in an uneventful moment.
+pub(super) fn supposed(standing: Standing, verb: Verb, target: &Target) -> Supposed {
+    let Standing { principal, client, groups, scopes, named } = standing;
+    // A client without a person says who it is once.
+    let client = client.filter(|_| matches!(principal, Principal::User(_)));
+    Supposed { client, groups, named, ..Supposed::new(principal, scopes, verb, target.clone()) }
 }
 
 /// Of any decision.
-pub(super) fn of(
-    ground: &Ground<'_>,
-    standing: &Standing,
-    verb: Verb,
-    target: &Target,
-    decision: &Decision,
-    args: Option<&str>,
-) -> Failure {
-    let args_shown = args.map(|args| format!(" with {args}")).unwrap_or_default();
+pub(super) fn of(ground: &Ground<'_>, supposed: Supposed, decision: &Decision) -> Failure {
+    let with = supposed.args.as_ref().map(|args| format!(" with {args}")).unwrap_or_default();
+    let request = format!("{}: {} on {}{with}", who(&supposed.standing()), supposed.verb, supposed.target);
+    // A time that no policy reads says nothing.
+    let now = supposed.now.filter(|_| ground.engine().bundle().reads("now"));
+    let supposed = Supposed { now, ..supposed };
     Failure {
         differs: Vec::new(),
-        request: format!("{}: {verb} on {target}{args_shown}", who(standing)),
+        request,
         determining: determining(&decision.reasons, ground.sources()),
         nearest: Some(nearest(decision)),
-        explain: Some(explain_command(ground.command(), standing, target)),
+        explain: Some(explain_command(ground, &supposed)),
         decision: Some(decision.clone()),
         status: None,
         jsonrpc: None,
@@ -171,48 +178,13 @@ fn joined<'t>(parts: impl Iterator<Item = &'t str>, between: &str) -> String {
     parts.collect::<Vec<_>>().join(between)
 }
 
-/// The command line that explains a request, ready for a shell.
+/// The command that explains a request, on the configuration that was tested.
 #[must_use]
-pub fn explain_command(command: &str, standing: &Standing, target: &Target) -> String {
-    let Standing { principal, client, groups, scopes, named } = standing;
-    let mut words = vec![command.to_owned()];
-    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
-    match principal {
-        Principal::User(user) => option("--user", user.as_str()),
-        Principal::Client(_) | Principal::Anonymous => {}
-    }
-    if let Some(client) = client {
-        option("--client", client.as_str());
-    }
-    if !groups.is_empty() {
-        option("--groups", &joined(groups.iter().map(|group| group.as_str()), ","));
-    }
-    if !scopes.is_empty() {
-        option("--scopes", &joined(scopes.iter().map(ScopeName::as_str), ","));
-    }
-    if let Some(named) = named.as_ref().filter(|named| !named.is_empty()) {
-        let tags: Vec<String> = named.iter().map(|scope| scope.tag().to_string()).collect();
-        option("--tags", &tags.join(","));
-    }
-    let asked = match target {
-        Target::Server(_) => "--discover",
-        Target::Tool(..) => "--call",
-        Target::Prompt(..) => "--get",
-        Target::Resource(..) => "--read",
-    };
-    option(asked, &target.to_string());
-    match principal {
-        Principal::User(_) => {}
-        Principal::Client(_) => words.push("--no-user".to_owned()),
-        Principal::Anonymous => words.push("--anonymous".to_owned()),
-    }
-    words.join(" ")
-}
-
-/// A word as a shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | ',' | '@' | '+' | '%');
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+fn explain_command(ground: &Ground<'_>, supposed: &Supposed) -> String {
+    ground.options().iter().fold(command_line(supposed), |line, option| {
+        // Only a NUL cannot be quoted, and no path holds one.
+        format!("{line} {}", shlex::try_quote(option).unwrap_or(Cow::Borrowed(option)))
+    })
 }
 
 impl Failure {
@@ -224,19 +196,5 @@ impl Failure {
             Some(code) => format!("HTTP {status}, JSON-RPC {code}"),
             None => format!("HTTP {status}"),
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_read_them() {
-        for (word, shown) in
-            [("a/b", "a/b"), ("tag:a,tag:b", "tag:a,tag:b"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''"), ("$x", "'$x'")]
-        {
-            assert_eq!(quoted(word), shown);
-        }
     }
 }

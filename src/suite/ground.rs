@@ -16,7 +16,7 @@ use crate::{
 pub struct Ground<'c> {
     reach: &'c Reach<'c>,
     sources: &'c Sources,
-    command: &'c str,
+    options: Vec<String>,
     inventories: RefCell<BTreeMap<ServerName, Rc<Inventory>>>,
 }
 
@@ -44,16 +44,16 @@ impl Answer {
 }
 
 impl<'c> Ground<'c> {
-    /// Makes a configuration ready to be tested. `command` is how to call `explain` on it.
+    /// Makes a configuration ready to be tested. `options` are those by which commands find it.
     #[must_use]
-    pub fn new(reach: &'c Reach<'c>, sources: &'c Sources, command: &'c str) -> Self {
-        Self { reach, sources, command, inventories: RefCell::default() }
+    pub fn new(reach: &'c Reach<'c>, sources: &'c Sources, options: Vec<String>) -> Self {
+        Self { reach, sources, options, inventories: RefCell::default() }
     }
 
-    /// How to call `explain` on this configuration.
+    /// The options by which commands find this configuration.
     #[must_use]
-    pub const fn command(&self) -> &'c str {
-        self.command
+    pub fn options(&self) -> &[String] {
+        &self.options
     }
 
     /// What can be enumerated.

@@ -182,7 +182,7 @@ impl Run<'_> {
             wrong.extend(more.map(|(target, _)| (format!("shows `{}` too", target.name()), target)));
         }
         let Some((_, first)) = wrong.first() else { return Outcome::Passed };
-        let failure = failure::of_list(self.ground, who, list, first, &entries);
+        let failure = failure::of_list(self.ground, who, list, first, &entries, &moment);
         let differs = wrong.iter().map(|(words, _)| format!("the list {words}")).collect();
         Outcome::Failed(Box::new(Failure { differs, ..failure }))
     }

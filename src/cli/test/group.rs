@@ -139,8 +139,7 @@ impl Group {
             }
         }
         let reach = Reach::new(&config, bundle, lock.as_deref()).map_err(anyhow::Error::msg)?;
-        let command = globals.explain_of(&self.config);
-        let ground = Ground::new(&reach, &sources, &command);
+        let ground = Ground::new(&reach, &sources, globals.options_of(&self.config));
         let mut seen = Seen::default();
         for (suite, path, own) in &self.suites {
             let undeclared = suite.undeclared(reach.engine().bundle());
