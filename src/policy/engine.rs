@@ -72,6 +72,8 @@ pub struct Engine {
     reasons: HashMap<PolicyId, Arc<[Reason]>>,
     actions: [EntityUid; Verb::ALL.len()],
     volatile: bool,
+    /// Which of [`VOLATILE`] the schema knows: those that some policy reads, and no others.
+    declared: [bool; VOLATILE.len()],
 }
 
 /// The facts that differ from request to request of one token; see [`Moment`].
@@ -92,6 +94,7 @@ impl Engine {
         Ok(Self {
             shards: Shards::plan(&bundle),
             volatile: VOLATILE.iter().any(|fact| bundle.reads(fact)),
+            declared: VOLATILE.map(|fact| bundle.reads(fact)),
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
             grants,
@@ -316,12 +319,19 @@ impl Engine {
         }
         if self.volatile {
             let moment = moment.ok_or("the moment is read by a policy and was not given")?;
-            facts.push(("address".to_owned(), RestrictedExpression::new_ip(moment.address.to_string())));
-            facts.push((
-                "now".to_owned(),
-                RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
-            ));
-            facts.push(("tls".to_owned(), RestrictedExpression::new_bool(moment.tls)));
+            let [address, now, tls] = self.declared;
+            if address {
+                facts.push(("address".to_owned(), RestrictedExpression::new_ip(moment.address.to_string())));
+            }
+            if now {
+                facts.push((
+                    "now".to_owned(),
+                    RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
+                ));
+            }
+            if tls {
+                facts.push(("tls".to_owned(), RestrictedExpression::new_bool(moment.tls)));
+            }
         }
         Context::from_pairs(facts).map_err(|error| error.to_string())
     }

@@ -112,15 +112,20 @@ impl Ask {
 /// The verb that a method asks of a target. A list of a server begins with whether it may be reached.
 fn verb(method: Option<MethodWord>, target: &Target) -> Result<Verb, String> {
     let (acts, lists, what) = match target {
-        Target::Server(_) => return match method {
-            None
-            | Some(
-                MethodWord::ServerDiscover | MethodWord::ToolsList | MethodWord::PromptsList | MethodWord::ResourcesList,
-            ) => Ok(Verb::ServerDiscover),
-            Some(MethodWord::ToolsCall) => Err("`tools/call` needs a `tool`".into()),
-            Some(MethodWord::PromptsGet) => Err("`prompts/get` needs a `prompt`".into()),
-            Some(MethodWord::ResourcesRead) => Err("`resources/read` needs a `uri`".into()),
-        },
+        Target::Server(_) => {
+            return match method {
+                None
+                | Some(
+                    MethodWord::ServerDiscover
+                    | MethodWord::ToolsList
+                    | MethodWord::PromptsList
+                    | MethodWord::ResourcesList,
+                ) => Ok(Verb::ServerDiscover),
+                Some(MethodWord::ToolsCall) => Err("`tools/call` needs a `tool`".into()),
+                Some(MethodWord::PromptsGet) => Err("`prompts/get` needs a `prompt`".into()),
+                Some(MethodWord::ResourcesRead) => Err("`resources/read` needs a `uri`".into()),
+            };
+        }
         Target::Tool(..) => (Verb::ToolsCall, Verb::ToolsList, "tool"),
         Target::Prompt(..) => (Verb::PromptsGet, Verb::PromptsList, "prompt"),
         Target::Resource(..) => (Verb::ResourcesRead, Verb::ResourcesList, "resource"),

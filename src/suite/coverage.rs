@@ -125,12 +125,14 @@ impl Coverage {
             *files.entry(place.file.clone()).or_default().entry(place.line).or_default() += times(policy.id());
         }
         let both = |scope: &ScopeName| seen.with.contains(scope) && seen.held.iter().any(|held| !held.contains(scope));
-        let tools = ground.lock().into_iter().flat_map(|lock| &lock.servers).flat_map(|(server, offered)| {
-            offered.tools.keys().map(move |tool| format!("{server}/{tool}"))
-        });
-        let lines = files.iter().flat_map(|(file, lines)| {
-            lines.iter().map(move |(line, times)| (format!("{file}:{line}"), *times > 0))
-        });
+        let tools = ground
+            .lock()
+            .into_iter()
+            .flat_map(|lock| &lock.servers)
+            .flat_map(|(server, offered)| offered.tools.keys().map(move |tool| format!("{server}/{tool}")));
+        let lines = files
+            .iter()
+            .flat_map(|(file, lines)| lines.iter().map(move |(line, times)| (format!("{file}:{line}"), *times > 0)));
         Self {
             config,
             policies: Part::of(written().map(|(policy, _)| (policy.id().to_owned(), times(policy.id()) > 0))),

@@ -184,7 +184,10 @@ fn expected(
             match pair {
                 None => cx.wrong(
                     &place,
-                    format!("this test does not ask `{}` for `{}`: name both in `principals` and `requests`", ask.name, who.name),
+                    format!(
+                        "this test does not ask `{}` for `{}`: name both in `principals` and `requests`",
+                        ask.name, who.name
+                    ),
                 ),
                 Some(pair) if pair.expected.listed => {
                     cx.wrong(&place, format!("`{}` for `{}` is expected twice", ask.name, who.name));

@@ -161,7 +161,9 @@ fn nearest(decision: &Decision) -> String {
         Because::Unauthenticated => "a token is missing: anonymous callers are refused while OAuth is on".into(),
         Because::MissingScope => format!("{} is missing, and the caller could get it", missing()),
         Because::NoMatchingGrant if decision.missing.is_empty() => "no policy permits it, whatever the scopes".into(),
-        Because::NoMatchingGrant => format!("{} is missing, and no entry of `grants:` lets the caller get it", missing()),
+        Because::NoMatchingGrant => {
+            format!("{} is missing, and no entry of `grants:` lets the caller get it", missing())
+        }
         Because::ExplicitForbid | Because::ConditionFailed => format!("{} forbids it", policies(Effect::Forbid)),
         Because::UnknownServer => "there is no such server in the configuration".into(),
         Because::UnknownTool => "the inventory has no such thing on this server".into(),

@@ -7,7 +7,7 @@ use crate::{
     config::Sources,
     lock::Lock,
     name::ServerName,
-    policy::{Asker, Decision, Denial, Engine, Inventory, Moment, Question, Standing, Target, Verb},
+    policy::{Asker, Because, Decision, Denial, Engine, Inventory, Moment, Question, Standing, Target, Verb},
     reach::Reach,
 };
 
@@ -87,10 +87,16 @@ impl<'c> Ground<'c> {
     pub fn answer(&self, who: &Who, ask: &Ask) -> Result<Answer, String> {
         let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
         let asker = self.engine().asker(standing.clone())?;
-        let decision = self.decide(&asker, ask.verb, &ask.target, &ask.moment)?;
+        let mut decision = self.decide(&asker, ask.verb, &ask.target, &ask.moment)?;
         let listed = self.decide(&asker, ask.verb.shown_by(), &ask.target, &ask.moment)?.is_allow();
         let denial = match self.engine().admits(&standing, &ask.target) {
-            Err(denial) => Some(denial),
+            Err(denial) => {
+                if denial == Denial::Unauthenticated {
+                    // The gateway does not even look for what is asked.
+                    decision.because = Because::Unauthenticated;
+                }
+                Some(denial)
+            }
             Ok(()) if decision.is_allow() => None,
             Ok(()) => Some(Denial::of(decision.because, listed && ask.verb.acts())),
         };

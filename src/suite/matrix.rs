@@ -15,8 +15,7 @@ pub fn matrix(suite: &Suite, ground: &Ground<'_>) -> String {
         .iter()
         .map(|who| {
             let standing = &who.standing;
-            let caller =
-                reach.caller(standing.principal.clone(), standing.client.clone(), standing.groups.clone());
+            let caller = reach.caller(standing.principal.clone(), standing.client.clone(), standing.groups.clone());
             (who, caller)
         })
         .collect();
@@ -28,9 +27,8 @@ pub fn matrix(suite: &Suite, ground: &Ground<'_>) -> String {
                 let kind = if verb == Verb::ToolsCall { "" } else { verb.action() };
                 let name = format!("{server}/{}", aim.name());
                 let label = if kind.is_empty() { name } else { format!("{kind} {name}") };
-                let cells = callers.iter().map(|(who, caller)| {
-                    reach.letter(caller, &who.standing.scopes, verb, &aim.target)
-                });
+                let cells =
+                    callers.iter().map(|(who, caller)| reach.letter(caller, &who.standing.scopes, verb, &aim.target));
                 rows.push((label, cells.collect()));
             }
         }

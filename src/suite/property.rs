@@ -110,10 +110,7 @@ fn who_kind(section: WhoSection, place: &Place, cx: &mut Cx<'_>) -> Option<WhoKi
     let WhoSection { any, anonymous, scopes_subset_of, without } = section;
     let said = [any.is_some(), anonymous.is_some(), scopes_subset_of.is_some(), without.is_some()];
     if said.into_iter().filter(|is| *is).count() != 1 {
-        cx.wrong(
-            place,
-            "a kind of principal is exactly one of `any`, `anonymous`, `scopes_subset_of` and `without`",
-        );
+        cx.wrong(place, "a kind of principal is exactly one of `any`, `anonymous`, `scopes_subset_of` and `without`");
         return None;
     }
     for (key, flag) in [("any", &any), ("anonymous", &anonymous)] {

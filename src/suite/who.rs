@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{
-    file::PrincipalSection,
-    read::Cx,
-};
+use super::{file::PrincipalSection, read::Cx};
 use crate::{
     config::{Named, Written},
     diagnostic::{Place, Placed},

@@ -110,7 +110,9 @@ fn tidy(path: &Path) -> PathBuf {
     for part in path.components() {
         match part {
             Component::CurDir => {}
-            Component::ParentDir if matches!(tidied.components().next_back(), Some(Component::Normal(_))) && !tidied.is_symlink() => {
+            Component::ParentDir
+                if matches!(tidied.components().next_back(), Some(Component::Normal(_))) && !tidied.is_symlink() =>
+            {
                 tidied.pop();
             }
             part => tidied.push(part),

@@ -151,7 +151,8 @@ pub(super) fn run(args: &TestArgs, globals: &Globals) -> anyhow::Result<ExitCode
     if let Some(short) = &short {
         report::talk(short);
     }
-    let (passed, failed) = ran.iter().map(crate::suite::Ran::counts).fold((0, 0), |(passed, failed), (p, f, _)| (passed + p, failed + f));
+    let (passed, failed) =
+        ran.iter().map(crate::suite::Ran::counts).fold((0, 0), |(passed, failed), (p, f, _)| (passed + p, failed + f));
     Ok(ExitCode::from(if !broken.is_empty() {
         2
     } else if failed > 0 || short.is_some() || !differing.is_empty() {

@@ -71,7 +71,8 @@ pub(super) fn compare(suite: &Suite, ground: &Ground<'_>, file: &Path, mode: Mod
     }
     let name = path.display().to_string();
     let diff = TextDiff::from_lines(old.trim_end(), body.trim_end());
-    let diff = diff.unified_diff().header(&name, &format!("{name} as it is now")).missing_newline_hint(false).to_string();
+    let diff =
+        diff.unified_diff().header(&name, &format!("{name} as it is now")).missing_newline_hint(false).to_string();
     Ok(Some(format!("{}\n{diff}\n`portcullis test --update` keeps it as it is now", name_of(kept.is_some(), &name))))
 }
 

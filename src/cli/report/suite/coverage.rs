@@ -36,7 +36,11 @@ pub(in crate::cli) fn coverage_page(coverage: &[Coverage]) -> String {
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Coverage by portcullis test</title>\n<style>body{font-family:sans-serif;max-width:60em;margin:2em auto}td,th{padding:.2em 1em;text-align:left}</style>\n<h1>Coverage</h1>\n",
     );
     for one in coverage {
-        _ = writeln!(page, "<h2>{}</h2>\n<table>\n<tr><th>part</th><th>covered</th><th>of</th><th>%</th></tr>", xml::text(&one.config));
+        _ = writeln!(
+            page,
+            "<h2>{}</h2>\n<table>\n<tr><th>part</th><th>covered</th><th>of</th><th>%</th></tr>",
+            xml::text(&one.config)
+        );
         for (name, part) in one.parts() {
             _ = writeln!(
                 page,

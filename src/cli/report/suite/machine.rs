@@ -51,7 +51,11 @@ pub(in crate::cli) fn tap(ran: &[Ran]) -> String {
                 Outcome::Passed => _ = writeln!(text, "ok {number} - {name}"),
                 Outcome::Skipped(reason) => _ = writeln!(text, "ok {number} - {name} # SKIP {}", escaped(reason)),
                 Outcome::Failed(failure) => {
-                    _ = writeln!(text, "not ok {number} - {name}\n  ---\n  at: {}\n  message: |", quoted(&case.place.to_string()));
+                    _ = writeln!(
+                        text,
+                        "not ok {number} - {name}\n  ---\n  at: {}\n  message: |",
+                        quoted(&case.place.to_string())
+                    );
                     for line in details(failure) {
                         _ = writeln!(text, "    {line}");
                     }
