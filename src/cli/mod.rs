@@ -23,6 +23,7 @@ use anyhow::bail;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 pub use compile::cedar as bundle_as_cedar;
+use report::{Links, Look, Report, Style};
 
 use crate::{
     check as checks,
@@ -178,9 +179,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { globals, command } = cli;
     match command {
         Command::Check(args) => {
-            let wanted = if args.list_rules { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
-            let status =
-                check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            let nothing = args.output.reads_nothing();
+            let wanted = if nothing { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
+            let terminal =
+                check::Terminal { there: std::io::stdout().is_terminal(), colour: globals.colour_of_stdout() };
+            let status = check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), terminal)?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
@@ -218,6 +221,12 @@ impl Globals {
         Ok(config::load_wanted(&self.wanted()?, &environment))
     }
 
+    /// Tells findings on stderr.
+    fn talk_of(&self, report: &Report<'_>) -> anyhow::Result<()> {
+        let look = Look { colour: self.colour_of_stderr(), links: Links::default() };
+        Ok(report::write(&mut std::io::stderr().lock(), Style::Human, report, &look)?)
+    }
+
     fn colour_of_stdout(&self) -> bool {
         self.colour(std::io::stdout().is_terminal())
     }
@@ -241,23 +250,20 @@ impl Globals {
 /// The configuration compiled; where something is wrong with it, stderr says what and what to do
 /// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
-    let loaded = globals.load()?;
+    let mut loaded = globals.load()?;
     let examined = checks::examine(&loaded);
-    match (loaded.config, examined.bundle) {
-        (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),
-        (config, _) => {
-            let mut findings = examined.findings;
-            findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-            let checked = config.as_ref().map(report::Checked::of);
-            let colour = globals.colour_of_stderr();
-            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
-            if !loaded.readable {
-                return Ok(Err(ExitCode::from(2)));
-            }
-            report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
-            Ok(Err(ExitCode::from(1)))
-        }
+    match (loaded.config.take(), examined.bundle.clone()) {
+        (Some(config), Some(bundle)) => return Ok(Ok((config, bundle))),
+        (config, _) => loaded.config = config,
     }
+    let mut findings = examined.findings;
+    findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
+    globals.talk_of(&Report::of(&loaded, examined.bundle.as_deref(), &findings, &[]))?;
+    if !loaded.readable {
+        return Ok(Err(ExitCode::from(2)));
+    }
+    report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
+    Ok(Err(ExitCode::from(1)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]

@@ -46,8 +46,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     };
     let stopped = findings.iter().any(|finding| stops(finding.class));
     if !findings.is_empty() {
-        let checked = loaded.config.as_ref().map(report::Checked::of);
-        report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, globals.colour_of_stderr())?;
+        globals.talk_of(&report::Report::of(&loaded, bundle.as_deref(), &findings, &[]))?;
     }
     let environment = loaded.environment;
     let (Some(config), Some(bundle), false) = (loaded.config, bundle, stopped) else {

@@ -15,7 +15,9 @@ use std::{
 };
 
 use portcullis::{
-    check, compile,
+    check,
+    cli::report::{self, Look, Report, Style},
+    compile,
     config::{self, Config, Loaded},
     diagnostic::{Diagnostic, Place, Placed},
     name::ScopeName,
@@ -124,9 +126,14 @@ pub(crate) fn lines(findings: &[Diagnostic]) -> Vec<String> {
 /// What `check` prints of a text.
 pub(crate) fn checked(text: &str) -> String {
     let loaded = load(text);
+    let examined = check::examine(&loaded);
+    told(&Report::of(&loaded, examined.bundle.as_deref(), &examined.findings, &[]), Style::Human)
+}
+
+/// A report in a format, without colours and addresses.
+pub(crate) fn told(report: &Report<'_>, style: Style) -> String {
     let mut out = Vec::new();
-    let counts = loaded.config.as_ref().map(portcullis::cli::report::Checked::of);
-    portcullis::cli::report::human(&mut out, &check::run(&loaded), &loaded.sources, counts, false).unwrap();
+    report::write(&mut out, style, report, &Look::default()).unwrap();
     String::from_utf8(out).unwrap()
 }
 
