@@ -174,8 +174,8 @@ impl Loaded {
             self.part = self.config.take();
         }
         // What is not kept may be as grave as anything.
-        self.broken = self.findings.iter().any(|finding| finding.class == Class::Error)
-            || self.findings.len() > MOST_FINDINGS;
+        self.broken =
+            self.findings.iter().any(|finding| finding.class == Class::Error) || self.findings.len() > MOST_FINDINGS;
         let mut findings = std::mem::take(&mut self.findings);
         findings.retain(|finding| !self.of_missing(finding));
         self.findings = findings;

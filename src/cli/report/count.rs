@@ -127,8 +127,11 @@ pub(super) fn closing(report: &Report<'_>) -> Vec<String> {
         lines.push(format!("`portcullis check --fix` mends {}", counted(summary.fixable, "finding")));
     }
     if summary.unsafe_fixable > 0 {
-        let left = counted(summary.unsafe_fixable, "unsafe fix").replace("fixs", "fixes");
-        lines.push(format!("{left} left out: `portcullis check --fix=all` makes them, for you to review"));
+        let left = match summary.unsafe_fixable {
+            1 => "1 unsafe fix".into(),
+            more => format!("{more} unsafe fixes"),
+        };
+        lines.push(format!("{left} left out: review what `portcullis check --fix=all` changes"));
     }
     if report.checked.is_none() {
         lines.push("further checks wait until the above is mended".into());

@@ -17,6 +17,13 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     text.chars().map(|c| if unruly(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
+/// A whole file. Control characters from 0x80 on, which many tools pass on, become a character of the
+/// same length, so that places stay where they are.
+pub(super) fn source(text: String) -> String {
+    let second = |c: char| matches!(c, '\u{80}'..='\u{9F}');
+    if text.contains(second) { text.replace(second, "¿") } else { text }
+}
+
 /// Unruly characters of a JSON text, which can stand in its strings only, as JSON escapes them.
 pub(super) fn json(text: &str) -> String {
     let mut units = [0; 2];

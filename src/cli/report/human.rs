@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Links, Look, Report, count::closing, escape::visible, stage};
 use crate::diagnostic::{Class, Diagnostic, Label, Level as Gravity, Safety};
@@ -22,7 +22,7 @@ pub(super) fn human(out: &mut dyn Write, report: &Report<'_>, look: &Look) -> io
 }
 
 fn group<'a>(finding: &'a Diagnostic, report: &'a Report<'_>, links: &Links) -> Group<'a> {
-    let mut title = level(finding.class).primary_title(&finding.message).id(finding.code);
+    let mut title = level(finding.class).primary_title(visible(&finding.message)).id(finding.code);
     if let Some(url) = links.behind(finding.code) {
         title = title.id_url(url);
     }
@@ -48,9 +48,9 @@ fn group<'a>(finding: &'a Diagnostic, report: &'a Report<'_>, links: &Links) -> 
         group = group.element(snippet);
     }
     if let Some(help) = &finding.help {
-        group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        group = group.element(Level::HELP.message(visible(help)));
     }
-    group = group.element(Level::NOTE.with_name("fix").message(normalize_untrusted_str(&fix(finding))));
+    group = group.element(Level::NOTE.with_name("fix").message(visible(&fix(finding)).into_owned()));
     match links.printed(finding.code) {
         Some(url) => group.element(Level::NOTE.with_name("see").message(url)),
         None => group,
@@ -96,7 +96,7 @@ impl<'a> Window<'a> {
         let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         let inside = |at: usize| at.saturating_sub(self.start);
         let span = kind.span(one_line(self.text, inside(label.place.start), inside(label.place.end)));
-        if label.text.is_empty() { span } else { span.label(label.text.as_str()) }
+        if label.text.is_empty() { span } else { span.label(visible(&label.text)) }
     }
 }
 

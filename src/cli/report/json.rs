@@ -115,17 +115,15 @@ fn finding<'a>(report: &Report<'_>, links: &Links, finding: &'a Diagnostic) -> F
         url: links.url(code),
         fingerprint: report.fingerprint(finding),
         fails: report.fails_by(finding),
-        locations: labels
-            .iter()
-            .map(|label| Location { spot: report.spot(&label.place), text: &label.text })
-            .collect(),
+        locations: labels.iter().map(|label| Location { spot: report.spot(&label.place), text: &label.text }).collect(),
         fixes: fixes.iter().map(|fix| mending(report, fix)).collect(),
     }
 }
 
 fn mending<'a>(report: &Report<'_>, fix: &'a Fix) -> Mending<'a> {
     let Fix { title, safety, edits } = fix;
-    let edits = edits.iter().map(|edit| Replacing { spot: report.spot(&edit.place), replacement: &edit.text }).collect();
+    let edits =
+        edits.iter().map(|edit| Replacing { spot: report.spot(&edit.place), replacement: &edit.text }).collect();
     Mending { title, safety: *safety, edits }
 }
 

@@ -86,7 +86,7 @@ impl<'a> Report<'a> {
             stages: stage::stages(loaded, bundle.is_some(), findings),
             environment,
             fail_on: Class::Security(Level::Medium),
-            texts: sources.files().filter_map(|file| sources.shown(file).map(|text| (file, text))).collect(),
+            texts: sources.files().filter_map(|file| Some((file, escape::source(sources.shown(file)?)))).collect(),
             base: folder(loaded),
             trees: iter::once(loaded).chain(&loaded.others).filter_map(|loaded| loaded.tree.as_ref()).collect(),
         }

@@ -103,8 +103,7 @@ fn result(report: &Report<'_>, rules: &[Rule], finding: &Diagnostic, by: Option<
     if let Some(index) = rules.iter().position(|rule| rule.about.code == *code) {
         result.insert("ruleIndex".into(), index.into());
     }
-    let related: Vec<_> =
-        labels.iter().skip(1).zip(1..).map(|(label, id)| location(report, label, Some(id))).collect();
+    let related: Vec<_> = labels.iter().skip(1).zip(1..).map(|(label, id)| location(report, label, Some(id))).collect();
     if !related.is_empty() {
         result.insert("relatedLocations".into(), related.into());
     }
@@ -126,7 +125,8 @@ fn suppression(report: &Report<'_>, suppressed: &Suppressed) -> Value {
         suppression.insert("justification".into(), visible(reason).into());
     }
     if let Some(place) = &suppressed.place {
-        suppression.insert("location".into(), json!({ "physicalLocation": { "artifactLocation": artifact(report, place) } }));
+        suppression
+            .insert("location".into(), json!({ "physicalLocation": { "artifactLocation": artifact(report, place) } }));
     }
     Value::Object(suppression)
 }

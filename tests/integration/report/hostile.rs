@@ -93,8 +93,12 @@ fn junit_stays_xml() {
     assert!(!document.contains("]]>"), "{document}");
     assert_eq!(against_the_xsd(&document), None, "{document}");
     let cause = || junit::Cause { kind: WORDS.into(), message: WORDS.into(), text: WORDS.into() };
-    let outcomes =
-        [junit::Outcome::Passed, junit::Outcome::Failed(cause()), junit::Outcome::Errored(cause()), junit::Outcome::Skipped(WORDS.into())];
+    let outcomes = [
+        junit::Outcome::Passed,
+        junit::Outcome::Failed(cause()),
+        junit::Outcome::Errored(cause()),
+        junit::Outcome::Skipped(WORDS.into()),
+    ];
     let took = Some(std::time::Duration::from_millis(1_234));
     let case = |outcome| junit::Case { name: WORDS.into(), class: WORDS.into(), took, outcome };
     let suite = junit::Suite { name: WORDS.into(), cases: outcomes.map(case).into() };

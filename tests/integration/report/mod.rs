@@ -118,7 +118,11 @@ fn the_address_of_a_rule_is_a_link_on_a_terminal_and_printed_elsewhere() {
         (ShowUrls::Never, false, true, false, false),
     ] {
         let text = plain(written(Links::new(show, docs(), terminal, ci)));
-        assert_eq!((text.contains(behind), text.contains(printed)), (linked, shown), "{show:?} {terminal} {ci}: {text}");
+        assert_eq!(
+            (text.contains(behind), text.contains(printed)),
+            (linked, shown),
+            "{show:?} {terminal} {ci}: {text}"
+        );
     }
     // Nobody said where the pages can be read: their place in the repository is all there is to say.
     let text = plain(written(Links::new(ShowUrls::Auto, None, false, true)));
