@@ -21,10 +21,13 @@ pub mod record;
 
 // author
 pub mod config;
+pub mod lock;
 pub mod compile;
 pub mod reach;
 pub mod check;
 pub mod explain;
+#[cfg(feature = "cli")]
+pub mod import;
 
 // run
 #[cfg(feature = "serve")]

@@ -9,6 +9,7 @@
 
 mod baseline;
 mod fingerprint;
+pub mod fix;
 mod judge;
 mod mend;
 mod page;
@@ -35,6 +36,7 @@ use crate::{
     compile,
     config::{Config, Loaded, Node, Server, findings},
     diagnostic::{About, Diagnostic, Place},
+    lock::Lock,
     name::ServerName,
     policy::Bundle,
     reach::Reach,
@@ -60,6 +62,8 @@ pub struct Subject<'a> {
     pub(crate) tree: Option<&'a Node>,
     /// What it means, as far as it could be read: entries with findings of their own are missing.
     pub(crate) config: Option<&'a Config>,
+    /// What `portcullis.lock` pins, where there is one and it could be read.
+    pub(crate) lock: Option<&'a Lock>,
     /// What can be reached, where everything could be read and compiled. Rules about who may do what
     /// ask this, and are silent without it.
     pub(crate) reach: Option<&'a Reach<'a>>,
@@ -92,6 +96,8 @@ pub struct Examined {
     pub findings: Vec<Diagnostic>,
     /// What the policies compile to; nothing where something in them is wrong.
     pub bundle: Option<Arc<Bundle>>,
+    /// What `portcullis.lock` pins, where there is one and it could be read.
+    pub lock: Option<Arc<Lock>>,
 }
 
 /// Everything that was found in reading, in compiling, and by the checks. Where all environments were
@@ -116,10 +122,18 @@ fn examine_one(loaded: &Loaded) -> Examined {
         }
     }
     // A bundle that the engine refuses has a finding from the compiler.
-    let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle).ok());
+    let before = findings.len();
+    let lock = loaded.lock.as_ref().and_then(|tree| Lock::read(tree, &mut findings));
+    if findings.len() > before {
+        // What was pinned is not known, and must not be taken for nothing.
+        bundle = None;
+    }
+    let lock = lock.map(Arc::new);
+    let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
         config: loaded.config.as_ref().or(loaded.part.as_ref()),
+        lock: lock.as_deref(),
         reach: reach.as_ref(),
     };
     for check in CHECKS {
@@ -127,7 +141,7 @@ fn examine_one(loaded: &Loaded) -> Examined {
     }
     findings.retain(|finding| !loaded.of_missing(finding));
     sort(&mut findings);
-    Examined { findings, bundle }
+    Examined { findings, bundle, lock }
 }
 
 /// What Cedar finds at one place comes in no order.

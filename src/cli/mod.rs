@@ -9,6 +9,7 @@ mod child;
 mod compile;
 mod demo_server;
 mod explain;
+mod init;
 pub mod report;
 #[cfg(feature = "serve")]
 mod serve;
@@ -102,6 +103,8 @@ enum Colour {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first configuration with its tests, or make one from an mcp.json
+    Init(init::InitArgs),
     /// Say what is wrong with the configuration, and where
     Check(check::CheckArgs),
     /// Print the Cedar policies that the configuration compiles to, each with its line
@@ -178,6 +181,7 @@ fn words(error: &anyhow::Error) -> String {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { globals, command } = cli;
     match command {
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => {
             let nothing = args.output.reads_nothing();
             let wanted = if nothing { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };

@@ -22,10 +22,14 @@ use std::{
 };
 
 use document::Variables;
-pub(crate) use document::{Named, Node, TextOr, Written, read_as};
+#[cfg(feature = "cli")]
+pub(crate) use document::is_variable;
+pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
+#[cfg(feature = "cli")]
+pub(crate) use section::transport::may_be_set;
 pub use section::{
     audit::Audit,
     encryption::Encryption,
@@ -143,6 +147,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, overlay: Option<Overlay>, variables: 
         let origin = resolve::Origin { base, digest, place, from_env };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.lint, &mut loaded.findings);
     }
+    loaded.lock = lock(path.parent().unwrap_or(Path::new("")), &mut loaded.sources, &mut loaded.findings);
     loaded.missing = missing;
     loaded.finished()
 }
@@ -193,6 +198,34 @@ impl Loaded {
     }
 }
 
+/// The tree of the inventory that stands beside the configuration, if one does.
+fn lock(base: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let path = base.join("portcullis.lock");
+    let bytes = match source::bytes(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
+            let finding = findings::YAML_SYNTAX.at(&Place::of_file(&path), message);
+            findings.push(finding.help("make the file readable, or remove it"));
+            return None;
+        }
+    };
+    let file = resolve::file_name(&path);
+    match source::text(&file, bytes) {
+        Ok(text) => {
+            sources.keep(file.clone(), text.clone());
+            document::tree_of(&file, &text, findings)
+        }
+        Err(refused) => {
+            let (text, finding) = *refused;
+            sources.keep(file, text);
+            findings.push(finding);
+            None
+        }
+    }
+}
+
 /// A configuration as far as it could be read, and what is wrong with it.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -204,6 +237,8 @@ pub struct Loaded {
     broken: bool,
     /// What is written, as a tree with places; what has a finding is pruned.
     pub(crate) tree: Option<Node>,
+    /// What is written in `portcullis.lock`, if it stands beside the configuration.
+    pub(crate) lock: Option<Node>,
     /// Every comment, without its `#`.
     pub(crate) comments: Vec<Placed<String>>,
     /// What the author says about findings, as far as it could be read.

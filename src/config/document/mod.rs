@@ -26,7 +26,7 @@ pub(super) use lay::lay;
 pub(crate) use node::Node;
 pub(super) use substitute::Variables;
 pub(crate) use substitute::is_variable;
-pub(crate) use written::{Named, TextOr, Written};
+pub(crate) use written::{Json, Named, TextOr, Written};
 
 use super::{
     findings,
@@ -89,11 +89,7 @@ pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
     text: &str,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<T> {
-    let before = findings.len();
-    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)?;
-    if findings.len() == before {
-        findings.extend(agree::disagreement(&root, text));
-    }
+    let root = tree_of(file, text, findings)?;
     if !matches!(root.value, node::Value::Map(_)) {
         findings.push(findings::WRONG_TYPE.at(&root.place, format!("the file must be a map, not {}", root.shown(""))));
         return None;
@@ -134,4 +130,28 @@ pub(super) fn tree(
 pub(super) fn read(root: &mut Node, variables: &Variables<'_>, findings: &mut Vec<Diagnostic>) -> Reading {
     let (from_env, missing) = substitute::substitute(root, variables, findings);
     Reading { document: deserialize::read(root, findings), from_env, missing }
+}
+
+/// Reads a text of another format of ours into a tree; what is wrong with it goes to `findings`.
+pub(super) fn tree_of(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let mut found = Vec::new();
+    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), &mut found);
+    // What a program wrote is not told how to write more clearly.
+    found.retain(|finding| finding.class == Class::Error);
+    if found.is_empty() {
+        match &root {
+            Some(root) => found.extend(agree::disagreement(root, text)),
+            None => {
+                let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
+                found.push(findings::YAML_SYNTAX.at(&place, "the file is empty"));
+            }
+        }
+    }
+    findings.append(&mut found);
+    root
+}
+
+/// Reads a tree into the written form `T`; what is wrong with it goes to `findings`.
+pub(crate) fn written<'de, T: Deserialize<'de>>(root: &'de Node, findings: &mut Vec<Diagnostic>) -> Option<T> {
+    deserialize::read(root, findings)
 }
