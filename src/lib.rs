@@ -7,6 +7,7 @@
 // words
 pub mod name;
 pub mod secret;
+mod guessable;
 pub mod clock;
 pub mod id;
 pub mod principal;

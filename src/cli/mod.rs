@@ -22,12 +22,14 @@ use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, 
 
 use anyhow::bail;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use jiff::{civil::Date, tz::TimeZone};
 
 pub use compile::cedar as bundle_as_cedar;
 use report::{Links, Look, Report, Style};
 
 use crate::{
-    check as checks,
+    check::{self as checks, Asked},
+    clock::{Clock as _, SystemClock},
     config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
     policy::Bundle,
@@ -187,7 +189,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let wanted = if nothing { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
             let terminal =
                 check::Terminal { there: std::io::stdout().is_terminal(), colour: globals.colour_of_stdout() };
-            let status = check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), terminal)?;
+            let out = &mut std::io::stdout().lock();
+            let status = check::run(&args, &wanted, &environment, today(), out, terminal)?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
@@ -254,20 +257,25 @@ impl Globals {
 /// The configuration compiled; where something is wrong with it, stderr says what and what to do
 /// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
-    let mut loaded = globals.load()?;
+    let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
-    match (loaded.config.take(), examined.bundle.clone()) {
-        (Some(config), Some(bundle)) => return Ok(Ok((config, bundle))),
-        (config, _) => loaded.config = config,
+    let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
+    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle.clone()) {
+        return Ok(Ok((config, bundle)));
     }
-    let mut findings = examined.findings;
+    let mut findings = judged.findings;
     findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-    globals.talk_of(&Report::of(&loaded, examined.bundle.as_deref(), &findings, &[]))?;
+    globals.talk_of(&Report::of(&loaded, examined.bundle.as_deref(), &findings, &judged.suppressed))?;
     if !loaded.readable {
         return Ok(Err(ExitCode::from(2)));
     }
     report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
     Ok(Err(ExitCode::from(1)))
+}
+
+/// The day, in UTC: suppressions end on one.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(SystemClock.now()).date()
 }
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]

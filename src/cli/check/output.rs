@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::report::{self, Links, Look, Report, ShowUrls, Style, rule};
 
 /// What is printed, and how.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Output {
     /// How findings are printed
     #[arg(
@@ -39,6 +39,9 @@ pub struct Output {
     /// Say what is looked for, and read nothing
     #[arg(long, conflicts_with = "explain")]
     pub list_rules: bool,
+    /// Answer by the exit status with --format sarif too, whose readers take 1 for a failure to run
+    #[arg(long, env = "PORTCULLIS_CHECK_EXIT_CODE", hide_env = true)]
+    pub exit_code: bool,
 }
 
 /// Where the output goes.
@@ -55,6 +58,11 @@ impl Output {
     #[must_use]
     pub const fn reads_nothing(&self) -> bool {
         self.list_rules || self.explain.is_some()
+    }
+
+    /// Whether findings make the exit status.
+    pub(super) fn counts(&self) -> bool {
+        self.format != Style::Sarif || self.exit_code
     }
 
     /// How it may look there.

@@ -126,9 +126,10 @@ fn folder(loaded: &Loaded) -> PathBuf {
 }
 
 /// How findings are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Style {
     /// Beside their source lines
+    #[default]
     Human,
     /// In sentences, without drawings, for screen readers
     Plain,

@@ -131,8 +131,15 @@ fn the_address_of_a_rule_is_a_link_on_a_terminal_and_printed_elsewhere() {
 }
 
 fn args(format: Style) -> CheckArgs {
-    let output = Output { format, show_urls: ShowUrls::Never, docs_url: None, explain: None, list_rules: false };
-    CheckArgs { output, allow_missing_env: false }
+    CheckArgs { output: Output { format, ..Output::default() }, ..CheckArgs::default() }
+}
+
+/// The exit status of a run, and what it prints.
+fn status_of(args: &CheckArgs, file: &Path) -> (u8, String) {
+    let mut out = Vec::new();
+    let today = "2026-01-01".parse().unwrap();
+    let status = run(args, &Wanted::of(file), &no_env, today, &mut out, Terminal::default()).unwrap();
+    (status, String::from_utf8(out).unwrap())
 }
 
 #[test]
@@ -152,16 +159,18 @@ fn the_exit_status_is_the_answer() {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         for format in [Style::Human, Style::Json] {
-            let mut out = Vec::new();
-            let said = run(&args(format), &Wanted::of(&path), &no_env, &mut out, Terminal::default()).unwrap();
-            assert_eq!(said, status, "{name}");
+            assert_eq!(status_of(&args(format), &path).0, status, "{name}");
         }
+        // Who uploads SARIF takes 1 for a failure to run.
+        let mut sarif = args(Style::Sarif);
+        assert_eq!(status_of(&sarif, &path).0, 0, "{name}");
+        sarif.output.exit_code = true;
+        assert_eq!(status_of(&sarif, &path).0, status, "{name}");
     }
     let missing = Path::new("no-such-folder/portcullis.yaml");
-    let mut out = Vec::new();
-    let said = run(&args(Style::Human), &Wanted::of(missing), &no_env, &mut out, Terminal::default()).unwrap();
-    assert_eq!(said, 2);
-    golden("report", "a_missing_file", &String::from_utf8(out).unwrap());
+    let (status, out) = status_of(&args(Style::Human), missing);
+    assert_eq!(status, 2);
+    golden("report", "a_missing_file", &out);
     let loaded = config::load(missing, &no_env);
     assert!(told(&Report::of(&loaded, None, &loaded.findings, &[]), Style::Plain).contains("Stage parse: failed."));
 }

@@ -126,8 +126,13 @@ pub(crate) fn lines(findings: &[Diagnostic]) -> Vec<String> {
 /// What `check` prints of a text.
 pub(crate) fn checked(text: &str) -> String {
     let loaded = load(text);
-    let examined = check::examine(&loaded);
-    told(&Report::of(&loaded, examined.bundle.as_deref(), &examined.findings, &[]), Style::Human)
+    human(&check::run(&loaded), &loaded)
+}
+
+/// Findings of a file as `check` prints them.
+pub(crate) fn human(findings: &[Diagnostic], loaded: &Loaded) -> String {
+    let examined = check::examine(loaded);
+    told(&Report::of(loaded, examined.bundle.as_deref(), findings, &[]), Style::Human)
 }
 
 /// A report in a format, without colours and addresses.
