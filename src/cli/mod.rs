@@ -28,6 +28,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use jiff::{civil::Date, tz::TimeZone};
 
 pub use compile::cedar as bundle_as_cedar;
+use report::{Links, Look, Report, Style};
 
 use crate::{
     check::{self as checks, Asked},
@@ -194,9 +195,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => init::run(&args),
         Command::Check(args) => {
-            let wanted = if args.list_rules { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
+            let nothing = args.output.reads_nothing();
+            let wanted = if nothing { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
+            let terminal =
+                check::Terminal { there: std::io::stdout().is_terminal(), colour: globals.colour_of_stdout() };
             let out = &mut std::io::stdout().lock();
-            let status = check::run(&args, &wanted, &environment, today(), out, globals.colour_of_stdout())?;
+            let status = check::run(&args, &wanted, &environment, today(), out, terminal)?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
@@ -254,6 +258,12 @@ impl Globals {
         Ok(config::load_wanted(&self.wanted()?, &environment))
     }
 
+    /// Tells findings on stderr.
+    fn talk_of(&self, report: &Report<'_>) -> anyhow::Result<()> {
+        let look = Look { colour: self.colour_of_stderr(), links: Links::default() };
+        Ok(report::write(&mut std::io::stderr().lock(), Style::Human, report, &look)?)
+    }
+
     fn colour_of_stdout(&self) -> bool {
         self.colour(std::io::stdout().is_terminal())
     }
@@ -285,14 +295,12 @@ fn pinned(globals: &Globals, then: &str) -> anyhow::Result<Result<Pinned, ExitCo
     let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
     let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
-    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle) {
+    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle.clone()) {
         return Ok(Ok((config, bundle, examined.lock)));
     }
     let mut findings = judged.findings;
     findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-    let checked = loaded.config.as_ref().map(report::Checked::of);
-    let colour = globals.colour_of_stderr();
-    report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
+    globals.talk_of(&Report::of(&loaded, examined.bundle.as_deref(), &findings, &judged.suppressed))?;
     if !loaded.readable {
         return Ok(Err(ExitCode::from(2)));
     }

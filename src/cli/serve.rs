@@ -41,8 +41,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     let judged = checks::judge(&loaded, &examined, &Asked::nothing(super::today()));
     let findings = &judged.findings;
     if !findings.is_empty() {
-        let checked = loaded.whole().map(report::Checked::of);
-        report::human(&mut std::io::stderr().lock(), findings, &loaded.sources, checked, globals.colour_of_stderr())?;
+        globals.talk_of(&report::Report::of(&loaded, examined.bundle.as_deref(), findings, &judged.suppressed))?;
     }
     if !judged.suppressed.is_empty() {
         report::talk(&format!("{} suppressed; `portcullis check --no-ignores` shows all", judged.suppressed.len()));

@@ -2,10 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis::config::{self, Exception, Grantee, Loaded, Require, SecretRef, Selector, Text, Transport};
+use clap::ValueEnum as _;
+use portcullis::{
+    cli::report::{Report, Style},
+    config::{self, Exception, Grantee, Loaded, Require, SecretRef, Selector, Text, Transport},
+};
 use proptest::prelude::*;
 
-use crate::support::{lines, load, no_env as none};
+use crate::support::{lines, load, no_env as none, told};
 
 fn found(loaded: &Loaded) -> Vec<String> {
     lines(&loaded.findings)
@@ -234,8 +238,7 @@ fn large_files_are_refused_or_read_in_bounded_time() {
     let wide: String = (0..5_000).map(|n| format!("k{n}: {{}}\n")).collect();
     let loaded = load(&format!("{wide}{wide}"));
     assert_eq!(loaded.findings.len(), 1_000);
-    let mut out = Vec::new();
-    portcullis::cli::report::human(&mut out, &loaded.findings, &loaded.sources, None, false).unwrap();
+    told(&Report::of(&loaded, None, &loaded.findings, &[]), Style::Human);
     assert!(before.elapsed() < Duration::from_secs(40), "{:?}", before.elapsed());
     let loaded = config::load(folder.path(), &none);
     assert!(!loaded.readable && found(&loaded)[0].ends_with("not a file"));
@@ -375,8 +378,9 @@ proptest! {
             let place = finding.place().unwrap();
             prop_assert!(place.start <= place.end && place.end <= text.len(), "{place:?}");
         }
-        let mut out = Vec::new();
-        portcullis::cli::report::human(&mut out, &loaded.findings, &loaded.sources, None, false).unwrap();
+        for style in Style::value_variants() {
+            told(&Report::of(&loaded, None, &loaded.findings, &[]), *style);
+        }
     }
 
     #[test]
@@ -385,8 +389,10 @@ proptest! {
         let at = at.min(text.len());
         text.replace_range(at..(at + length).min(text.len()), &put);
         let loaded = load(&text);
-        let mut out = Vec::new();
-        portcullis::cli::report::human(&mut out, &portcullis::check::run(&loaded), &loaded.sources, None, false).unwrap();
+        let findings = portcullis::check::run(&loaded);
+        for style in Style::value_variants() {
+            told(&Report::of(&loaded, None, &findings, &[]), *style);
+        }
     }
 
     #[test]

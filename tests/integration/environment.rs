@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, path::Path};
 
 use portcullis::{
     check,
-    cli::report,
+    cli::report::{Report, Style},
     config::{self, Environments, Loaded, Wanted},
     name::{EnvironmentName, TagName},
 };
 
 use crate::{
     cli::{CONFIG, at, run, run_with, says},
-    support::{golden, lines, no_env},
+    support::{golden, lines, no_env, told},
 };
 
 fn files(base: &str, overlays: &[(&str, &str)]) -> tempfile::TempDir {
@@ -198,10 +198,9 @@ fn an_environment_that_is_not_there_says_which_are() {
 fn checked(folder: &Path, environments: Environments) -> String {
     let wanted = Wanted { environments, ..Wanted::of(&folder.join("portcullis.yaml")) };
     let loaded = config::load_wanted(&wanted, &no_env);
-    let mut out = Vec::new();
-    let counts = loaded.config.as_ref().map(report::Checked::of);
-    report::human(&mut out, &check::run(&loaded), &loaded.sources, counts, false).unwrap();
-    String::from_utf8(out).unwrap().replace(&format!("{}/", folder.display()), "")
+    let examined = check::examine(&loaded);
+    let report = Report::of(&loaded, examined.bundle.as_deref(), &examined.findings, &[]);
+    told(&report, Style::Human).replace(&format!("{}/", folder.display()), "")
 }
 
 #[test]

@@ -7,11 +7,11 @@ use std::io::{self, Write};
 use clap::Args;
 use jiff::civil::Date;
 
-use super::Format;
 use crate::{
     check::{Asked, Chosen, Effective, effective},
+    cli::report::Style,
     config::{Lint, LintLevel, Profile},
-    diagnostic::{Class, Diagnostic, Level},
+    diagnostic::{Class, Level},
 };
 
 /// Which rules run, and how grave their findings are.
@@ -74,9 +74,9 @@ impl FailOn {
         Ok(Self(class))
     }
 
-    /// Whether a finding alone makes the answer no.
-    pub(super) fn fails(self, finding: &Diagnostic) -> bool {
-        finding.class >= self.0
+    /// The mildest class that makes the answer no.
+    pub(super) const fn class(self) -> Class {
+        self.0
     }
 }
 
@@ -100,10 +100,10 @@ fn profile(written: &str) -> Result<Profile, &'static str> {
 }
 
 /// Writes how grave each rule is, and who says so.
-pub(super) fn show(lint: &Lint, asked: &Asked, format: Format, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn show(lint: &Lint, asked: &Asked, format: Style, out: &mut dyn Write) -> io::Result<()> {
     let rules = effective(lint, asked);
     let class = |rule: &Effective| rule.class().map_or_else(|| "ignore".to_owned(), |class| class.to_string());
-    if matches!(format, Format::Json) {
+    if format == Style::Json {
         let row = |rule: &Effective| {
             serde_json::json!({
                 "code": rule.rule.code,

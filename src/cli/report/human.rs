@@ -2,71 +2,30 @@
 //!
 //! SPEC: `requirements/lint-rules.md` §3.1.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::{Checked, Summary, counted};
-use crate::{
-    config::Sources,
-    diagnostic::{Class, Diagnostic, Label, Level as Gravity},
-};
+use super::{Links, Look, Report, count::closing, escape::visible, stage};
+use crate::diagnostic::{Class, Diagnostic, Label, Level as Gravity, Safety};
 
-/// Writes every finding with its lines, and a line that sums them up.
-///
-/// # Errors
-/// When `out` cannot be written to.
-pub fn human(
-    out: &mut dyn Write,
-    findings: &[Diagnostic],
-    sources: &Sources,
-    checked: Option<Checked>,
-    colour: bool,
-) -> io::Result<()> {
-    if findings.is_empty() {
-        return match checked {
-            Some(checked) => writeln!(out, "No findings. {} checked", looked_at(checked)),
-            None => writeln!(out, "No findings, and nothing checked"),
-        };
+/// Writes how far it went, every finding with its lines, and what it comes to.
+pub(super) fn human(out: &mut dyn Write, report: &Report<'_>, look: &Look) -> io::Result<()> {
+    if !report.findings.is_empty() {
+        writeln!(out, "{}\n", stage::table(&report.stages))?;
+        let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() };
+        for finding in report.findings {
+            writeln!(out, "{}\n", renderer.render(&[group(finding, report, &look.links)]))?;
+        }
     }
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let texts: BTreeMap<&str, String> =
-        sources.files().filter_map(|file| sources.shown(file).map(|text| (file, text))).collect();
-    for finding in findings {
-        writeln!(out, "{}\n", renderer.render(&[group(finding, &texts)]))?;
-    }
-    let Summary { findings, error, security, warning, suggestion } = Summary::of(findings);
-    writeln!(
-        out,
-        "{}: {}, {security} security, {}, {}",
-        counted(findings, "finding"),
-        counted(error, "error"),
-        counted(warning, "warning"),
-        counted(suggestion, "suggestion"),
-    )?;
-    if checked.is_none() {
-        writeln!(out, "further checks wait until the above is mended")?;
-    }
-    Ok(())
+    closing(report).iter().try_for_each(|line| writeln!(out, "{line}"))
 }
 
-fn looked_at(checked: Checked) -> String {
-    let Checked { servers, tags, grants, rules, policies } = checked;
-    format!(
-        "{}, {}, {}, {} and {}",
-        counted(servers, "server"),
-        counted(tags, "tag"),
-        counted(grants, "grant"),
-        counted(rules, "rule"),
-        counted(policies, "policy file"),
-    )
-}
-
-fn group<'a>(finding: &'a Diagnostic, texts: &'a BTreeMap<&str, String>) -> Group<'a> {
-    let title = level(finding.class).primary_title(&finding.message).id(finding.code);
+fn group<'a>(finding: &'a Diagnostic, report: &'a Report<'_>, links: &Links) -> Group<'a> {
+    let mut title = level(finding.class).primary_title(visible(&finding.message)).id(finding.code);
+    if let Some(url) = links.behind(finding.code) {
+        title = title.id_url(url);
+    }
     let mut group = Group::with_title(title);
     let mut files: Vec<&str> = Vec::new();
     for label in &finding.labels {
@@ -75,22 +34,37 @@ fn group<'a>(finding: &'a Diagnostic, texts: &'a BTreeMap<&str, String>) -> Grou
         }
     }
     for file in files {
-        let Some(text) = texts.get(file) else {
-            group = group.element(annotate_snippets::Origin::path(file));
+        let Some(text) = report.texts.get(file) else {
+            group = group.element(annotate_snippets::Origin::path(visible(file)));
             continue;
         };
         let labels: Vec<&Label> = finding.labels.iter().filter(|label| &*label.place.file == file).collect();
         let window = Window::around(&labels, text);
-        let snippet = Snippet::source(window.text).line_start(window.line).path(file);
+        let snippet = Snippet::source(window.text).line_start(window.line).path(visible(file));
         let snippet = labels
             .iter()
             .map(|label| window.annotation(is_primary(finding, label), label))
             .fold(snippet, Snippet::annotation);
         group = group.element(snippet);
     }
-    match &finding.help {
-        Some(help) => group.element(Level::HELP.message(normalize_untrusted_str(help))),
+    if let Some(help) = &finding.help {
+        group = group.element(Level::HELP.message(visible(help)));
+    }
+    group = group.element(Level::NOTE.with_name("fix").message(visible(&fix(finding)).into_owned()));
+    match links.printed(finding.code) {
+        Some(url) => group.element(Level::NOTE.with_name("see").message(url)),
         None => group,
+    }
+}
+
+/// Whether it can be mended by us, and how.
+pub(super) fn fix(finding: &Diagnostic) -> String {
+    match finding.fixes.iter().min_by_key(|fix| fix.safety) {
+        Some(fix) => match fix.safety {
+            Safety::Safe => format!("{} (safe: `--fix` does it)", fix.title),
+            Safety::Unsafe => format!("{} (unsafe: `--fix=all` does it, for you to review)", fix.title),
+        },
+        None => "none, this is yours to decide".into(),
     }
 }
 
@@ -122,7 +96,7 @@ impl<'a> Window<'a> {
         let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
         let inside = |at: usize| at.saturating_sub(self.start);
         let span = kind.span(one_line(self.text, inside(label.place.start), inside(label.place.end)));
-        if label.text.is_empty() { span } else { span.label(label.text.as_str()) }
+        if label.text.is_empty() { span } else { span.label(visible(&label.text)) }
     }
 }
 

@@ -106,8 +106,7 @@ pub(super) fn run(args: &TestArgs, globals: &Globals) -> anyhow::Result<ExitCode
     }
     ran.sort_by(|a, b| a.file.cmp(&b.file));
     for broken in &broken {
-        let colour = globals.colour_of_stderr();
-        report::human(&mut std::io::stderr().lock(), &broken.findings, &broken.sources, None, colour)?;
+        globals.talk_of(&report::Report::of_files(&broken.findings, &broken.sources))?;
     }
     for file in &empty {
         report::talk(&format!("{file}: tests nothing"));

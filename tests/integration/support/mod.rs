@@ -15,7 +15,9 @@ use std::{
 };
 
 use portcullis::{
-    check, compile,
+    check,
+    cli::report::{self, Look, Report, Style},
+    compile,
     config::{self, Config, Loaded},
     diagnostic::{Diagnostic, Place, Placed},
     name::ScopeName,
@@ -129,9 +131,14 @@ pub(crate) fn checked(text: &str) -> String {
 
 /// Findings of a file as `check` prints them.
 pub(crate) fn human(findings: &[Diagnostic], loaded: &Loaded) -> String {
+    let examined = check::examine(loaded);
+    told(&Report::of(loaded, examined.bundle.as_deref(), findings, &[]), Style::Human)
+}
+
+/// A report in a format, without colours and addresses.
+pub(crate) fn told(report: &Report<'_>, style: Style) -> String {
     let mut out = Vec::new();
-    let counts = loaded.config.as_ref().map(portcullis::cli::report::Checked::of);
-    portcullis::cli::report::human(&mut out, findings, &loaded.sources, counts, false).unwrap();
+    report::write(&mut out, style, report, &Look::default()).unwrap();
     String::from_utf8(out).unwrap()
 }
 

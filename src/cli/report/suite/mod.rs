@@ -20,7 +20,7 @@ fn summary(ran: &[Ran]) -> String {
         failed += f;
         skipped += s;
     }
-    format!("{passed} passed, {failed} failed, {skipped} skipped in {}", super::counted(ran.len(), "suite"))
+    format!("{passed} passed, {failed} failed, {skipped} skipped in {}", super::count::counted(ran.len(), "suite"))
 }
 
 /// The whole name of a case.
