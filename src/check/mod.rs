@@ -8,20 +8,34 @@
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
 mod baseline;
+mod confusable_name;
+mod duplicate_key;
+mod duplicate_key_case;
+mod empty_selector;
 mod fingerprint;
 pub mod fix;
+mod invalid_identifier;
 mod judge;
 mod mend;
+mod merge_key_ignored;
+mod multi_document;
 mod page;
 mod plaintext_secret;
 mod server_unreachable;
 mod stdio_through_shell;
 mod suppression_expired;
 mod suppression_without_reason;
+mod undefined_env;
+mod unknown_field;
 mod unknown_rule;
+mod unknown_tag;
 mod unpinned_package;
+mod unsupported_version;
 mod unused_suppression;
 mod upstream_http;
+mod wrong_type;
+mod yaml_ambiguous_scalar;
+mod yaml_syntax;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -34,7 +48,7 @@ pub use page::{Example, Fixable, Page, Profile};
 
 use crate::{
     compile,
-    config::{Config, Loaded, Node, Server, findings},
+    config::{Config, Loaded, Node, Server, Sources, findings},
     diagnostic::{About, Diagnostic, Place},
     lock::Lock,
     name::ServerName,
@@ -60,6 +74,8 @@ pub trait Check: Sync {
 pub struct Subject<'a> {
     /// What is written.
     pub(crate) tree: Option<&'a Node>,
+    /// The texts themselves.
+    pub(crate) sources: &'a Sources,
     /// What it means, as far as it could be read: entries with findings of their own are missing.
     pub(crate) config: Option<&'a Config>,
     /// What `portcullis.lock` pins, where there is one and it could be read.
@@ -78,7 +94,21 @@ impl<'a> Subject<'a> {
 
 /// Every rule, by code.
 pub const CHECKS: &[&dyn Check] = &[
+    &yaml_syntax::YamlSyntax,
+    &duplicate_key::DuplicateKey,
+    &duplicate_key_case::DuplicateKeyCase,
+    &unknown_field::UnknownField,
+    &wrong_type::WrongType,
+    &yaml_ambiguous_scalar::YamlAmbiguousScalar,
+    &merge_key_ignored::MergeKeyIgnored,
+    &unsupported_version::UnsupportedVersion,
+    &undefined_env::UndefinedEnv,
+    &multi_document::MultiDocument,
+    &confusable_name::ConfusableName,
+    &invalid_identifier::InvalidIdentifier,
+    &unknown_tag::UnknownTag,
     &server_unreachable::ServerUnreachable,
+    &empty_selector::EmptySelector,
     &upstream_http::UpstreamHttp,
     &stdio_through_shell::StdioThroughShell,
     &unpinned_package::UnpinnedPackage,
@@ -132,6 +162,7 @@ fn examine_one(loaded: &Loaded) -> Examined {
     let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
+        sources: &loaded.sources,
         config: loaded.config.as_ref().or(loaded.part.as_ref()),
         lock: lock.as_deref(),
         reach: reach.as_ref(),

@@ -153,7 +153,7 @@ pub(super) fn text(file: &Arc<str>, bytes: Vec<u8>) -> Result<Arc<str>, Box<(Arc
 }
 
 /// The place of the character at a byte offset.
-fn position(file: &Arc<str>, text: &str, at: usize) -> Place {
+pub(crate) fn position(file: &Arc<str>, text: &str, at: usize) -> Place {
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

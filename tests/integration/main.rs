@@ -26,6 +26,8 @@ mod environment;
 mod gateway;
 /// The pinned inventory.
 mod lock;
+/// Files that mean harm.
+mod hostile;
 /// Modules stand in the order of their dependencies.
 mod layers;
 /// What the engine promises, on random configurations.
