@@ -151,7 +151,7 @@ impl Reader<'_, '_> {
     fn mend(&self, wanted: &str) -> Option<Mend> {
         match (&self.node.value, wanted) {
             (_, _) if self.node.from_env => None,
-            (Value::Bool(_) | Value::Int(_) | Value::Float(_), "text") => Some(Mend::Quote),
+            (Value::Bool(_) | Value::Int(_) | Value::Float(_), "text" | "text or a map") => Some(Mend::Quote),
             (Value::Text(text), "a list") => {
                 let word = |c: char| c.is_alphanumeric() || "-_./*".contains(c);
                 (!text.is_empty() && text.chars().all(word)).then_some(Mend::Enclose)
