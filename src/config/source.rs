@@ -54,6 +54,9 @@ impl Sources {
         for (at, character) in text.char_indices() {
             if !character.is_whitespace() && secret.get(at).copied().unwrap_or_default() {
                 shown.extend(std::iter::repeat_n('*', character.len_utf8()));
+            } else if character == '\r' && text.get(at + 1..).is_some_and(|rest| rest.starts_with('\n')) {
+                // The end of a line on some systems, and nothing to be shown.
+                shown.push(' ');
             } else {
                 shown.push(character);
             }
