@@ -248,6 +248,24 @@ impl Diagnostic {
         self
     }
 
+    /// The same finding with one more way to mend it: `before` and `after` put around `place`.
+    #[must_use]
+    pub fn enclose(
+        mut self,
+        safety: Safety,
+        title: impl Into<String>,
+        place: &Place,
+        before: &str,
+        after: &str,
+    ) -> Self {
+        let edits = vec![
+            Edit { place: Place { end: place.start, ..place.clone() }, text: before.into() },
+            Edit { place: Place { start: place.end, ..place.clone() }, text: after.into() },
+        ];
+        self.fixes.push(Fix { title: title.into(), safety, edits });
+        self
+    }
+
     /// The primary place.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
@@ -266,6 +284,15 @@ impl fmt::Display for Diagnostic {
             None => Ok(()),
         }
     }
+}
+
+/// The one of `known` that `written` is a slip of, where no other is as well: at most two characters
+/// differ, and fewer in short words.
+pub fn slip_of<'k>(written: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let allowed = written.chars().count().div_ceil(2).saturating_sub(1).min(2);
+    let mut near = known.into_iter().filter(|name| strsim::damerau_levenshtein(written, name) <= allowed);
+    let first = near.next()?;
+    near.next().is_none().then_some(first)
 }
 
 /// The near match of `written` among `known`, if there is one worth offering.

@@ -18,6 +18,12 @@ pub struct NameError {
 }
 
 impl NameError {
+    /// What was written, as far as it can be shown.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// What the name would have to look like.
     #[must_use]
     pub fn problem(&self) -> &'static str {

@@ -11,18 +11,25 @@ mod admin_default_credential;
 mod admin_public;
 mod audience_unchecked;
 mod baseline;
+mod confusable_name;
 mod consent_disabled;
 mod cors_reflect_or_regex;
 mod cors_wildcard_with_auth;
 mod destructive_by_read_scope;
+mod duplicate_key;
+mod duplicate_key_case;
+mod empty_selector;
 mod fingerprint;
 pub mod fix;
 mod forbid_can_error;
 mod forbid_never_denies;
 mod guard_fails_open;
+mod invalid_identifier;
 mod judge;
 mod list_call_mismatch;
 mod mend;
+mod merge_key_ignored;
+mod multi_document;
 mod no_authorization_block;
 mod no_body_limit;
 mod no_rate_limit;
@@ -51,14 +58,21 @@ mod suppression_expired;
 mod suppression_without_reason;
 mod tool_pattern_no_match;
 mod tool_unreachable;
+mod undefined_env;
+mod unknown_field;
 mod unknown_rate_tier;
 mod unknown_rule;
+mod unknown_tag;
 mod unpinned_package;
+mod unsupported_version;
 mod unused_suppression;
 mod upstream_http;
 mod upstream_tls_unverified;
 mod weak_signing_key;
 mod written;
+mod wrong_type;
+mod yaml_ambiguous_scalar;
+mod yaml_syntax;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -70,7 +84,7 @@ pub use page::{Example, Fixable, Page, Profile};
 
 use crate::{
     compile,
-    config::{Config, Loaded, Node, Server, findings},
+    config::{Config, Loaded, Node, Server, Sources, findings},
     diagnostic::{About, Diagnostic, Place},
     lock::Lock,
     name::ServerName,
@@ -96,6 +110,8 @@ pub trait Check: Sync {
 pub struct Subject<'a> {
     /// What is written.
     pub(crate) tree: Option<&'a Node>,
+    /// The texts themselves.
+    pub(crate) sources: &'a Sources,
     /// What it means, as far as it could be read: entries with findings of their own are missing.
     pub(crate) config: Option<&'a Config>,
     /// What `portcullis.lock` pins, where there is one and it could be read.
@@ -114,6 +130,19 @@ impl<'a> Subject<'a> {
 
 /// Every rule, by code.
 pub const CHECKS: &[&dyn Check] = &[
+    &yaml_syntax::YamlSyntax,
+    &duplicate_key::DuplicateKey,
+    &duplicate_key_case::DuplicateKeyCase,
+    &unknown_field::UnknownField,
+    &wrong_type::WrongType,
+    &yaml_ambiguous_scalar::YamlAmbiguousScalar,
+    &merge_key_ignored::MergeKeyIgnored,
+    &unsupported_version::UnsupportedVersion,
+    &undefined_env::UndefinedEnv,
+    &multi_document::MultiDocument,
+    &confusable_name::ConfusableName,
+    &invalid_identifier::InvalidIdentifier,
+    &unknown_tag::UnknownTag,
     &scope_never_grantable::ScopeNeverGrantable,
     &policy_never_matches::PolicyNeverMatches,
     &permit_overridden::PermitOverridden,
@@ -125,6 +154,7 @@ pub const CHECKS: &[&dyn Check] = &[
     &server_unreachable::ServerUnreachable,
     &tool_unreachable::ToolUnreachable,
     &tool_pattern_no_match::ToolPatternNoMatch,
+    &empty_selector::EmptySelector,
     &no_authorization_block::NoAuthorizationBlock,
     &policy_always_allows::PolicyAlwaysAllows,
     &policy_always_denies::PolicyAlwaysDenies,
@@ -204,6 +234,7 @@ fn examine_one(loaded: &Loaded) -> Examined {
     let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
+        sources: &loaded.sources,
         config: loaded.config.as_ref().or(loaded.part.as_ref()),
         lock: lock.as_deref(),
         reach: reach.as_ref(),

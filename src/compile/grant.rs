@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::Digest;
 
-use super::render::{Draft, set, string};
+use super::{
+    press::Press,
+    render::{Draft, set, string},
+};
 use crate::{
     config::{Grant, Grantee},
     diagnostic::Place,
@@ -16,7 +19,7 @@ use crate::{
 };
 
 /// The policies of all grants.
-pub(super) fn policies(grants: &[Grant]) -> Result<Vec<Policy>, String> {
+pub(super) fn policies(grants: &[Grant], press: &mut Press) -> Result<Vec<Policy>, String> {
     let mut policies = Vec::new();
     let mut ceilings: BTreeMap<&ClientId, (BTreeSet<&ScopeName>, &Place)> = BTreeMap::new();
     for grant in grants {
@@ -35,7 +38,7 @@ pub(super) fn policies(grants: &[Grant]) -> Result<Vec<Policy>, String> {
             }
         };
         let when = when.into_iter().chain([contains(&scopes)]).collect();
-        policies.push(policy(&id, Effect::Permit, &principal, when, Vec::new(), &grant.place)?);
+        policies.push(policy(&id, Effect::Permit, &principal, when, Vec::new(), &grant.place, press)?);
     }
     for (client, (scopes, place)) in ceilings {
         let id = format!("grant/client/{client}");
@@ -47,6 +50,7 @@ pub(super) fn policies(grants: &[Grant]) -> Result<Vec<Policy>, String> {
             when,
             vec![contains(&scopes)],
             place,
+            press,
         )?);
     }
     Ok(policies)
@@ -59,9 +63,10 @@ fn policy(
     when: Vec<String>,
     unless: Vec<String>,
     place: &Place,
+    press: &mut Press,
 ) -> Result<Policy, String> {
     let text = Draft { id, effect, principal, actions: vec!["grant"], when, unless }.text();
-    Policy::parse(id, &text, Some(place.clone()), None)
+    press.policy(id, &text, place, None)
 }
 
 /// `[Scope, Scope].contains(resource)`: a list is not allowed in the head of a policy.

@@ -1,19 +1,20 @@
 //! A configuration's meaning → a bundle.
 //!
 //! `schema` says what policies may speak of, `server`, `rule` and `grant` turn their sections into
-//! policies, `hand_written` takes in the author's own, `render` writes them down and `verify` holds
-//! them against the schema. The same meaning gives the same bytes.
+//! policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
+//! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
 
 pub(crate) mod findings;
 mod grant;
 mod hand_written;
+mod press;
 mod render;
 mod rule;
 mod schema;
 mod server;
 mod verify;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     config::Config,
@@ -31,14 +32,19 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
     let mut uses = Vec::new();
     let mut grants = Vec::new();
     let mut conditions = HashMap::new();
+    let mut press = press::Press::default();
+    let mut drafted = HashSet::new();
     let own = |error: String, place: &Place| findings::CONDITION.at(place, error);
     match hand_written::guard_rails() {
         Ok(policies) => uses.extend(policies),
         Err(error) => problems.push(own(error, whole)),
     }
     for (name, server) in &config.servers {
-        match server::policies(name, server) {
-            Ok(policies) => uses.extend(policies),
+        match server::policies(name, server, &mut press) {
+            Ok(policies) => {
+                drafted.extend(policies.iter().map(|policy| policy.id().to_owned()));
+                uses.extend(policies);
+            }
             Err(error) => problems.push(own(error, &server.place)),
         }
     }
@@ -54,8 +60,11 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
             Err(wrong) => problems.extend(wrong),
         }
     }
-    match grant::policies(&config.grants) {
-        Ok(policies) => grants.extend(policies),
+    match grant::policies(&config.grants, &mut press) {
+        Ok(policies) => {
+            drafted.extend(policies.iter().map(|policy| policy.id().to_owned()));
+            grants.extend(policies);
+        }
         Err(error) => problems.push(own(error, whole)),
     }
     for file in &config.policies {
@@ -74,7 +83,7 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
         Err(error) => return Err(vec![own(error.to_string(), whole)]),
     };
     let all: Vec<&Policy> = uses.iter().chain(&grants).collect();
-    problems.extend(verify::problems(&schema, &all, &conditions, whole));
+    problems.extend(verify::problems(&schema, &all, &drafted, &conditions, whole));
     if !problems.is_empty() {
         return Err(problems);
     }

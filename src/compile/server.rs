@@ -9,7 +9,10 @@
 
 use std::collections::BTreeSet;
 
-use super::render::{Draft, actions, named, pin, set};
+use super::{
+    press::Press,
+    render::{Draft, actions, named, pin, set},
+};
 use crate::{
     config::{Exception, Require, Server},
     diagnostic::{Place, Placed},
@@ -18,9 +21,9 @@ use crate::{
 };
 
 /// The policies of one server.
-pub(super) fn policies(name: &ServerName, server: &Server) -> Result<Vec<Policy>, String> {
+pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) -> Result<Vec<Policy>, String> {
     let mut policies = Vec::new();
-    policies.extend(permit(name, server)?);
+    policies.extend(permit(name, server, press)?);
     let groups = [
         ("tool", "name", &server.tools, [Verb::ToolsCall, Verb::ToolsList]),
         ("prompt", "name", &server.prompts, [Verb::PromptsGet, Verb::PromptsList]),
@@ -45,13 +48,13 @@ pub(super) fn policies(name: &ServerName, server: &Server) -> Result<Vec<Policy>
                 when,
                 unless,
             };
-            policies.push(policy(draft, place, needs)?.by_patterns(vec![pattern.clone()]));
+            policies.push(policy(draft, place, needs, press)?.by_patterns(vec![pattern.clone()]));
         }
     }
     Ok(policies)
 }
 
-fn permit(name: &ServerName, server: &Server) -> Result<Option<Policy>, String> {
+fn permit(name: &ServerName, server: &Server, press: &mut Press) -> Result<Option<Policy>, String> {
     let scopes = scopes(&server.tags);
     let mut when = vec![pin(name)];
     let needs = if scopes.is_empty() || server.public {
@@ -82,13 +85,13 @@ fn permit(name: &ServerName, server: &Server) -> Result<Option<Policy>, String> 
         when,
         unless: Vec::new(),
     };
-    policy(draft, &server.place, needs).map(Some)
+    policy(draft, &server.place, needs, press).map(Some)
 }
 
-fn policy(draft: Draft<'_>, place: &Place, needs: Option<Needs>) -> Result<Policy, String> {
+fn policy(draft: Draft<'_>, place: &Place, needs: Option<Needs>, press: &mut Press) -> Result<Policy, String> {
     let id = draft.id;
     let text = draft.text();
-    Policy::parse(id, &text, Some(place.clone()), needs)
+    press.policy(id, &text, place, needs)
 }
 
 fn scopes(tags: &[Placed<TagName>]) -> BTreeSet<ScopeName> {

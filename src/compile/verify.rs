@@ -6,9 +6,12 @@ use std::{
     num::NonZeroUsize,
 };
 
-use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
 
-use super::findings::{self, CONDITION, IMPOSSIBLE};
+use super::{
+    findings::{self, CONDITION, IMPOSSIBLE},
+    press,
+};
 use crate::{
     diagnostic::{Diagnostic, Place},
     policy::Policy,
@@ -20,10 +23,13 @@ const BATCH: usize = 64;
 /// Everything that strict validation finds. A finding stands at the condition of its policy where
 /// `conditions` has it, else at the line behind the policy, else at `whole`.
 ///
-/// Policies are typed one by one, so large sets are shared out among the processors.
+/// Policies are typed one by one. Of those that are `drafted` by the compiler, and that differ only in
+/// names and tags, one is typed for all: no literal of theirs has a type of its own. What is left of
+/// a large set is shared out among the processors.
 pub(super) fn problems(
     schema: &Schema,
     policies: &[&Policy],
+    drafted: &HashSet<String>,
     conditions: &HashMap<String, Place>,
     whole: &Place,
 ) -> Vec<Diagnostic> {
@@ -37,22 +43,56 @@ pub(super) fn problems(
         }
     }
     let validator = Validator::new(schema.clone());
+    let Shapes { first, rest } = Shapes::of(policies, drafted);
+    let mut found = shared_out(&validator, &first, conditions, whole);
+    if !found.is_empty() {
+        // Something is wrong with a shape, or with others: now each is asked for itself.
+        found.extend(shared_out(&validator, &rest, conditions, whole));
+    }
+    // One mistake is found again in every environment that a policy applies to.
+    let mut known = HashSet::new();
+    found.retain(|problem| known.insert((problem.code, problem.place().cloned(), problem.message.clone())));
+    problems.append(&mut found);
+    problems
+}
+
+/// Policies by what their typing rests on.
+struct Shapes<'p> {
+    /// The first of each shape, and all that the compiler did not draft.
+    first: Vec<&'p Policy>,
+    /// The others, which are typed as the first of theirs.
+    rest: Vec<&'p Policy>,
+}
+
+impl<'p> Shapes<'p> {
+    fn of(policies: &[&'p Policy], drafted: &HashSet<String>) -> Self {
+        let mut known = HashSet::new();
+        let (first, rest) = policies.iter().partition(|policy| {
+            let shape = drafted.contains(policy.id()).then(|| press::shape(policy.text())).flatten();
+            shape.is_none_or(|(shape, _)| known.insert(shape))
+        });
+        Self { first, rest }
+    }
+}
+
+fn shared_out(
+    validator: &Validator,
+    policies: &[&Policy],
+    conditions: &HashMap<String, Place>,
+    whole: &Place,
+) -> Vec<Diagnostic> {
+    if policies.len() <= BATCH {
+        return untyped(validator, policies, conditions, whole);
+    }
     let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let batch = policies.len().div_ceil(workers).max(BATCH);
-    let found: Vec<Diagnostic> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let workers: Vec<_> =
-            policies.chunks(batch).map(|some| scope.spawn(|| untyped(&validator, some, conditions, whole))).collect();
+            policies.chunks(batch).map(|some| scope.spawn(|| untyped(validator, some, conditions, whole))).collect();
         // A worker that fell has not said yes: its policies are not let through.
         let fell = |_| vec![CONDITION.at(whole, "the policies could not be validated")];
         workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(fell)).collect()
-    });
-    // One mistake is found again in every environment that a policy applies to.
-    for problem in found {
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
-    problems
+    })
 }
 
 /// What is wrong with some policies.
@@ -68,9 +108,11 @@ fn untyped(
         _ = set.add(policy.cedar.clone());
     }
     let result = validator.validate_with_level(&set, ValidationMode::Strict, 1);
+    let places: HashMap<&str, &Place> =
+        policies.iter().filter_map(|policy| Some((policy.id(), policy.place()?))).collect();
     let place = |id: &PolicyId| {
         let id: &str = id.as_ref();
-        let written = || policies.iter().find(|policy| policy.id() == id).and_then(|policy| policy.place().cloned());
+        let written = || places.get(id).map(|place| (*place).clone());
         conditions.get(id).cloned().or_else(written).unwrap_or_else(|| whole.clone())
     };
     let errors = result.validation_errors().map(|error| {
@@ -82,8 +124,21 @@ fn untyped(
             None => finding,
         }
     });
-    let warnings =
-        result.validation_warnings().map(|warning| IMPOSSIBLE.at(&place(warning.policy_id()), plain(warning)));
+    // Look-alikes are the business of a rule of their own, which reads them where they are written.
+    let looks = |warning: &ValidationWarning| {
+        matches!(
+            warning,
+            ValidationWarning::MixedScriptString(_)
+                | ValidationWarning::BidiCharsInString(_)
+                | ValidationWarning::MixedScriptIdentifier(_)
+                | ValidationWarning::BidiCharsInIdentifier(_)
+                | ValidationWarning::ConfusableIdentifier(_)
+        )
+    };
+    let warnings = result
+        .validation_warnings()
+        .filter(|warning| !looks(warning))
+        .map(|warning| IMPOSSIBLE.at(&place(warning.policy_id()), plain(warning)));
     errors.chain(warnings).collect()
 }
 
@@ -100,5 +155,79 @@ fn plain(said: &dyn std::fmt::Display) -> String {
             None => text.to_owned(),
         },
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{compile::vocabulary, config::load_text};
+
+    /// A configuration of many shapes.
+    fn yaml(servers: &[(u8, bool, u8, bool)]) -> String {
+        let mut text = "version: 1\ntags: {a: A, b: B, c: C}\nservers:\n".to_owned();
+        for (nth, (tags, any, tools, public)) in servers.iter().enumerate() {
+            let some = |bits: u8| -> Vec<&str> {
+                ["a", "b", "c"]
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(bit, _)| bits >> bit & 1 == 1)
+                    .map(|(_, tag)| tag)
+                    .collect()
+            };
+            text.push_str(&format!("  s{nth}:\n    public: {public}\n    stdio: {{command: [cat]}}\n"));
+            if !some(*tags).is_empty() {
+                text.push_str(&format!("    tags: [{}]\n", some(*tags).join(", ")));
+            }
+            if *any {
+                text.push_str("    require: any\n");
+            }
+            if !some(*tools).is_empty() {
+                text.push_str(&format!(
+                    "    tools: {{t{nth}: {{tags: [{}]}}, 'd*{nth}': deny}}\n    resources: {{'file:*': deny}}\n",
+                    some(*tools).join(", ")
+                ));
+            }
+        }
+        text.push_str("grants: [{to: {user: '*'}, scopes: ['tag:a']}, {to: {user: ana}, scopes: ['tag:a', 'tag:b']}, {to: {user: eva}, scopes: ['tag:c', 'tag:b']}, {to: {client: bot}, scopes: ['tag:b']}, {to: {group: staff}, scopes: ['tag:c']}]\n");
+        text
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn one_of_a_shape_is_typed_as_all_of_it(servers in prop::collection::vec((0..8_u8, any::<bool>(), 0..8_u8, any::<bool>()), 1..5)) {
+            let config = load_text("f", &yaml(&servers), &|_| None).config.unwrap();
+            let mut press = press::Press::default();
+            let mut policies = Vec::new();
+            for (name, server) in &config.servers {
+                policies.extend(crate::compile::server::policies(name, server, &mut press).unwrap());
+            }
+            policies.extend(crate::compile::grant::policies(&config.grants, &mut press).unwrap());
+            let drafted: HashSet<String> = policies.iter().map(|policy| policy.id().to_owned()).collect();
+            let all: Vec<&Policy> = policies.iter().collect();
+            let whole = &config.listen.public_url.place;
+            // Made from one parse, each is what its own text says.
+            for policy in &policies {
+                let parsed = Policy::parse(policy.id(), policy.text(), None, None).unwrap();
+                prop_assert_eq!(parsed.cedar.to_json().unwrap(), policy.cedar.to_json().unwrap());
+            }
+            let good = vocabulary();
+            // Schemas under which some shapes do not fit.
+            for text in [good.clone(), good.replace("        named: Set<String>,\n", ""), good.replace("{ name: String, server", "{ server"), good.replace("entity Scope;", "entity Scope enum [\"x\"];")] {
+                let schema = Schema::from_cedarschema_str(&text).unwrap().0;
+                let said = |problems: Vec<Diagnostic>| {
+                    let mut said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                    said.sort();
+                    said
+                };
+                let by_shape = said(problems(&schema, &all, &drafted, &HashMap::new(), whole));
+                let one_by_one = said(problems(&schema, &all, &HashSet::new(), &HashMap::new(), whole));
+                prop_assert_eq!(&by_shape, &one_by_one);
+                prop_assert_eq!(by_shape.is_empty(), text == good);
+            }
+        }
     }
 }

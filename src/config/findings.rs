@@ -15,10 +15,12 @@ pub(crate) const RAISED: &[&About] = &[
     &DUPLICATE_KEY_CASE,
     &UNKNOWN_FIELD,
     &WRONG_TYPE,
+    &AMBIGUOUS_SCALAR,
     &MERGE_KEY,
     &UNSUPPORTED_VERSION,
     &UNDEFINED_ENV,
     &MULTI_DOCUMENT,
+    &CONFUSABLE_NAME,
     &INVALID_IDENTIFIER,
     &UNKNOWN_TAG,
     &POLICY_REDUNDANT,
@@ -68,6 +70,14 @@ pub(crate) const WRONG_TYPE: About = About {
     help: "write a value of the kind that this key takes",
 };
 
+pub(crate) const AMBIGUOUS_SCALAR: About = About {
+    code: "PC006",
+    name: "yaml-ambiguous-scalar",
+    class: Class::Warning,
+    summary: "an unquoted value or key that readers of YAML 1.1 take for something else",
+    help: "put it in quotes",
+};
+
 pub(crate) const MERGE_KEY: About = About {
     code: "PC007",
     name: "merge-key-ignored",
@@ -98,6 +108,14 @@ pub(crate) const MULTI_DOCUMENT: About = About {
     class: Class::Error,
     summary: "a second YAML document in the file",
     help: "keep one document; a configuration is one file and one document",
+};
+
+pub(crate) const CONFUSABLE_NAME: About = About {
+    code: "PC011",
+    name: "confusable-name",
+    class: Class::Security(Level::Medium),
+    summary: "a character that looks like another one, or that is not seen at all",
+    help: "write it in the letters that it seems to be written in, and remove what is not seen",
 };
 
 pub(crate) const INVALID_IDENTIFIER: About = About {

@@ -8,10 +8,11 @@ mod document;
 mod environment;
 pub(crate) mod findings;
 pub(crate) mod json_schema;
+pub(crate) mod look_alike;
 mod resolve;
 pub(crate) mod secrecy;
 mod section;
-mod source;
+pub(crate) mod source;
 pub(crate) mod url;
 
 use std::{
@@ -24,7 +25,7 @@ use std::{
 use document::Variables;
 #[cfg(feature = "cli")]
 pub(crate) use document::is_variable;
-pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, read_tree, written};
+pub(crate) use document::{Json, Named, Node, TextOr, Value, Written, read_as, read_tree, written};
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;

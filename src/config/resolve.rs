@@ -13,12 +13,12 @@ use std::{
 use super::{
     Audit, Config, Encryption, Lint, Listen, OAuth, Store,
     document::{Document, Named, Written},
-    findings, secrecy,
+    findings, look_alike, secrecy,
     section::{grants, policies, rules, servers, tags},
     source::Sources,
 };
 use crate::{
-    diagnostic::{About, Diagnostic, Place, Placed, nearest},
+    diagnostic::{About, Diagnostic, Place, Placed, Safety, nearest, slip_of},
     name::{NameError, ScopeName, ServerName, TagName},
 };
 
@@ -152,6 +152,10 @@ impl Resolver<'_> {
             Ok(name) => Some(Placed::new(name, place.clone())),
             Err(error) => {
                 let finding = findings::INVALID_IDENTIFIER.at(place, error.to_string());
+                let finding = match look_alike::first(error.text()) {
+                    Some(what) => finding.label(what),
+                    None => finding,
+                };
                 self.find(
                     finding.help("rename it: names are compared character by character, so their alphabet is small"),
                 );
@@ -261,6 +265,14 @@ fn unknown(
     match nearest(name, known.keys().map(String::as_str)) {
         Some(near) => {
             let finding = finding.label(format!("did you mean `{prefix}{near}`?"));
+            let meant =
+                slip_of(name, known.keys().map(String::as_str)).filter(|_| about.code == findings::UNKNOWN_TAG.code);
+            let finding = match meant {
+                Some(meant) => {
+                    finding.fix(Safety::Safe, format!("write `{prefix}{meant}`"), place, format!("\"{prefix}{meant}\""))
+                }
+                None => finding,
+            };
             let finding = finding.help(format!("write `{prefix}{near}`, or declare `{name}` under `{section}`"));
             match known.get(near) {
                 Some(there) => finding.also(there, format!("`{near}` is declared here")),

@@ -54,6 +54,9 @@ impl Sources {
         for (at, character) in text.char_indices() {
             if !character.is_whitespace() && secret.get(at).copied().unwrap_or_default() {
                 shown.extend(std::iter::repeat_n('*', character.len_utf8()));
+            } else if character == '\r' && text.get(at + 1..).is_some_and(|rest| rest.starts_with('\n')) {
+                // The end of a line on some systems, and nothing to be shown.
+                shown.push(' ');
             } else {
                 shown.push(character);
             }
@@ -153,7 +156,7 @@ pub(super) fn text(file: &Arc<str>, bytes: Vec<u8>) -> Result<Arc<str>, Box<(Arc
 }
 
 /// The place of the character at a byte offset.
-fn position(file: &Arc<str>, text: &str, at: usize) -> Place {
+pub(crate) fn position(file: &Arc<str>, text: &str, at: usize) -> Place {
     let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

@@ -28,6 +28,8 @@ mod gateway;
 mod import;
 /// The pinned inventory.
 mod lock;
+/// Files that mean harm.
+mod hostile;
 /// Modules stand in the order of their dependencies.
 mod layers;
 /// Who may do what in each example.

@@ -11,6 +11,8 @@ use crate::{
 
 /// The finding that the second reader makes of a file which the first one read without any.
 pub(super) fn disagreement(root: &Node, text: &str) -> Option<Diagnostic> {
+    // A byte-order mark is no character of the first line, which the second reader takes it for.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let second: serde_yaml::Value = match serde_yaml::from_str(text) {
         Ok(second) => second,
         Err(error) => {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     config::findings,
-    diagnostic::{Diagnostic, Place, nearest},
+    diagnostic::{Diagnostic, Place, Safety, nearest, slip_of},
 };
 
 /// Reads the whole tree into the written form `T`; what is wrong goes to `findings`.
@@ -42,8 +42,29 @@ pub(super) enum Error {
     Reported,
     /// A key that must be there is not.
     Missing(&'static str),
-    /// What the value would have to be, and what to do.
-    Other(String, Option<String>),
+    /// What the value would have to be, what to do, and how it may be mended.
+    Other(String, Option<String>, Option<Mend>),
+}
+
+/// How a value of the wrong kind becomes one of the right kind, if that is what was meant.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Mend {
+    /// Put into quotes.
+    Quote,
+    /// Put into brackets.
+    Enclose,
+    /// Written so.
+    Write(&'static str),
+}
+
+impl Mend {
+    fn of(self, finding: Diagnostic, place: &Place) -> Diagnostic {
+        match self {
+            Self::Quote => finding.enclose(Safety::Unsafe, "put the value in quotes", place, "\"", "\""),
+            Self::Enclose => finding.enclose(Safety::Unsafe, "put the value in brackets", place, "[", "]"),
+            Self::Write(text) => finding.fix(Safety::Unsafe, format!("write `{text}`"), place, text),
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -51,7 +72,7 @@ impl fmt::Display for Error {
         match self {
             Self::Reported => f.write_str("has a finding"),
             Self::Missing(key) => write!(f, "lacks the key `{key}`"),
-            Self::Other(message, _) => f.write_str(message),
+            Self::Other(message, ..) => f.write_str(message),
         }
     }
 }
@@ -60,7 +81,7 @@ impl std::error::Error for Error {}
 
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::Other(message.to_string(), None)
+        Self::Other(message.to_string(), None, None)
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -91,13 +112,17 @@ impl Reader<'_, '_> {
             Error::Missing(key) => findings::WRONG_TYPE
                 .at(&self.node.place, format!("{subject} lacks the key `{key}`"))
                 .help(format!("add `{key}`")),
-            Error::Other(message, _) if self.path.is_version() => {
+            Error::Other(message, ..) if self.path.is_version() => {
                 findings::UNSUPPORTED_VERSION.at(&self.node.place, format!("{subject} {message}"))
             }
-            Error::Other(message, help) => {
+            Error::Other(message, help, mend) => {
                 let finding = findings::WRONG_TYPE.at(&self.node.place, format!("{subject} {message}"));
                 // Without a help of its own, the message says all there is to do.
-                Diagnostic { help, ..finding }
+                let finding = Diagnostic { help, ..finding };
+                match mend {
+                    Some(mend) => mend.of(finding, &self.node.place),
+                    None => finding,
+                }
             }
         };
         self.findings.borrow_mut().push(finding);
@@ -107,7 +132,8 @@ impl Reader<'_, '_> {
         let help = match &self.node.value {
             Value::Bad => return Error::Reported,
             Value::Null => {
-                return Error::Other("has no value".into(), Some("give it a value, or remove the key".into()));
+                let help = "give it a value, or remove the key";
+                return Error::Other("has no value".into(), Some(help.into()), None);
             }
             Value::Bool(_) | Value::Int(_) | Value::Float(_) if wanted == "text" => {
                 Some("put the value in quotes".into())
@@ -117,7 +143,26 @@ impl Reader<'_, '_> {
             Value::List(_) if wanted == "a map" => Some("write `KEY: VALUE` lines that do not begin with `- `".into()),
             _ => None,
         };
-        Error::Other(format!("must be {wanted}, not {}", self.node.shown(self.path.key())), help)
+        let message = format!("must be {wanted}, not {}", self.node.shown(self.path.key()));
+        Error::Other(message, help, self.mend(wanted))
+    }
+
+    /// What makes of the value one of the kind wanted, where it is plain what that would be.
+    fn mend(&self, wanted: &str) -> Option<Mend> {
+        match (&self.node.value, wanted) {
+            (_, _) if self.node.from_env => None,
+            (Value::Bool(_) | Value::Int(_) | Value::Float(_), "text" | "text or a map") => Some(Mend::Quote),
+            (Value::Text(text), "a list") => {
+                let word = |c: char| c.is_alphanumeric() || "-_./*".contains(c);
+                (!text.is_empty() && text.chars().all(word)).then_some(Mend::Enclose)
+            }
+            (Value::Text(text), "`true` or `false`") => match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" => Some(Mend::Write("true")),
+                "false" | "no" | "off" => Some(Mend::Write("false")),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// The keys of a section that it knows; the others become findings.
@@ -148,9 +193,16 @@ impl Reader<'_, '_> {
         let list = fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
         let finding = findings::UNKNOWN_FIELD.at(&entry.place, message);
         match nearest(&entry.key, fields.iter().copied()) {
-            Some(near) => finding
-                .label(format!("did you mean `{near}`?"))
-                .help(format!("write `{near}`; the keys here are {list}")),
+            Some(near) => {
+                let finding = finding
+                    .label(format!("did you mean `{near}`?"))
+                    .help(format!("write `{near}`; the keys here are {list}"));
+                let free = |field: &&str| self.node.get(field).is_none();
+                match slip_of(&entry.key, fields.iter().copied()).filter(free) {
+                    Some(meant) => finding.fix(Safety::Safe, format!("write `{meant}`"), &entry.place, meant),
+                    None => finding,
+                }
+            }
             None => finding.help(format!("the keys here are {list}")),
         }
     }

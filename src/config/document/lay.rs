@@ -72,13 +72,13 @@ impl Laying<'_> {
                     {
                         self.findings.push(alike(there, &entry));
                     }
-                    let Entry { key, place, value } = entry;
+                    let Entry { key, place, other, value } = entry;
                     // What has its finding stays, so that what is missing with it is not found again.
                     let value = match self.given(value) {
                         Some(value) => value,
-                        None => Node { place: place.clone(), value: Value::Bad, from_env: false },
+                        None => Node { place: place.clone(), value: Value::Bad, from_env: false, other: None },
                     };
-                    entries.push(Entry { key, place, value });
+                    entries.push(Entry { key, place, other, value });
                 }
             }
             self.path.pop();
@@ -110,7 +110,7 @@ impl Laying<'_> {
     }
 
     fn clean(&mut self, node: &mut Node) {
-        let empty = Node { place: node.place.clone(), value: Value::Bad, from_env: false };
+        let empty = Node { place: node.place.clone(), value: Value::Bad, from_env: false, other: None };
         let over = std::mem::replace(node, empty);
         if let Some(over) = self.given(over) {
             *node = over;

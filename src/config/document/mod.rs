@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use lay::lay;
-pub(crate) use node::Node;
+pub(crate) use node::{Node, Value};
 pub(super) use substitute::Variables;
 pub(crate) use substitute::is_variable;
 pub(crate) use written::{Json, Named, TextOr, Written};

@@ -11,6 +11,8 @@ pub(crate) struct Node {
     pub(crate) value: Value,
     /// Whether environment variables went into it; then it is not to be shown.
     pub(crate) from_env: bool,
+    /// What a reader of YAML 1.1 takes it for, where that is something else.
+    pub(crate) other: Option<&'static str>,
 }
 
 /// What a value is.
@@ -45,6 +47,8 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     /// Where the key is written.
     pub(crate) place: Place,
+    /// What a reader of YAML 1.1 takes the key for, where that is something else.
+    pub(crate) other: Option<&'static str>,
     /// Its value.
     pub(crate) value: Node,
 }

@@ -107,7 +107,7 @@ enum OpenKind {
 
 /// A key whose value is awaited.
 enum Key {
-    Good(String, Place),
+    Good(String, Place, Option<&'static str>),
     /// The value is read and thrown away; `muted` where findings below it would only repeat.
     Bad {
         muted: bool,
@@ -129,17 +129,19 @@ impl Tree<'_> {
         }
         match event {
             Event::Scalar(text, style, _, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                let other = if plain { scalar::in_yaml_1_1(&text) } else { None };
                 let value = match (tag, style) {
                     (Some(_), _) => Value::Bad,
                     (None, ScalarStyle::Plain) => scalar::resolve(&text),
                     (None, _) => Value::Text(text.into_owned()),
                 };
-                self.complete(Node { place, value, from_env: false }, style == ScalarStyle::Plain);
+                self.complete(Node { place, value, from_env: false, other }, plain);
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 let message = format!("the alias `{}` is not allowed", self.slice(&place));
                 self.report(findings::YAML_SYNTAX.at(&place, message).help("write the value out where it is used"));
-                self.complete(Node { place, value: Value::Bad, from_env: false }, false);
+                self.complete(Node { place, value: Value::Bad, from_env: false, other: None }, false);
             }
             Event::SequenceStart(style, _, _) => {
                 let flow = style == granit_parser::StructureStyle::Flow;
@@ -171,7 +173,7 @@ impl Tree<'_> {
             }
         };
         place.end = place.end.max(place.start);
-        self.complete(Node { place, value, from_env: false }, false);
+        self.complete(Node { place, value, from_env: false, other: None }, false);
     }
 
     /// Puts a finished value where it belongs: key, value, item or root.
@@ -195,18 +197,18 @@ impl Tree<'_> {
                 items.push(node);
             }
             OpenKind::Map { entries, seen, key } => match key.take() {
-                Some(Key::Good(key, place)) => {
+                Some(Key::Good(key, place, other)) => {
                     if let Value::Text(text) = &node.value
                         && (secrecy::names_a_secret(&key) || secrecy::is_secret(&key, text))
                         && !text.contains("${")
                     {
                         self.hidden.push(node.place.clone());
                     }
-                    entries.push(Entry { key, place, value: node });
+                    entries.push(Entry { key, place, other, value: node });
                 }
                 Some(Key::Bad { muted: true }) => {
                     let (key, place) = (MERGE.to_owned(), node.place.clone());
-                    entries.push(Entry { key, place, value: Node { value: Value::Bad, ..node } });
+                    entries.push(Entry { key, place, other: None, value: Node { value: Value::Bad, ..node } });
                 }
                 Some(Key::Bad { muted: false }) => {}
                 None => {
@@ -309,7 +311,7 @@ impl Seen {
 
 /// What a value in a key's position means.
 fn as_key(node: Node, plain: bool, seen: &mut Seen) -> (Key, Option<Diagnostic>) {
-    let Node { place, value, from_env: _ } = node;
+    let Node { place, value, from_env: _, other } = node;
     match value {
         Value::Text(text) if plain && text == MERGE => {
             (Key::Bad { muted: true }, Some(findings::MERGE_KEY.at(&place, "merge keys are not allowed")))
@@ -324,13 +326,13 @@ fn as_key(node: Node, plain: bool, seen: &mut Seen) -> (Key, Option<Diagnostic>)
                 let (known, new) = (secrecy::shown("", &known), secrecy::shown("", &text));
                 let message = format!("the keys `{known}` and `{new}` differ only in their case");
                 let finding = findings::DUPLICATE_KEY_CASE.at(&place, message).label("this one");
-                (Key::Good(text, place), Some(finding.also(&first, "and this one")))
+                (Key::Good(text, place, other), Some(finding.also(&first, "and this one")))
             }
-            Entered::First => (Key::Good(text, place), None),
+            Entered::First => (Key::Good(text, place, other), None),
         },
         Value::Bad => (Key::Bad { muted: false }, None),
         value @ (Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_)) => {
-            let node = Node { place, value, from_env: false };
+            let node = Node { place, value, from_env: false, other: None };
             let message = format!("a key must be text, not {}", node.shown(""));
             let finding = findings::WRONG_TYPE.at(&node.place, message).help("put the key in quotes");
             (Key::Bad { muted: false }, Some(finding))

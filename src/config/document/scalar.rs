@@ -25,6 +25,60 @@ pub(super) fn resolve(text: &str) -> Value {
     }
 }
 
+/// What a reader of YAML 1.1 takes an unquoted scalar for, where that is not what is read here.
+///
+/// SPEC: the YAML 1.1 types of <https://yaml.org/type/>, and what their usual readers make of them.
+pub(super) fn in_yaml_1_1(text: &str) -> Option<&'static str> {
+    const WORDS: &[&str] = &["y", "yes", "n", "no", "on", "off"];
+    // Most scalars begin with a letter, and few letters begin a word of those.
+    if text.len() <= 3 && WORDS.contains(&text.to_ascii_lowercase().as_str()) {
+        return Some("`true` or `false`");
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if !digits.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
+        return None;
+    }
+    let only = |more: &str| digits.chars().all(|c| c.is_ascii_digit() || more.contains(c));
+    if digits.starts_with("0o") {
+        return (digits.len() > 2).then_some("text");
+    }
+    if digits.len() > 1 && digits.starts_with('0') && only("_") {
+        return Some("an octal number");
+    }
+    if digits.starts_with("0b") && digits.len() > 2 && only("b_") {
+        return Some("a binary number");
+    }
+    if digits.contains('_') && (only("_.eE+-") || digits.starts_with("0x")) {
+        return Some("a number");
+    }
+    if digits.contains(':') && only(":.") && sexagesimal(digits) {
+        return Some("a number to the base of sixty");
+    }
+    if only("eE+-") && digits.contains(['e', 'E']) && matches!(resolve(text), Value::Float(_)) {
+        return Some("text");
+    }
+    date(text).then_some("a date")
+}
+
+fn sexagesimal(digits: &str) -> bool {
+    let mut parts = digits.split(':');
+    let first = parts.next().unwrap_or_default();
+    !first.is_empty()
+        && first.bytes().all(|b| b.is_ascii_digit())
+        && parts.all(|part| {
+            let whole = part.split('.').next().unwrap_or_default();
+            matches!(whole.len(), 1 | 2) && whole.parse::<u8>().is_ok_and(|number| number < 60)
+        })
+}
+
+fn date(text: &str) -> bool {
+    let day = text.split(['T', 't', ' ']).next().unwrap_or_default();
+    let parts: Vec<&str> = day.split('-').collect();
+    let digits =
+        |part: &str, lengths: &[usize]| lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    matches!(parts.as_slice(), [year, month, day] if digits(year, &[4]) && digits(month, &[1, 2]) && digits(day, &[1, 2]))
+}
+
 fn whole(text: &str) -> Option<i128> {
     if let Some(digits) = text.strip_prefix("0x") {
         return digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| i128::from_str_radix(digits, 16).ok())?;
@@ -60,6 +114,65 @@ mod tests {
     fn yaml_one_dot_one_booleans_and_octals_are_text() {
         for text in ["yes", "no", "on", "off", "0644", "1_000", "12:30", "0b1", "1.2.3", "127.0.0.1", "e5", "."] {
             assert!(matches!(resolve(text), Value::Text(_)), "{text}: {:?}", resolve(text));
+        }
+    }
+
+    #[test]
+    fn pc006_what_yaml_1_1_takes_for_something_else() {
+        for text in [
+            "yes",
+            "No",
+            "ON",
+            "off",
+            "y",
+            "N",
+            "0644",
+            "080",
+            "1_000",
+            "0x1_F",
+            "1:30",
+            "12:30:45",
+            "0o17",
+            "1e3",
+            "0b11",
+            "2026-11-23",
+            "2026-11-23T10:00:00Z",
+            "-1_0",
+            "1_0.5",
+        ] {
+            assert!(in_yaml_1_1(text).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            "a",
+            "not",
+            "once",
+            "true",
+            "1",
+            "0",
+            "-7",
+            "1.5",
+            "1.10",
+            "0x1F",
+            "1.5e+3",
+            "127.0.0.1",
+            "127.0.0.1:3050",
+            "2026.7.10",
+            "1.2.3",
+            "12:99",
+            "a_b",
+            "4MiB",
+            "60s",
+            "2026-11",
+            ".",
+            "..",
+            "tag:a",
+            "1.",
+            "09a",
+            "_1",
+            "500ms",
+        ] {
+            assert_eq!(in_yaml_1_1(text), None, "{text}");
         }
     }
 

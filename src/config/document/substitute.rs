@@ -49,7 +49,7 @@ impl<'a> Walk<'a> {
     fn node(&mut self, node: &mut Node, path: &mut Vec<String>) {
         match &mut node.value {
             Value::Map(entries) => {
-                for Entry { key, place, value } in entries {
+                for Entry { key, place, other: _, value } in entries {
                     if key.contains("${") {
                         let message = format!("`{}` is a key, and keys are never substituted", key.escape_debug());
                         self.findings.push(findings::UNDEFINED_ENV.at(place, message).help("write the name itself"));
