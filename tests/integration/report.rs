@@ -11,7 +11,7 @@ use portcullis::{
     config::Wanted,
 };
 
-use crate::support::{checked, golden, load, no_env};
+use crate::support::{checked, golden, load, no_env, today};
 
 #[test]
 fn no_findings_names_what_was_checked() {
@@ -37,7 +37,7 @@ fn colour_only_when_told() {
 }
 
 fn args(format: Format) -> CheckArgs {
-    CheckArgs { format, allow_missing_env: false, list_rules: false }
+    CheckArgs { format, ..CheckArgs::default() }
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn the_exit_status_is_the_answer() {
         std::fs::write(&path, text).unwrap();
         for format in [Format::Human, Format::Json] {
             assert_eq!(
-                run(&args(format), &Wanted::of(&path), &no_env, &mut Vec::new(), false).unwrap(),
+                run(&args(format), &Wanted::of(&path), &no_env, today(), &mut Vec::new(), false).unwrap(),
                 status,
                 "{name}"
             );
@@ -66,6 +66,6 @@ fn the_exit_status_is_the_answer() {
     }
     let missing = Path::new("no-such-folder/portcullis.yaml");
     let mut out = Vec::new();
-    assert_eq!(run(&args(Format::Human), &Wanted::of(missing), &no_env, &mut out, false).unwrap(), 2);
+    assert_eq!(run(&args(Format::Human), &Wanted::of(missing), &no_env, today(), &mut out, false).unwrap(), 2);
     golden("report", "a_missing_file", &String::from_utf8(out).unwrap());
 }

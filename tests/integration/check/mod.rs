@@ -1,5 +1,8 @@
 //! The static checks: each trips on one configuration at the right line, and not on another.
 
+mod baseline;
+mod fix;
+mod levels;
 mod pc0xx;
 mod pc101;
 mod pc103;
@@ -16,6 +19,11 @@ mod pc301;
 mod pc303;
 mod pc304;
 mod pc401;
+mod pc901;
+mod pc902;
+mod pc903;
+mod pc904;
+mod suppress;
 mod pages;
 
 use std::{collections::BTreeSet, path::Path};

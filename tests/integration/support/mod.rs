@@ -14,8 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::civil::Date;
 use portcullis::{
-    check, compile,
+    check::{self, Asked, Judged},
+    compile,
     config::{self, Config, Loaded},
     diagnostic::{Diagnostic, Place, Placed},
     name::ScopeName,
@@ -133,6 +135,21 @@ pub(crate) fn human(findings: &[Diagnostic], loaded: &Loaded) -> String {
     let counts = loaded.config.as_ref().map(portcullis::cli::report::Checked::of);
     portcullis::cli::report::human(&mut out, findings, &loaded.sources, counts, false).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+/// A day on which nothing is special.
+pub(crate) fn today() -> Date {
+    "2026-06-01".parse().unwrap()
+}
+
+/// What is asked of a check where nothing special is, on that day.
+pub(crate) fn asked() -> Asked {
+    Asked::nothing(today())
+}
+
+/// What counts of a configuration's findings.
+pub(crate) fn judged(loaded: &Loaded, asked: &Asked) -> Judged {
+    check::judge(loaded, &check::examine(loaded), asked)
 }
 
 /// The codes that `check` finds in a text.
