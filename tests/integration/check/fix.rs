@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::suppress::unpinned;
 use crate::{
     policy::model,
-    support::{ask, asked, judged, load, scopes, tool, user},
+    support::{ask, asked, load, scopes, tool, user},
 };
 
 const FILE: &str = "portcullis.yaml";
@@ -51,7 +51,7 @@ const OFFERED: About = About {
 fn offer(text: &str, judged: &Judged, start: usize, end: usize, to: &str) -> Judged {
     let line = u32::try_from(text[..start].matches('\n').count() + 1).unwrap();
     let place = Place { file: FILE.into(), line, column: 1, start, end };
-    let mut finding: Diagnostic = OFFERED.at(&place, format!("line {line}"));
+    let mut finding: Diagnostic = OFFERED.at(&place, "something");
     let edits = vec![Edit { place, text: to.to_owned() }];
     finding.fixes.push(Fix { title: "mend it".into(), safety: Safety::Safe, edits });
     Judged { findings: judged.findings.iter().cloned().chain([finding]).collect(), suppressed: Vec::new() }
@@ -126,7 +126,6 @@ fn what_would_allow_more_is_not_made() {
 #[test]
 fn what_allows_as_much_or_less_is_made() {
     for (from, to) in [
-        ("tags: [b]", "tags: [a, b]"),
         ("    tags: [a]\n    stdio", "    stdio"),
         ("['tag:a', 'tag:b']", "['tag:a']"),
         ("  - {to: {user: ana}, scopes: ['tag:a']}\n", "  - {id: ana, to: {user: ana}, scopes: ['tag:a']}\n"),
@@ -179,7 +178,7 @@ fn a_fix_that_never_ends_is_ended() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever a fix does to whichever lines, nothing is allowed afterwards that was not.
     #[test]

@@ -2,7 +2,7 @@
 
 use portcullis::check::{Asked, By, Judged};
 
-use crate::support::{asked, judged, lines, load};
+use crate::support::{asked, judged, load};
 
 /// A configuration whose server `a` runs an unpinned package in line 6.
 pub(super) fn unpinned(above: &str, beside: &str, rest: &str) -> String {
@@ -36,9 +36,10 @@ fn a_comment_beside_a_finding_suppresses_that_finding() {
 #[test]
 fn a_comment_above_an_entry_covers_the_entry_and_no_other() {
     for above in [format!("  {WHY}\n"), format!("  {WHY}\n  # and a word more\n")] {
-        let (counted, suppressed) = told(&judge(&unpinned(&above, "", "")));
-        assert_eq!((counted.len(), suppressed.len()), (1, 1), "{above}");
-        assert!(counted[0] > suppressed[0], "{above}");
+        let lines = above.lines().count();
+        let found = told(&judge(&unpinned(&above, "", "")));
+        let expected = (vec![format!("{} PC304", 9 + lines)], vec![format!("{} PC304", 6 + lines)]);
+        assert_eq!(found, expected, "{above}");
     }
 }
 
@@ -109,13 +110,17 @@ fn what_keeps_a_configuration_from_loading_cannot_be_suppressed() {
 
 #[test]
 fn a_critical_finding_that_somebody_answers_for_lets_the_configuration_be_used() {
-    let secret = "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    http:\n      url: \"https://a.example/mcp\"\n      headers: {X-Api-Key: ghp_0123456789abcdefABCDEF0123456789abcd}SAY\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n";
-    let loaded = load(&secret.replace("SAY", ""));
+    let open = "version: 1\nlisten: {address: \"0.0.0.0:3050\", public_url: \"http://127.0.0.1:3050\"} # SAY\noauth: {enabled: false}\ntags: {web: Pages}\nservers: {a: {tags: [web], stdio: {command: [cat]}}}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n";
+    let loaded = load(open);
     let plain = judged(&loaded, &asked());
     assert!(plain.usable(&loaded).is_none() && plain.forbids_serving(false));
-    let loaded = load(&secret.replace("SAY", " # portcullis: ignore[plaintext-secret] reason=\"a test\""));
-    let answered = judged(&loaded, &asked());
-    assert_eq!(lines(&answered.findings), Vec::<String>::new());
-    assert!(answered.usable(&loaded).is_some() && !answered.forbids_serving(true));
-    assert_eq!(answered.suppressed.len(), 1);
+    let answered = |rules: &str| {
+        let loaded = load(&open.replace("SAY", &format!("portcullis: ignore[{rules}] reason=\"a lab\"")));
+        let judged = judged(&loaded, &asked());
+        (judged.usable(&loaded).is_some(), judged.forbids_serving(false), judged.forbids_serving(true))
+    };
+    assert_eq!(answered("PC201,PC202,PC501"), (true, false, false));
+    assert_eq!(answered("PC201,PC202"), (true, false, true));
+    assert_eq!(answered("PC201,PC501"), (true, true, true), "PC202 is refused although it is not critical");
+    assert_eq!(answered("PC202,PC501"), (false, true, true));
 }
