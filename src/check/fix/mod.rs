@@ -126,13 +126,7 @@ impl Candidate {
 }
 
 /// The fixes that can be made together: the first that fits of each finding, by place.
-fn choose(
-    file: &str,
-    text: &str,
-    findings: &[Diagnostic],
-    safety: Safety,
-    refused: &BTreeSet<Key>,
-) -> Vec<Candidate> {
+fn choose(file: &str, text: &str, findings: &[Diagnostic], safety: Safety, refused: &BTreeSet<Key>) -> Vec<Candidate> {
     let mut chosen: Vec<Candidate> = Vec::new();
     let mut taken: Vec<Edit> = Vec::new();
     for finding in findings {
