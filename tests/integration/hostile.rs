@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use portcullis::{check, cli::report, config};
+use portcullis::{check, config};
 use proptest::prelude::*;
 
-use crate::support::{checked, codes, golden, lines, load, no_env};
+use crate::support::{checked, codes, golden, human, lines, load, no_env};
 
 /// Runs `check` on bytes in a process of its own that may not have more than a gigabyte.
 fn bounded(bytes: &[u8]) -> (i32, String, Duration) {
@@ -113,7 +113,6 @@ fn whole(loaded: &config::Loaded) {
             assert!(edit.place.start <= edit.place.end, "{finding}");
         }
     }
-    let mut out = Vec::new();
-    report::human(&mut out, &findings, &loaded.sources, None, false).unwrap();
+    assert!(!human(&findings, loaded).is_empty());
     assert_eq!(findings.is_empty(), lines(&findings).is_empty());
 }

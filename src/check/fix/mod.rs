@@ -51,10 +51,10 @@ const ROUNDS: usize = 20;
 pub fn fix(file: &str, text: &str, safety: Safety, stand: &dyn Fn(&str) -> Standing) -> Mended {
     let mut mended = Mended { text: text.to_owned(), made: Vec::new(), refused: Vec::new(), uncompared: false };
     let mut standing = stand(text);
-    let mut refused: BTreeSet<(&'static str, String, String)> = BTreeSet::new();
+    let mut refused: BTreeSet<Key> = BTreeSet::new();
     let mut seen: BTreeSet<String> = BTreeSet::from([text.to_owned()]);
     for _ in 0..ROUNDS {
-        let mut chosen = choose(file, &standing.judged.findings, safety, &refused);
+        let mut chosen = choose(file, &mended.text, &standing.judged.findings, safety, &refused);
         let mut round = attempt(&mended.text, &standing, &chosen, stand);
         if round.is_err() && chosen.len() > 1 {
             // One of them spoils it for all: each for itself says which.
@@ -63,7 +63,7 @@ pub fn fix(file: &str, text: &str, safety: Safety, stand: &dyn Fn(&str) -> Stand
                 match attempt(&mended.text, &standing, one, stand) {
                     Ok(_) => true,
                     Err(why) => {
-                        refused.insert(candidate.key());
+                        refused.insert(candidate.key(&mended.text));
                         mended.refused.push((candidate.attempt(), why));
                         false
                     }
@@ -88,7 +88,7 @@ pub fn fix(file: &str, text: &str, safety: Safety, stand: &dyn Fn(&str) -> Stand
             }
             Err(why) => {
                 for candidate in &chosen {
-                    refused.insert(candidate.key());
+                    refused.insert(candidate.key(&mended.text));
                     mended.refused.push((candidate.attempt(), why.clone()));
                 }
             }
@@ -96,6 +96,9 @@ pub fn fix(file: &str, text: &str, safety: Safety, stand: &dyn Fn(&str) -> Stand
     }
     mended
 }
+
+/// What a fix is known by from round to round: its finding, and the texts it replaces and puts there.
+type Key = Vec<String>;
 
 /// A fix that may be made.
 #[derive(Debug, Clone)]
@@ -115,18 +118,15 @@ impl Candidate {
     }
 
     /// What it is known by in the next round, when lines may have moved.
-    fn key(&self) -> (&'static str, String, String) {
-        (self.finding.code, self.finding.message.clone(), self.fix.title.clone())
+    fn key(&self, text: &str) -> Key {
+        let replaced = |edit: &Edit| text.get(edit.place.start..edit.place.end).unwrap_or_default().to_owned();
+        let parts = self.fix.edits.iter().flat_map(|edit| [replaced(edit), edit.text.clone()]);
+        [self.finding.code.to_owned(), self.finding.message.clone()].into_iter().chain(parts).collect()
     }
 }
 
 /// The fixes that can be made together: the first that fits of each finding, by place.
-fn choose(
-    file: &str,
-    findings: &[Diagnostic],
-    safety: Safety,
-    refused: &BTreeSet<(&'static str, String, String)>,
-) -> Vec<Candidate> {
+fn choose(file: &str, text: &str, findings: &[Diagnostic], safety: Safety, refused: &BTreeSet<Key>) -> Vec<Candidate> {
     let mut chosen: Vec<Candidate> = Vec::new();
     let mut taken: Vec<Edit> = Vec::new();
     for finding in findings {
@@ -136,7 +136,7 @@ fn choose(
         for fix in finding.fixes.iter().filter(fits) {
             let candidate = Candidate { finding: finding.clone(), fix: fix.clone() };
             let clashes = fix.edits.iter().any(|edit| taken.iter().any(|other| overlap(edit, other)));
-            if refused.contains(&candidate.key()) {
+            if refused.contains(&candidate.key(text)) {
                 continue;
             }
             if !clashes {

@@ -1,5 +1,8 @@
 //! The static checks: each trips on one configuration at the right line, and not on another.
 
+mod baseline;
+mod fix;
+mod levels;
 mod pages;
 mod pc0xx;
 mod pc101;
@@ -34,6 +37,11 @@ mod pc502;
 mod pc503;
 mod pc504;
 mod pc505;
+mod pc901;
+mod pc902;
+mod pc903;
+mod pc904;
+mod suppress;
 
 use std::{collections::BTreeSet, path::Path};
 

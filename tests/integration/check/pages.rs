@@ -2,12 +2,12 @@
 //! and the bad one mended is the good one.
 
 use portcullis::{
-    check::{self, CHECKS, Check, Example, Fixable},
+    check::{self, Asked, CHECKS, Check, Example, Fixable, Profile},
     config::{self, Loaded},
     diagnostic::{Diagnostic, Safety},
 };
 
-use crate::support::{golden, human, lines, no_env};
+use crate::support::{asked, golden, human, judged, lines, no_env};
 
 /// An example as files of a folder, read and checked, with the findings that `wanted` picks.
 fn examined(example: &Example, wanted: impl Fn(&Diagnostic) -> bool) -> (Loaded, Vec<Diagnostic>, String) {
@@ -18,7 +18,11 @@ fn examined(example: &Example, wanted: impl Fn(&Diagnostic) -> bool) -> (Loaded,
         std::fs::write(file, text).unwrap();
     }
     let loaded = config::load(&folder.path().join("portcullis.yaml"), &no_env);
-    let found: Vec<_> = check::run(&loaded).into_iter().filter(wanted).collect();
+    let found: Vec<_> = judged(&loaded, &Asked { profile: Some(Profile::Audit), ..asked() })
+        .findings
+        .into_iter()
+        .filter(wanted)
+        .collect();
     (loaded, found, format!("{}/", folder.path().display()))
 }
 

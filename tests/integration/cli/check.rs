@@ -108,3 +108,91 @@ fn every_example_is_good() {
         assert!(said.status == 0 && said.out.starts_with("No findings."), "{}: {said:?}", file.display());
     }
 }
+
+/// One finding that somebody answers for, one that can be mended, and one that counts.
+const MIXED: &str = "version: 1
+listen: {address: '{address}'}
+tags: {web: Pages}
+servers:
+  a:
+    tags: [web]
+    stdio: {command: [npx, -y, some-server]} # portcullis: ignore[unpinned-package] reason=\"our own mirror\"
+  b: # portcullis: ignore[stdio-through-shell] reason=\"was a shell once\"
+    tags: [web]
+    stdio: {command: [uvx, other-server]}
+grants: [{to: {user: \"*\"}, scopes: ['tag:web']}]
+";
+
+#[test]
+fn what_fails_is_a_choice() {
+    let place = at(MIXED);
+    for (arguments, status) in [
+        (&["check"][..], 1),
+        (&["check", "--fail-on", "error"], 0),
+        (&["check", "-W", "PC3xx"], 0),
+        (&["check", "-W", "PC3xx", "--fail-on=warning"], 1),
+        (&["check", "-A", "PC304,unused-suppression", "--fail-on=suggestion"], 0),
+        (&["check", "-A", "security", "-D", "unused-suppression", "--fail-on=error"], 1),
+        (&["check", "-D", "no-such-rule"], 2),
+        (&["check", "--profile", "loose"], 2),
+    ] {
+        assert_eq!(run(&place, arguments).status, status, "{arguments:?}");
+    }
+    let by_variable = run_with(&place, &["check"], &[("PORTCULLIS_CHECK_FAIL_ON", "error")]);
+    assert_eq!(by_variable.status, 0);
+}
+
+#[test]
+fn a_patch_is_printed_and_nothing_written() {
+    let place = at(MIXED);
+    let file = place.path("portcullis.yaml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let said = run(&place, &["check", "--diff"]);
+    says("check_diff", &said);
+    assert_eq!((said.status, std::fs::read_to_string(&file).unwrap()), (1, before));
+}
+
+#[test]
+fn a_file_is_mended_unless_git_could_not_give_it_back() {
+    let place = at(MIXED);
+    let file = place.path("portcullis.yaml");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let git = |arguments: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@t.example"]).args(arguments);
+        assert!(git.current_dir(place.path("")).output().unwrap().status.success(), "{arguments:?}");
+    };
+    git(&["init", "-q"]);
+    let refused = run(&place, &["check", "--fix"]);
+    assert!(refused.status == 2 && refused.err.contains("--allow-dirty"), "{refused:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+    git(&["add", "portcullis.yaml"]);
+    git(&["commit", "-qm", "one"]);
+    let mended = run(&place, &["check", "--fix", "--baseline", "known.json", "--update-baseline"]);
+    assert_eq!(mended.status, 0, "{mended:?}");
+    let after = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(after, before.replace(" # portcullis: ignore[stdio-through-shell] reason=\"was a shell once\"", ""));
+    let known = std::fs::read_to_string(place.path("known.json")).unwrap();
+    assert!(known.contains("PC304") && !known.contains("PC901"), "mended first, recorded afterwards: {known}");
+    assert_eq!(run(&place, &["check", "--baseline", "known.json"]).status, 0);
+    std::fs::write(&file, after.replace("uvx, other-server", "uvx, other-server@1.0.0")).unwrap();
+    assert_eq!(run(&place, &["check", "--baseline", "known.json"]).status, 0);
+    assert_eq!(run(&place, &["check", "--baseline", "known.json", "--strict-baseline"]).status, 1);
+    assert_eq!(run(&place, &["check", "--baseline", "known.json", "--prune-baseline"]).status, 0);
+    assert_eq!(run(&place, &["check", "--baseline", "known.json", "--strict-baseline"]).status, 0);
+    std::fs::rename(place.path("known.json"), place.path("other.json")).unwrap();
+    std::fs::copy(&file, place.path("copy.yaml")).unwrap();
+    let other = run(&place, &["check", "copy.yaml", "--baseline", "other.json"]);
+    assert!(other.status == 2 && other.err.contains("not of `copy.yaml`"), "{other:?}");
+}
+
+#[test]
+fn each_rule_says_where_its_level_comes_from() {
+    let place = at(&format!("{MIXED}lint: {{levels: {{PC304: warning}}}}\n"));
+    let said = run(&place, &["check", "--show-effective", "-D", "PC303", "--format", "json"]);
+    let rows: Vec<serde_json::Value> = serde_json::from_str(&said.out).unwrap();
+    let of = |code: &str| rows.iter().find(|row| row["code"] == code).unwrap();
+    assert_eq!((&of("PC304")["level"], &of("PC304")["origin"]), (&"warning".into(), &"portcullis.yaml:12:17".into()));
+    assert_eq!((&of("PC303")["level"], &of("PC303")["origin"]), (&"error".into(), &"command line".into()));
+    assert_eq!((said.status, &of("PC301")["origin"]), (0, &"default".into()));
+}

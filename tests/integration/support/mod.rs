@@ -14,8 +14,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::civil::Date;
 use portcullis::{
-    check,
+    check::{self, Asked, Judged},
     cli::report::{self, Look, Report, Style},
     compile,
     config::{self, Config, Loaded},
@@ -140,6 +141,21 @@ pub(crate) fn told(report: &Report<'_>, style: Style) -> String {
     let mut out = Vec::new();
     report::write(&mut out, style, report, &Look::default()).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+/// A day on which nothing is special.
+pub(crate) fn today() -> Date {
+    "2026-06-01".parse().unwrap()
+}
+
+/// What is asked of a check where nothing special is, on that day.
+pub(crate) fn asked() -> Asked {
+    Asked::nothing(today())
+}
+
+/// What counts of a configuration's findings.
+pub(crate) fn judged(loaded: &Loaded, asked: &Asked) -> Judged {
+    check::judge(loaded, &check::examine(loaded), asked)
 }
 
 /// The codes that `check` finds in a text.
