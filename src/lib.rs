@@ -27,6 +27,8 @@ pub mod compile;
 pub mod reach;
 pub mod check;
 pub mod explain;
+#[cfg(feature = "cli")]
+pub mod import;
 
 // run
 #[cfg(feature = "serve")]

@@ -20,8 +20,12 @@ mod cli;
 mod compile;
 /// Reading configurations.
 mod config;
+/// One environment laid over the configuration.
+mod environment;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
+/// Configurations of MCP clients.
+mod import;
 /// The pinned inventory.
 mod lock;
 /// Modules stand in the order of their dependencies.

@@ -2,7 +2,7 @@
 //! and the bad one mended is the good one.
 
 use portcullis::{
-    check::{self, CHECKS, Check, Example, Fixable},
+    check::{self, Asked, CHECKS, Check, Example, Fixable},
     config::{self, Loaded},
     diagnostic::{Diagnostic, Safety},
 };
@@ -18,7 +18,10 @@ fn examined(example: &Example, wanted: impl Fn(&Diagnostic) -> bool) -> (Loaded,
         std::fs::write(file, text).unwrap();
     }
     let loaded = config::load(&folder.path().join("portcullis.yaml"), &no_env);
-    let found: Vec<_> = check::run(&loaded).into_iter().filter(wanted).collect();
+    // What is found about suppressions is found in judging.
+    let asked = Asked { profile: Some(config::Profile::Audit), ..Asked::nothing(jiff::civil::date(2026, 12, 1)) };
+    let judged = check::judge(&loaded, &check::examine(&loaded), &asked);
+    let found: Vec<_> = judged.findings.into_iter().filter(wanted).collect();
     (loaded, found, format!("{}/", folder.path().display()))
 }
 
