@@ -89,6 +89,11 @@ pub(super) fn cut(map: &Node, key: &str) -> Option<Place> {
     let entries = map.entries();
     let at = entries.iter().position(|entry| entry.key == key)?;
     let entry = entries.get(at)?;
+    // With an environment laid over it, a map is of two files, and its order of neither.
+    let file = &map.place.file;
+    if !entries.iter().all(|entry| entry.place.file == *file && entry.value.place.file == *file) {
+        return None;
+    }
     let (start, end) = (entry.place.start, entry.value.place.end.max(entry.place.end));
     let before = at.checked_sub(1).and_then(|at| entries.get(at)).map(|entry| entry.value.place.end);
     let next = entries.get(at + 1).map(|entry| entry.place.start);

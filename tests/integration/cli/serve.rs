@@ -63,7 +63,10 @@ fn an_address_that_is_taken() {
 fn an_address_of_another_machine() {
     let place = at(&CONFIG.replace("'{address}'", "'192.0.2.1:3050', public_url: 'https://mcp.example'"));
     let words = "error: cannot listen on 192.0.2.1:3050: this machine has no such address; see `listen.address`\n";
-    refused(&place, &[], 2, words);
+    let said = run(&place, &["serve"]);
+    // What `check` finds of it, it says first.
+    assert!(said.status == 2 && said.err.contains("[PC202]") && said.err.ends_with(words), "{said:?}");
+    assert_eq!(names(&place.path("")), ["portcullis.yaml"]);
 }
 
 #[test]
