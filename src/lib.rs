@@ -7,6 +7,7 @@
 // words
 pub mod name;
 pub mod secret;
+mod guessable;
 pub mod clock;
 pub mod id;
 pub mod principal;
@@ -27,6 +28,8 @@ pub mod reach;
 pub mod check;
 pub mod explain;
 pub mod suite;
+#[cfg(feature = "cli")]
+pub mod import;
 
 // run
 #[cfg(feature = "serve")]

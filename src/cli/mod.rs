@@ -9,6 +9,7 @@ mod child;
 mod compile;
 mod demo_server;
 mod explain;
+mod init;
 pub mod report;
 #[cfg(feature = "serve")]
 mod serve;
@@ -22,11 +23,13 @@ use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, 
 
 use anyhow::bail;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use jiff::{civil::Date, tz::TimeZone};
 
 pub use compile::cedar as bundle_as_cedar;
 
 use crate::{
-    check as checks,
+    check::{self as checks, Asked},
+    clock::{Clock as _, SystemClock},
     config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
     policy::Bundle,
@@ -102,6 +105,8 @@ enum Colour {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first configuration with its tests, or make one from an mcp.json
+    Init(init::InitArgs),
     /// Say what is wrong with the configuration, and where
     Check(check::CheckArgs),
     /// Print the Cedar policies that the configuration compiles to, each with its line
@@ -180,10 +185,11 @@ fn words(error: &anyhow::Error) -> String {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { globals, command } = cli;
     match command {
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => {
             let wanted = if args.list_rules { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
-            let status =
-                check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            let out = &mut std::io::stdout().lock();
+            let status = check::run(&args, &wanted, &environment, today(), out, globals.colour_of_stdout())?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
@@ -264,21 +270,25 @@ impl Globals {
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
     let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
-    match (loaded.config, examined.bundle) {
-        (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),
-        (config, _) => {
-            let mut findings = examined.findings;
-            findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-            let checked = config.as_ref().map(report::Checked::of);
-            let colour = globals.colour_of_stderr();
-            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
-            if !loaded.readable {
-                return Ok(Err(ExitCode::from(2)));
-            }
-            report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
-            Ok(Err(ExitCode::from(1)))
-        }
+    let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
+    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle) {
+        return Ok(Ok((config, bundle)));
     }
+    let mut findings = judged.findings;
+    findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
+    let checked = loaded.config.as_ref().map(report::Checked::of);
+    let colour = globals.colour_of_stderr();
+    report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
+    if !loaded.readable {
+        return Ok(Err(ExitCode::from(2)));
+    }
+    report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
+    Ok(Err(ExitCode::from(1)))
+}
+
+/// The day, in UTC: suppressions end on one.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(SystemClock.now()).date()
 }
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]

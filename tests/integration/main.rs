@@ -24,6 +24,8 @@ mod config;
 mod environment;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
+/// Configurations of MCP clients.
+mod import;
 /// The pinned inventory.
 mod lock;
 /// Modules stand in the order of their dependencies.
