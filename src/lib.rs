@@ -27,9 +27,11 @@ pub mod compile;
 pub mod reach;
 pub mod check;
 pub mod explain;
-pub mod suite;
 #[cfg(feature = "cli")]
 pub mod import;
+pub mod matrix;
+pub mod who_can;
+pub mod suite;
 
 // run
 #[cfg(feature = "serve")]

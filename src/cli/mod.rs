@@ -10,6 +10,7 @@ mod compile;
 mod demo_server;
 mod explain;
 mod init;
+mod matrix;
 pub mod report;
 #[cfg(feature = "serve")]
 mod serve;
@@ -18,6 +19,7 @@ mod start;
 mod test;
 #[cfg(feature = "serve")]
 pub mod token;
+mod who_can;
 
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -32,6 +34,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
+    lock::Lock,
     policy::Bundle,
 };
 
@@ -113,6 +116,8 @@ enum Command {
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
     Explain(explain::ExplainArgs),
+    /// Show who may use which tool, as a table
+    Matrix(matrix::MatrixArgs),
     /// Decide what test files ask, and compare it with what they expect
     Test(test::TestArgs),
     /// Run the gateway
@@ -129,6 +134,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVER")]
         arguments: Vec<OsString>,
     },
+    /// Say who may use a tool and with which scopes, or what somebody may use
+    WhoCan(who_can::WhoCanArgs),
 }
 
 /// Runs the command line.
@@ -194,12 +201,14 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Compile(args) => compile::run(&args, &globals),
         Command::Explain(args) => explain::run(&args, &globals),
+        Command::Matrix(args) => matrix::run(&args, &globals),
         Command::Test(args) => test::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Token(command) => serve::token(&command, &globals),
         Command::DemoServer { arguments } => Ok(demo_server::run(&arguments)),
+        Command::WhoCan(args) => who_can::run(&args, &globals),
     }
 }
 
@@ -268,11 +277,16 @@ impl Globals {
 /// The configuration compiled; where something is wrong with it, stderr says what and what to do
 /// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
+    Ok(pinned(globals, then)?.map(|(config, bundle, _)| (config, bundle)))
+}
+
+/// The same, with what `portcullis.lock` pins.
+fn pinned(globals: &Globals, then: &str) -> anyhow::Result<Result<Pinned, ExitCode>> {
     let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
     let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
     if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle) {
-        return Ok(Ok((config, bundle)));
+        return Ok(Ok((config, bundle, examined.lock)));
     }
     let mut findings = judged.findings;
     findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
@@ -290,6 +304,9 @@ fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc
 fn today() -> Date {
     TimeZone::UTC.to_datetime(SystemClock.now()).date()
 }
+
+/// A configuration, what it compiles to, and what stands pinned beside it.
+type Pinned = (Config, Arc<Bundle>, Option<Arc<Lock>>);
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]
 fn environment(name: &str) -> Option<String> {

@@ -174,10 +174,20 @@ impl Tree {
         };
         let mark = self.styled(style, mark);
         self.line(&format!("          {mark}  {}", safe(&clause.text)));
-        for Fact { name, value } in &clause.reads {
-            let value = value.as_deref().map_or_else(|| "is not there".to_owned(), |value| format!("= {value}"));
-            let fact = self.styled(Style::new().dimmed(), &safe(&format!("{name} {value}")));
-            self.line(&format!("                   {fact}"));
+        // What a clause says of itself need not be said again.
+        let said = |name: &str, value: Option<&str>| {
+            clause.holds == Holds::Yes && value.is_some_and(|value| clause.text == format!("{name} == {value}"))
+        };
+        let facts = clause.reads.iter().filter(|Fact { name, value }| !said(name, value.as_deref()));
+        let facts: Vec<String> = facts
+            .map(|Fact { name, value }| match value {
+                Some(value) => format!("{name} = {value}"),
+                None => format!("{name} is not there"),
+            })
+            .collect();
+        if !facts.is_empty() {
+            let facts = self.styled(Style::new().dimmed(), &safe(&facts.join(", ")));
+            self.line(&format!("                 {facts}"));
         }
     }
 

@@ -10,12 +10,16 @@ mod demo_server;
 mod explain;
 /// Help texts.
 mod help;
+/// `matrix`.
+mod matrix;
 /// `serve`, as far as it starts or says why not.
 mod serve;
 /// `test`.
 mod test;
 /// `token`.
 mod token;
+/// `who-can`.
+mod who_can;
 
 use std::process::{Command, Output};
 
