@@ -99,7 +99,7 @@ tests:
     requests: [quiet, loud]
     expect:
       - {{principal: ana, request: quiet, decision: allow, errors: 0}}
-      - {{principal: ana, request: loud, decision: deny, because: condition-failed, by: rule/night, jsonrpc: -31001}}
+      - {{principal: ana, request: loud, decision: deny, because: condition-failed, by: rule/night, status: 200, jsonrpc: -32602}}
 "
         );
         let (ran, _) = ran(&yaml, None, &suite);
