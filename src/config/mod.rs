@@ -106,11 +106,11 @@ pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -
 ///
 /// # Errors
 /// A finding: it cannot be read, or is no text.
-pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Diagnostic> {
+pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Box<Diagnostic>> {
     let file = resolve::file_name(path);
     let bytes = source::bytes(path).map_err(|error| {
         let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
-        findings::YAML_SYNTAX.at(&Place::of_file(path), message).help("mend the path")
+        Box::new(findings::YAML_SYNTAX.at(&Place::of_file(path), message).help("mend the path"))
     })?;
     match source::text(&file, bytes) {
         Ok(text) => {
@@ -120,7 +120,7 @@ pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Di
         Err(refused) => {
             let (text, finding) = *refused;
             sources.keep(file, text);
-            Err(finding)
+            Err(Box::new(finding))
         }
     }
 }

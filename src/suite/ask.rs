@@ -71,10 +71,7 @@ impl Ask {
             (_, _, Some(uri)) => Target::Resource(server?, cx.name(uri)?),
             (None, None, None) => Target::Server(server?),
         };
-        let verb = verb(method, &target).or_else(|problem| {
-            cx.wrong(place, problem);
-            Err(())
-        });
+        let verb = verb(method, &target).map_err(|problem| cx.wrong(place, problem));
         let address = match address.and_then(Written::placed) {
             None => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             Some(address) => match address.value.parse() {

@@ -120,9 +120,18 @@ impl Coverage {
         let bundle = ground.engine().bundle();
         let written = || bundle.policies.iter().filter_map(|policy| Some((policy, policy.place()?)));
         let times = |id: &str| seen.policies.get(id).copied().unwrap_or_default();
+        // Hand-written policies are named from the folder of the configuration.
+        let folder = std::path::Path::new(&config).parent().unwrap_or(std::path::Path::new(""));
+        let named = |file: &Arc<str>| -> Arc<str> {
+            if ground.reach().config().policies.iter().any(|policies| policies.path == *file) {
+                folder.join(&**file).display().to_string().into()
+            } else {
+                file.clone()
+            }
+        };
         let mut files = Lines::new();
         for (policy, place) in written() {
-            *files.entry(place.file.clone()).or_default().entry(place.line).or_default() += times(policy.id());
+            *files.entry(named(&place.file)).or_default().entry(place.line).or_default() += times(policy.id());
         }
         let both = |scope: &ScopeName| seen.with.contains(scope) && seen.held.iter().any(|held| !held.contains(scope));
         let tools = ground

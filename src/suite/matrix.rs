@@ -4,7 +4,10 @@
 //! permitted, `!` an error.
 
 use super::{ground::Ground, read::Suite};
-use crate::{policy::Verb, reach::Letter};
+use crate::{
+    policy::Verb,
+    reach::{Known, Letter},
+};
 
 /// The matrix, a row a tool. Lines end where they have something to say.
 #[must_use]
@@ -23,7 +26,8 @@ pub fn matrix(suite: &Suite, ground: &Ground<'_>) -> String {
     let mut rows: Vec<(String, Vec<Letter>)> = Vec::new();
     for server in reach.servers() {
         for verb in verbs {
-            for aim in reach.aims(server, verb) {
+            // Prompts and resources that nothing is said of are no line: every server would have two.
+            for aim in reach.aims(server, verb).filter(|aim| verb == Verb::ToolsCall || aim.known != Known::Other) {
                 let kind = if verb == Verb::ToolsCall { "" } else { verb.action() };
                 let name = format!("{server}/{}", aim.name());
                 let label = if kind.is_empty() { name } else { format!("{kind} {name}") };

@@ -79,6 +79,9 @@ pub fn read(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Opti
     }
     let mut cx = Cx { findings, scopes: Vec::new() };
     let suite = suite(file, written, &mut cx);
+    if let Some(found) = findings.get_mut(before..) {
+        found.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
+    }
     (findings.len() == before).then_some(suite)
 }
 

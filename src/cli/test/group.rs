@@ -57,7 +57,7 @@ pub(super) fn read(files: Vec<Found>, external: bool, globals: &Globals) -> Gath
         let suite = match config::text_of(&found.path, &mut sources) {
             Ok(text) => suite::read(&found.path.display().to_string().into(), &text, &mut findings),
             Err(finding) => {
-                findings.push(finding);
+                findings.push(*finding);
                 None
             }
         };

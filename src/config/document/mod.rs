@@ -95,7 +95,11 @@ pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
     text: &str,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<T> {
-    let root = tree_of(file, text, findings)?;
+    let before = findings.len();
+    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)?;
+    if findings.len() == before {
+        findings.extend(agree::disagreement(&root, text));
+    }
     if !matches!(root.value, node::Value::Map(_)) {
         findings.push(findings::WRONG_TYPE.at(&root.place, format!("the file must be a map, not {}", root.shown(""))));
         return None;

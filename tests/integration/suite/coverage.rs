@@ -37,6 +37,6 @@ fn lcov_says_how_often_each_line_was_behind_a_decision() {
     let (_, coverage) = ran(CONFIG, None, SUITE);
     assert_eq!(
         coverage.lcov(),
-        "TN:portcullis\nSF:portcullis.yaml\nDA:4,1\nDA:8,1\nDA:9,0\nDA:14,0\nLF:4\nLH:2\nend_of_record\n"
+        "TN:portcullis\nSF:portcullis.yaml\nDA:4,1\nDA:8,2\nDA:9,0\nDA:14,0\nLF:4\nLH:2\nend_of_record\n"
     );
 }

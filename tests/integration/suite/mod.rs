@@ -8,6 +8,8 @@ mod coverage;
 mod property;
 /// Pairs and lists.
 mod run;
+/// What a test promises is what the gateway sends.
+mod served;
 /// The files that ship.
 mod shipped;
 

@@ -82,6 +82,32 @@ fn the_clock_is_the_files_own() {
 }
 
 #[test]
+fn a_rule_may_read_one_fact_of_the_moment_and_not_the_others() {
+    for (when, quiet, loud) in [
+        ("context.tls", "tls: false", "tls: true"),
+        ("context.address.isInRange(ip(\"10.0.0.0/8\"))", "address: 192.0.2.1", "address: 10.1.2.3"),
+        ("context.tls && context.address.isIpv6()", "address: '::1'", "address: '::1', tls: true"),
+    ] {
+        let yaml = CONFIG.replace("context.now < datetime(\"2026-01-01T06:00:00Z\")", when);
+        let suite = format!(
+            "principals: {{ana: {{sub: ana, scopes: ['tag:read']}}}}
+requests:
+  quiet: {{server: files, tool: read_file, {quiet}}}
+  loud: {{server: files, tool: read_file, {loud}}}
+tests:
+  - principals: ana
+    requests: [quiet, loud]
+    expect:
+      - {{principal: ana, request: quiet, decision: allow, errors: 0}}
+      - {{principal: ana, request: loud, decision: deny, because: condition-failed, by: rule/night, status: 200, jsonrpc: -32602}}
+"
+        );
+        let (ran, _) = ran(&yaml, None, &suite);
+        assert_eq!(ran.counts(), (2, 0, 0), "{when}: {:?}", outcomes(&ran));
+    }
+}
+
+#[test]
 fn an_inventory_says_what_there_is_and_without_one_all_is_there() {
     let expect =
         "[{principal: ana, request: ghost, decision: deny, because: unknown-tool, status: 200, jsonrpc: -32602},
