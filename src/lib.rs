@@ -7,6 +7,7 @@
 // words
 pub mod name;
 pub mod secret;
+mod guessable;
 pub mod clock;
 pub mod id;
 pub mod principal;
@@ -26,8 +27,11 @@ pub mod compile;
 pub mod reach;
 pub mod check;
 pub mod explain;
+#[cfg(feature = "cli")]
+pub mod import;
 pub mod matrix;
 pub mod who_can;
+pub mod suite;
 
 // run
 #[cfg(feature = "serve")]

@@ -9,12 +9,14 @@ mod child;
 mod compile;
 mod demo_server;
 mod explain;
+mod init;
 mod matrix;
 pub mod report;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
 mod start;
+mod test;
 #[cfg(feature = "serve")]
 pub mod token;
 mod who_can;
@@ -23,11 +25,13 @@ use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, 
 
 use anyhow::bail;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use jiff::{civil::Date, tz::TimeZone};
 
 pub use compile::cedar as bundle_as_cedar;
 
 use crate::{
-    check as checks,
+    check::{self as checks, Asked},
+    clock::{Clock as _, SystemClock},
     config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
     lock::Lock,
@@ -104,6 +108,8 @@ enum Colour {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a first configuration with its tests, or make one from an mcp.json
+    Init(init::InitArgs),
     /// Say what is wrong with the configuration, and where
     Check(check::CheckArgs),
     /// Print the Cedar policies that the configuration compiles to, each with its line
@@ -112,6 +118,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show who may use which tool, as a table
     Matrix(matrix::MatrixArgs),
+    /// Decide what test files ask, and compare it with what they expect
+    Test(test::TestArgs),
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -184,15 +192,17 @@ fn words(error: &anyhow::Error) -> String {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { globals, command } = cli;
     match command {
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => {
             let wanted = if args.list_rules { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
-            let status =
-                check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            let out = &mut std::io::stdout().lock();
+            let status = check::run(&args, &wanted, &environment, today(), out, globals.colour_of_stdout())?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
         Command::Explain(args) => explain::run(&args, &globals),
         Command::Matrix(args) => matrix::run(&args, &globals),
+        Command::Test(args) => test::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
@@ -203,6 +213,23 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 impl Globals {
+    /// Reads another configuration, in the same environment.
+    fn load_at(&self, path: &std::path::Path) -> anyhow::Result<config::Loaded> {
+        Ok(config::load_wanted(&Wanted { path: path.to_owned(), ..self.wanted()? }, &environment))
+    }
+
+    /// The options by which another command finds a configuration, in the same environment.
+    fn options_of(&self, path: &std::path::Path) -> Vec<String> {
+        let mut options = Vec::new();
+        if path != std::path::Path::new("portcullis.yaml") {
+            options.extend(["--config".to_owned(), path.display().to_string()]);
+        }
+        if let Some(name) = self.environment.as_deref().filter(|name| !name.is_empty()) {
+            options.extend(["--env".to_owned(), name.to_owned()]);
+        }
+        options
+    }
+
     /// The configuration that is meant, in one environment or none.
     fn wanted(&self) -> anyhow::Result<Wanted> {
         let Some(name) = self.environment.as_deref().filter(|name| !name.is_empty()) else {
@@ -257,21 +284,25 @@ fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc
 fn pinned(globals: &Globals, then: &str) -> anyhow::Result<Result<Pinned, ExitCode>> {
     let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
-    match (loaded.config, examined.bundle) {
-        (Some(config), Some(bundle)) => Ok(Ok((config, bundle, examined.lock))),
-        (config, _) => {
-            let mut findings = examined.findings;
-            findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-            let checked = config.as_ref().map(report::Checked::of);
-            let colour = globals.colour_of_stderr();
-            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
-            if !loaded.readable {
-                return Ok(Err(ExitCode::from(2)));
-            }
-            report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
-            Ok(Err(ExitCode::from(1)))
-        }
+    let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
+    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle) {
+        return Ok(Ok((config, bundle, examined.lock)));
     }
+    let mut findings = judged.findings;
+    findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
+    let checked = loaded.config.as_ref().map(report::Checked::of);
+    let colour = globals.colour_of_stderr();
+    report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
+    if !loaded.readable {
+        return Ok(Err(ExitCode::from(2)));
+    }
+    report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
+    Ok(Err(ExitCode::from(1)))
+}
+
+/// The day, in UTC: suppressions end on one.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(SystemClock.now()).date()
 }
 
 /// A configuration, what it compiles to, and what stands pinned beside it.

@@ -24,6 +24,8 @@ mod config;
 mod environment;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
+/// Configurations of MCP clients.
+mod import;
 /// The pinned inventory.
 mod lock;
 /// Modules stand in the order of their dependencies.
@@ -38,6 +40,8 @@ mod reach;
 mod report;
 /// Tokens from the store to the caller, and the master key.
 mod store;
+/// Suites of tests: what they decide, and that it is what the engine decides.
+mod suite;
 /// What several of these need.
 mod support;
 /// `portcullis token`.

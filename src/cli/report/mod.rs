@@ -5,6 +5,8 @@
 mod human;
 mod json;
 pub mod junit;
+pub(super) mod suite;
+mod xml;
 
 use std::io::{self, Write as _};
 

@@ -142,6 +142,12 @@ impl Http {
     }
 }
 
+/// Whether a name, in lower case, is a header that a configuration may set.
+#[cfg(feature = "cli")]
+pub(crate) fn may_be_set(name: &str) -> bool {
+    is_header(name) && !OURS.contains(&name)
+}
+
 /// Header fields that frame the request, which only the gateway knows.
 const OURS: &[&str] =
     &["connection", "content-length", "content-type", "host", "te", "trailer", "transfer-encoding", "upgrade"];
