@@ -36,8 +36,19 @@ fn colour_only_when_told() {
     assert!(!plain.contains(&0x1b) && coloured.contains(&0x1b));
 }
 
+const TODAY: jiff::civil::Date = jiff::civil::Date::constant(2026, 1, 1);
+
 fn args(format: Format) -> CheckArgs {
-    CheckArgs { format, allow_missing_env: false, list_rules: false }
+    CheckArgs {
+        file: None,
+        stdin_filename: None,
+        format,
+        allow_missing_env: false,
+        list_rules: false,
+        select: Default::default(),
+        baseline: Default::default(),
+        fix: Default::default(),
+    }
 }
 
 #[test]
@@ -58,7 +69,7 @@ fn the_exit_status_is_the_answer() {
         std::fs::write(&path, text).unwrap();
         for format in [Format::Human, Format::Json] {
             assert_eq!(
-                run(&args(format), &Wanted::of(&path), &no_env, &mut Vec::new(), false).unwrap(),
+                run(&args(format), &Wanted::of(&path), &no_env, TODAY, &mut Vec::new(), false).unwrap(),
                 status,
                 "{name}"
             );
@@ -66,6 +77,6 @@ fn the_exit_status_is_the_answer() {
     }
     let missing = Path::new("no-such-folder/portcullis.yaml");
     let mut out = Vec::new();
-    assert_eq!(run(&args(Format::Human), &Wanted::of(missing), &no_env, &mut out, false).unwrap(), 2);
+    assert_eq!(run(&args(Format::Human), &Wanted::of(missing), &no_env, TODAY, &mut out, false).unwrap(), 2);
     golden("report", "a_missing_file", &String::from_utf8(out).unwrap());
 }
