@@ -38,7 +38,7 @@ const PAGE: Page = Page {
             )],
         },
         Example {
-            yaml: "version: 1\ntags: {docs-read: Read the documents}\nservers:\n  docs:\n    tags: [docs-read]\n    tools: {delete_page: deny}\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:docs-read\"]}\n",
+            yaml: "version: 1\ntags: {docs-read: Read the documents}\nservers:\n  docs:\n    tools: {\"delete_page\": deny}\n    tags: [docs-read]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:docs-read\"]}\n",
             files: &[(
                 "portcullis.lock",
                 "{\"version\": 1, \"servers\": {\"docs\": {\"tools\": {\"search\": {\"annotations\": {\"readOnlyHint\": true}}, \"delete_page\": {}}}}}\n",

@@ -30,7 +30,7 @@ const PAGE: Page = Page {
             yaml: "version: 1\ntags: {web: Pages}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:web\"]}\npolicies: [extra.cedar]\n",
             files: &[(
                 "extra.cedar",
-                "@id(\"ide\")\npermit (principal is Portcullis::User, action in [Portcullis::Action::\"tools/list\", Portcullis::Action::\"tools/call\"], resource)\nwhen { resource.server == Portcullis::Server::\"docs\" && (!(context has client) || context.client == \"ide\") };\n",
+                "@id(\"ide\")\npermit (principal is Portcullis::User, action in [Portcullis::Action::\"tools/list\", Portcullis::Action::\"tools/call\"], resource)\nwhen { resource.server == Portcullis::Server::\"docs\" && (!(context has client) || (context has client && context.client == \"ide\")) };\n",
             )],
         },
         Example {

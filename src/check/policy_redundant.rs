@@ -9,6 +9,7 @@ use super::{Check, Example, Page, Subject, policy_shadowed::scopes};
 use crate::{
     config::findings,
     diagnostic::{About, Diagnostic, Place, Placed},
+    reach::Reach,
 };
 
 pub(super) struct PolicyRedundant;
@@ -36,7 +37,7 @@ impl Check for PolicyRedundant {
     }
 
     fn run(&self, subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
-        let Some(config) = subject.config else { return };
+        let Some(config) = subject.reach.map(Reach::config) else { return };
         let mut grants: BTreeMap<_, &Place> = BTreeMap::new();
         for grant in &config.grants {
             if let Some(&first) = grants.get(&(&grant.to, scopes(grant))) {

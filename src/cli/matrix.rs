@@ -67,8 +67,9 @@ fn wanted<'k>(reach: &'k Reach<'_>, names: &[String]) -> anyhow::Result<Vec<&'k 
     for name in names {
         if !reach.callers().iter().any(|caller| called(caller, name)) {
             let known: Vec<String> = reach.callers().iter().map(|caller| caller.who.to_string()).collect();
-            let short = known.iter().map(|who| who.split_once(' ').map_or(who.as_str(), |(_, id)| id));
-            let near = nearest(name, known.iter().map(String::as_str).chain(short));
+            let ids = known.iter().map(|who| who.split_once(' ').map_or(who.as_str(), |(_, id)| id));
+            let bare = ids.clone().filter_map(|id| id.strip_prefix("local/"));
+            let near = nearest(name, known.iter().map(String::as_str).chain(ids).chain(bare));
             match near {
                 Some(near) => bail!("no principal `{name}`; did you mean `{near}`?"),
                 None => bail!("no principal `{name}`: policies tell apart {}", known.join(", ")),

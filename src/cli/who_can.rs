@@ -144,7 +144,10 @@ fn slip<'n>(kind: &str, name: &str, known: impl Iterator<Item = &'n str> + Clone
     }
     match nearest(name, known) {
         Some(near) => bail!("no policy names the {kind} `{name}`; did you mean `{near}`?"),
-        None => Ok(report::talk(&format!("no policy names the {kind} `{name}`: what holds for everybody holds here"))),
+        None => {
+            report::talk(&format!("no policy names the {kind} `{name}`: what holds for everybody holds here"));
+            Ok(())
+        }
     }
 }
 

@@ -76,9 +76,12 @@ pub struct Reach<'c> {
     kinds: OnceLock<Vec<caller::Kind>>,
     scenes: HashMap<ServerName, OnceLock<Option<Scene>>>,
     askers: Mutex<HashMap<AskerKey, Arc<Asker>>>,
-    letters: Mutex<HashMap<(Arc<str>, Verb, ServerName, u64), Letter>>,
+    letters: Mutex<HashMap<LetterKey, Letter>>,
 }
 
+/// The caller, what is asked, of which server, and the class of the name.
+type LetterKey = (Arc<str>, Verb, ServerName, u64);
+/// The caller and its scopes.
 type AskerKey = (Arc<str>, BTreeSet<ScopeName>);
 
 impl<'c> Reach<'c> {

@@ -74,8 +74,8 @@ impl<'de> Deserialize<'de> for Json {
                 f.write_str("any value")
             }
 
-            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Json, E> {
-                serde_json::from_str(&text).map(Json).map_err(E::custom)
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Json, E> {
+                serde_json::from_str(text).map(Json).map_err(E::custom)
             }
         }
 

@@ -6,13 +6,24 @@ mod levels;
 mod pages;
 mod pc0xx;
 mod pc101;
+mod pc102;
 mod pc103;
+mod pc104;
+mod pc105;
 mod pc106;
 mod pc107;
 mod pc108;
+mod pc109;
 mod pc110;
+mod pc111;
+mod pc112;
 mod pc113;
+mod pc114;
 mod pc115;
+mod pc116;
+mod pc117;
+mod pc118;
+mod pc119;
 mod pc122;
 mod pc125;
 mod pc201;
@@ -47,6 +58,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use portcullis::{
     check::{self, CHECKS, catalogue},
+    config,
     diagnostic::Diagnostic,
 };
 
@@ -57,6 +69,37 @@ pub(crate) fn with_server(server: &str) -> String {
     format!(
         "version: 1\ntags: {{web: Pages}}\nservers:\n  a:\n    {server}\ngrants: [{{to: {{user: \"*\"}}, scopes: [tag:web]}}]\n"
     )
+}
+
+/// The findings of a text with files beside it: line, code and message.
+pub(crate) fn with_files(yaml: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    let found = check::run(&config::load(&file, &|_| None));
+    found
+        .iter()
+        .map(|finding| format!("{} {} {}", finding.place().unwrap().line, finding.code, finding.message))
+        .collect()
+}
+
+/// The findings of a text: line, code and message.
+pub(crate) fn seen(yaml: &str) -> Vec<String> {
+    with_files(yaml, &[])
+}
+
+/// What the page of a rule shows as bad is found by this rule and no other, what it shows as good by
+/// none.
+pub(crate) fn page_holds(code: &str) {
+    let check = CHECKS.iter().find(|check| check.about().code == code).unwrap();
+    let page = check.page();
+    let bad = with_files(page.bad.yaml, page.bad.files);
+    assert!(!bad.is_empty(), "{code}: the bad example is silent");
+    assert!(bad.iter().all(|line| line.split(' ').nth(1) == Some(code)), "{code}: {bad:#?}");
+    assert_eq!(with_files(page.good.yaml, page.good.files), Vec::<String>::new(), "{code}");
 }
 
 /// That a rule fires on each text (after `version: 1`), once, and underlines just that part of it.

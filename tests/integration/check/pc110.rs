@@ -38,3 +38,8 @@ fn public_and_local_servers_are_reachable() {
     assert!(codes(&config("public: true", "")).is_empty());
     assert!(codes(&format!("{}oauth: {{enabled: false}}\n", config("tags: [mail]", ""))).is_empty());
 }
+
+#[test]
+fn the_page_fires_and_is_silent() {
+    super::page_holds("PC110");
+}

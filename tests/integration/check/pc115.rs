@@ -16,3 +16,8 @@ fn it_fires_on_the_line_of_the_policy_and_is_silent_without_cause() {
     assert!(found[0].starts_with("PC115:1 "), "{found:#?}");
     assert_eq!(written(GOOD), Vec::<String>::new());
 }
+
+#[test]
+fn the_page_fires_and_is_silent() {
+    super::page_holds("PC115");
+}

@@ -24,7 +24,7 @@ fn json_has_a_letter_for_each_principal() {
 #[test]
 fn slips_are_usage_and_nothing_to_show_is_three() {
     let said = run(&at(CONFIG), &["matrix", "--principal", "ownr"]);
-    assert_eq!((said.status, said.err.as_str()), (2, "error: no principal `ownr`; did you mean `local/owner`?\n"));
+    assert_eq!((said.status, said.err.as_str()), (2, "error: no principal `ownr`; did you mean `owner`?\n"));
     let said = run(&at("version: 1\nlisten: {address: '{address}'}\n"), &["matrix"]);
     assert_eq!((said.status, said.out.as_str()), (3, ""), "{said:?}");
 }

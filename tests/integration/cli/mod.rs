@@ -28,7 +28,7 @@ use crate::support::{golden, running::Running};
 /// Somebody has read-only scopes, nobody may delete, and a rule keeps a client out.
 pub(crate) const CONFIG: &str = "version: 1
 listen: {address: '{address}'}
-tags: {clock: Tell the time, notes: Read the notes, notes-write: Change the notes}
+tags: {clock: Tell the time, notes: Read the notes, notes-write: {description: Change the notes, sensitive: true}}
 servers:
   time: {tags: [clock], stdio: {command: [portcullis, demo-server, time]}}
   notes:

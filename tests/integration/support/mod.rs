@@ -211,7 +211,7 @@ pub(crate) fn is_there(pid: u64) -> bool {
 }
 
 /// A small good configuration.
-pub(crate) const BASE: &str = "version: 1\ntags: {a: A, b: B}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\nservers:\n  s0:\n    tags: [a]\n    stdio: {command: [cat]}\n    tools:\n      write: {tags: [b]}\n";
+pub(crate) const BASE: &str = "version: 1\ntags: {a: A, b: {description: B, sensitive: true}}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\nservers:\n  s0:\n    tags: [a]\n    stdio: {command: [cat]}\n    tools:\n      write: {tags: [b]}\n";
 
 /// The findings of a configuration with one hand-written file.
 pub(crate) fn written(cedar: &str) -> Vec<String> {
