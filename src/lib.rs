@@ -29,6 +29,9 @@ pub mod check;
 pub mod explain;
 #[cfg(feature = "cli")]
 pub mod import;
+pub mod matrix;
+pub mod who_can;
+pub mod suite;
 
 // run
 #[cfg(feature = "serve")]

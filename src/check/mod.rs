@@ -14,25 +14,43 @@ mod baseline;
 mod consent_disabled;
 mod cors_reflect_or_regex;
 mod cors_wildcard_with_auth;
+mod destructive_by_read_scope;
 mod fingerprint;
 pub mod fix;
+mod forbid_can_error;
+mod forbid_never_denies;
+mod guard_fails_open;
 mod judge;
+mod list_call_mismatch;
 mod mend;
+mod no_authorization_block;
 mod no_body_limit;
 mod no_rate_limit;
 mod no_timeout;
+mod omnibus_scope;
 mod origin_check_missing;
 mod page;
+mod permit_overridden;
 mod pkce_not_s256;
 mod plaintext_secret;
+mod policy_always_allows;
+mod policy_always_denies;
+mod policy_never_matches;
+mod policy_redundant;
+mod policy_shadowed;
 mod public_bind_no_auth;
 mod public_bind_no_tls;
 mod rate_tier_inverted;
 mod redirect_uri_wildcard;
+mod scope_never_grantable;
+mod scope_over_broad;
 mod server_unreachable;
+mod stage_unavailable_field;
 mod stdio_through_shell;
 mod suppression_expired;
 mod suppression_without_reason;
+mod tool_pattern_no_match;
+mod tool_unreachable;
 mod unknown_rate_tier;
 mod unknown_rule;
 mod unpinned_package;
@@ -96,7 +114,25 @@ impl<'a> Subject<'a> {
 
 /// Every rule, by code.
 pub const CHECKS: &[&dyn Check] = &[
+    &scope_never_grantable::ScopeNeverGrantable,
+    &policy_never_matches::PolicyNeverMatches,
+    &permit_overridden::PermitOverridden,
+    &policy_shadowed::PolicyShadowed,
+    &policy_redundant::PolicyRedundant,
+    &forbid_never_denies::ForbidNeverDenies,
+    &forbid_can_error::ForbidCanError,
+    &guard_fails_open::GuardFailsOpen,
     &server_unreachable::ServerUnreachable,
+    &tool_unreachable::ToolUnreachable,
+    &tool_pattern_no_match::ToolPatternNoMatch,
+    &no_authorization_block::NoAuthorizationBlock,
+    &policy_always_allows::PolicyAlwaysAllows,
+    &policy_always_denies::PolicyAlwaysDenies,
+    &scope_over_broad::ScopeOverBroad,
+    &omnibus_scope::OmnibusScope,
+    &destructive_by_read_scope::DestructiveByReadScope,
+    &list_call_mismatch::ListCallMismatch,
+    &stage_unavailable_field::StageUnavailableField,
     &public_bind_no_auth::PublicBindNoAuth,
     &public_bind_no_tls::PublicBindNoTls,
     &admin_public::AdminPublic,

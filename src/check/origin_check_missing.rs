@@ -52,10 +52,11 @@ impl Check for OriginCheckMissing {
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let Some(tree) = subject.tree else { return };
         if let Some(off) = tree.at(&["oauth", "enabled"]).filter(|enabled| written::is_off(enabled)) {
+            let alone = alone(tree);
             for origin in origins(tree).into_iter().filter(|origin| is_any(origin)) {
                 let message = "pages of every site may use every server: nobody needs a token";
                 let finding = ABOUT.at(&origin.place, message).label("every origin").also(&off.place, "no token");
-                findings.push(match alone(tree, origin) {
+                findings.push(match alone {
                     Some(list) => finding.fix(Safety::Safe, "let in pages of this machine alone", &list.place, "[]"),
                     None => finding,
                 });
@@ -81,11 +82,7 @@ fn is_any(node: &Node) -> bool {
     node.text() == Some("*")
 }
 
-/// The value of `cors.origins`, where `origin` is all that it holds.
-fn alone<'t>(tree: &'t Node, origin: &Node) -> Option<&'t Node> {
-    let list = tree.at(&["cors", "origins"])?;
-    match written::each(list).as_slice() {
-        [only] if only.place == origin.place => Some(list),
-        _ => None,
-    }
+/// The value of `cors.origins`, where it holds one alone.
+fn alone(tree: &Node) -> Option<&Node> {
+    tree.at(&["cors", "origins"]).filter(|list| written::each(list).len() == 1)
 }

@@ -49,6 +49,9 @@ const LADDER: &[&[&str]] = &[
     &["enterprise", "platinum", "unlimited"],
 ];
 
+/// The most tiers that are compared with each other.
+const MOST: usize = 200;
+
 impl Check for RateTierInverted {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -67,7 +70,9 @@ impl Check for RateTierInverted {
                 findings.push(finding.help("write at least `1`, or remove `burst`").label("nothing gets through"));
             }
         }
-        let tiers: Vec<Tier<'_>> = rates.iter().filter_map(|entry| Tier::of(&entry.key, &entry.value)).collect();
+        // Each pair is compared, which a hostile file must not be able to make expensive.
+        let tiers = rates.iter().filter_map(|entry| Tier::of(&entry.key, &entry.value)).take(MOST);
+        let tiers: Vec<Tier<'_>> = tiers.collect();
         for tier in &tiers {
             let mut others = tiers.iter().filter(|other| other.name != tier.name);
             if let Some(wide) = others.clone().find(|wide| tier.never_binds_within(wide)) {

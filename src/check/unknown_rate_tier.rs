@@ -3,6 +3,8 @@
 //! Reads every `rate` under `servers`, `grants`, `views` and `oauth` (not the headers and variables of
 //! a server), and the names under `rates`. Naming no tier is no finding here; PC501 asks for one.
 
+use std::collections::BTreeSet;
+
 use super::{Check, Fixable, Page, Subject, page::and, written};
 use crate::{
     config::Node,
@@ -48,13 +50,13 @@ impl Check for UnknownRateTier {
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let Some(tree) = subject.tree else { return };
         let tiers = tree.get("rates").map(Node::entries).unwrap_or_default();
-        let tiers: Vec<&str> = tiers.iter().map(|tier| tier.key.as_str()).collect();
+        let tiers: BTreeSet<&str> = tiers.iter().map(|tier| tier.key.as_str()).collect();
         for section in ["grants", "oauth", "servers", "views"] {
             let Some(node) = tree.get(section) else { continue };
             written::walk(node, &mut |path, value| {
                 let foreign = path.iter().any(|key| matches!(*key, "env" | "headers"));
                 let Some(name) = value.text().filter(|_| path.last() == Some(&"rate") && !foreign) else { return };
-                if !tiers.contains(&name) {
+                if !tiers.contains(name) {
                     findings.push(unknown(value, name, &tiers));
                 }
             });
@@ -62,9 +64,9 @@ impl Check for UnknownRateTier {
     }
 }
 
-fn unknown(value: &Node, name: &str, tiers: &[&str]) -> Diagnostic {
+fn unknown(value: &Node, name: &str, tiers: &BTreeSet<&str>) -> Diagnostic {
     let finding = ABOUT.at(&value.place, format!("unknown rate tier {}", written::shown("rate", value)));
-    match nearest(name, tiers.iter().copied()) {
+    match nearest(name, tiers.iter().copied().take(200)) {
         Some(near) if !value.from_env => finding.label(format!("did you mean `{near}`?")).fix(
             Safety::Safe,
             format!("write `{near}`"),

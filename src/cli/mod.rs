@@ -10,13 +10,16 @@ mod compile;
 mod demo_server;
 mod explain;
 mod init;
+mod matrix;
 pub mod report;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
 mod start;
+mod test;
 #[cfg(feature = "serve")]
 pub mod token;
+mod who_can;
 
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -32,6 +35,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
+    lock::Lock,
     policy::Bundle,
 };
 
@@ -113,6 +117,10 @@ enum Command {
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
     Explain(explain::ExplainArgs),
+    /// Show who may use which tool, as a table
+    Matrix(matrix::MatrixArgs),
+    /// Decide what test files ask, and compare it with what they expect
+    Test(test::TestArgs),
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -127,6 +135,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVER")]
         arguments: Vec<OsString>,
     },
+    /// Say who may use a tool and with which scopes, or what somebody may use
+    WhoCan(who_can::WhoCanArgs),
 }
 
 /// Runs the command line.
@@ -195,15 +205,35 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Compile(args) => compile::run(&args, &globals),
         Command::Explain(args) => explain::run(&args, &globals),
+        Command::Matrix(args) => matrix::run(&args, &globals),
+        Command::Test(args) => test::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Token(command) => serve::token(&command, &globals),
         Command::DemoServer { arguments } => Ok(demo_server::run(&arguments)),
+        Command::WhoCan(args) => who_can::run(&args, &globals),
     }
 }
 
 impl Globals {
+    /// Reads another configuration, in the same environment.
+    fn load_at(&self, path: &std::path::Path) -> anyhow::Result<config::Loaded> {
+        Ok(config::load_wanted(&Wanted { path: path.to_owned(), ..self.wanted()? }, &environment))
+    }
+
+    /// The options by which another command finds a configuration, in the same environment.
+    fn options_of(&self, path: &std::path::Path) -> Vec<String> {
+        let mut options = Vec::new();
+        if path != std::path::Path::new("portcullis.yaml") {
+            options.extend(["--config".to_owned(), path.display().to_string()]);
+        }
+        if let Some(name) = self.environment.as_deref().filter(|name| !name.is_empty()) {
+            options.extend(["--env".to_owned(), name.to_owned()]);
+        }
+        options
+    }
+
     /// The configuration that is meant, in one environment or none.
     fn wanted(&self) -> anyhow::Result<Wanted> {
         let Some(name) = self.environment.as_deref().filter(|name| !name.is_empty()) else {
@@ -257,11 +287,16 @@ impl Globals {
 /// The configuration compiled; where something is wrong with it, stderr says what and what to do
 /// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
+    Ok(pinned(globals, then)?.map(|(config, bundle, _)| (config, bundle)))
+}
+
+/// The same, with what `portcullis.lock` pins.
+fn pinned(globals: &Globals, then: &str) -> anyhow::Result<Result<Pinned, ExitCode>> {
     let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
     let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
     if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle.clone()) {
-        return Ok(Ok((config, bundle)));
+        return Ok(Ok((config, bundle, examined.lock)));
     }
     let mut findings = judged.findings;
     findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
@@ -277,6 +312,9 @@ fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc
 fn today() -> Date {
     TimeZone::UTC.to_datetime(SystemClock.now()).date()
 }
+
+/// A configuration, what it compiles to, and what stands pinned beside it.
+type Pinned = (Config, Arc<Bundle>, Option<Arc<Lock>>);
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]
 fn environment(name: &str) -> Option<String> {

@@ -30,6 +30,8 @@ mod import;
 mod lock;
 /// Modules stand in the order of their dependencies.
 mod layers;
+/// Who may do what in each example.
+mod matrix;
 /// What the engine promises, on random configurations.
 mod policy;
 /// What is enumerated, against the engine itself.
@@ -38,6 +40,8 @@ mod reach;
 mod report;
 /// Tokens from the store to the caller, and the master key.
 mod store;
+/// Suites of tests: what they decide, and that it is what the engine decides.
+mod suite;
 /// What several of these need.
 mod support;
 /// `portcullis token`.

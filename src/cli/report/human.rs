@@ -12,7 +12,9 @@ use crate::diagnostic::{Class, Diagnostic, Label, Level as Gravity, Safety};
 /// Writes how far it went, every finding with its lines, and what it comes to.
 pub(super) fn human(out: &mut dyn Write, report: &Report<'_>, look: &Look) -> io::Result<()> {
     if !report.findings.is_empty() {
-        writeln!(out, "{}\n", stage::table(&report.stages))?;
+        if !report.stages.is_empty() {
+            writeln!(out, "{}\n", stage::table(&report.stages))?;
+        }
         let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() };
         for finding in report.findings {
             writeln!(out, "{}\n", renderer.render(&[group(finding, report, &look.links)]))?;

@@ -22,6 +22,8 @@ pub mod rule;
 mod sarif;
 mod spot;
 mod stage;
+pub(super) mod suite;
+mod xml;
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +32,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use count::counted;
 pub use count::{Checked, Summary};
 pub use github::summarise;
 pub use link::{Links, ShowUrls, docs_url};
@@ -37,7 +40,7 @@ pub use stage::{Stage, State};
 
 use crate::{
     check::{Suppressed, fingerprint, yaml_path},
-    config::{Loaded, Node},
+    config::{Loaded, Node, Sources},
     diagnostic::{Class, Diagnostic, Level, Place},
     policy::Bundle,
 };
@@ -86,9 +89,25 @@ impl<'a> Report<'a> {
             stages: stage::stages(loaded, bundle.is_some(), findings),
             environment,
             fail_on: Class::Security(Level::Medium),
-            texts: sources.files().filter_map(|file| Some((file, escape::source(sources.shown(file)?)))).collect(),
+            texts: texts(sources),
             base: folder(loaded),
             trees: iter::once(loaded).chain(&loaded.others).filter_map(|loaded| loaded.tree.as_ref()).collect(),
+        }
+    }
+
+    /// What was found in a file that is no configuration: it has no stages.
+    #[must_use]
+    pub fn of_file(sources: &'a Sources, findings: &'a [Diagnostic]) -> Self {
+        Self {
+            findings,
+            suppressed: &[],
+            checked: None,
+            stages: Vec::new(),
+            environment: None,
+            fail_on: Class::Security(Level::Medium),
+            texts: texts(sources),
+            base: PathBuf::new(),
+            trees: Vec::new(),
         }
     }
 
@@ -117,6 +136,11 @@ impl<'a> Report<'a> {
     fn tree_of(&self, place: &Place) -> Option<&'a Node> {
         self.trees.iter().copied().find(|tree| !yaml_path(tree, place).is_empty())
     }
+}
+
+/// Every text as it may be shown.
+fn texts(sources: &Sources) -> BTreeMap<&str, String> {
+    sources.files().filter_map(|file| Some((file, escape::source(sources.shown(file)?)))).collect()
 }
 
 /// The folder that the configuration stands in.
