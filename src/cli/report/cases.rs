@@ -69,6 +69,6 @@ fn text(finding: &Diagnostic) -> String {
     if let Some(help) = &finding.help {
         lines.push(format!("help: {}", visible(help)));
     }
-    lines.push(format!("fix: {}", visible(&fix(finding))));
+    lines.extend(fix(finding).map(|fix| format!("fix: {}", visible(&fix))));
     lines.join("\n")
 }

@@ -12,7 +12,9 @@ use crate::diagnostic::{Class, Diagnostic, Label, Level as Gravity, Safety};
 /// Writes how far it went, every finding with its lines, and what it comes to.
 pub(super) fn human(out: &mut dyn Write, report: &Report<'_>, look: &Look) -> io::Result<()> {
     if !report.findings.is_empty() {
-        writeln!(out, "{}\n", stage::table(&report.stages))?;
+        if !report.stages.is_empty() {
+            writeln!(out, "{}\n", stage::table(&report.stages))?;
+        }
         let renderer = if look.colour { Renderer::styled() } else { Renderer::plain() };
         for finding in report.findings {
             writeln!(out, "{}\n", renderer.render(&[group(finding, report, &look.links)]))?;
@@ -50,22 +52,22 @@ fn group<'a>(finding: &'a Diagnostic, report: &'a Report<'_>, links: &Links) -> 
     if let Some(help) = &finding.help {
         group = group.element(Level::HELP.message(visible(help)));
     }
-    group = group.element(Level::NOTE.with_name("fix").message(visible(&fix(finding)).into_owned()));
+    if let Some(fix) = fix(finding) {
+        group = group.element(Level::NOTE.with_name("fix").message(visible(&fix).into_owned()));
+    }
     match links.printed(finding.code) {
         Some(url) => group.element(Level::NOTE.with_name("see").message(url)),
         None => group,
     }
 }
 
-/// Whether it can be mended by us, and how.
-pub(super) fn fix(finding: &Diagnostic) -> String {
-    match finding.fixes.iter().min_by_key(|fix| fix.safety) {
-        Some(fix) => match fix.safety {
-            Safety::Safe => format!("{} (safe: `--fix` does it)", fix.title),
-            Safety::Unsafe => format!("{} (unsafe: `--fix=all` does it, for you to review)", fix.title),
-        },
-        None => "none, this is yours to decide".into(),
-    }
+/// How it can be mended by us, if it can.
+pub(super) fn fix(finding: &Diagnostic) -> Option<String> {
+    let fix = finding.fixes.iter().min_by_key(|fix| fix.safety)?;
+    Some(match fix.safety {
+        Safety::Safe => format!("{} (safe: `--fix` does it)", fix.title),
+        Safety::Unsafe => format!("{} (unsafe: `--fix=all` does it, for you to review)", fix.title),
+    })
 }
 
 fn is_primary(finding: &Diagnostic, label: &Label) -> bool {

@@ -41,8 +41,8 @@ pub(super) fn markdown(out: &mut dyn Write, report: &Report<'_>, links: &Links) 
         for finding in report.findings.iter().take(TOLD) {
             let place = finding.place().map(ToString::to_string).unwrap_or_default();
             let help = finding.help.as_deref().map(line).unwrap_or_default();
-            let fix = line(&super::human::fix(finding));
-            writeln!(out, "- {} {}: {help}. Fix: {fix}", rule(finding, links), code(&place))?;
+            let fix = super::human::fix(finding).map_or_else(String::new, |fix| format!(". Fix: {}", line(&fix)));
+            writeln!(out, "- {} {}: {help}{fix}", rule(finding, links), code(&place))?;
         }
         writeln!(out, "\n</details>\n")?;
         closing.iter().skip(1).try_for_each(|told| writeln!(out, "{}\n", line(told)))?;

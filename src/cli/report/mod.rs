@@ -68,22 +68,6 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// What was found in files of another kind, as test files.
-    #[must_use]
-    pub(super) fn of_files(findings: &'a [Diagnostic], sources: &'a Sources) -> Self {
-        Self {
-            findings,
-            suppressed: &[],
-            checked: None,
-            stages: Vec::new(),
-            environment: None,
-            fail_on: Class::Security(Level::Medium),
-            texts: shown(sources),
-            base: PathBuf::new(),
-            trees: Vec::new(),
-        }
-    }
-
     /// What was found in a configuration. `bundle` is what it compiles to, where it does.
     #[must_use]
     pub fn of(
@@ -103,9 +87,25 @@ impl<'a> Report<'a> {
             stages: stage::stages(loaded, bundle.is_some(), findings),
             environment,
             fail_on: Class::Security(Level::Medium),
-            texts: shown(&loaded.sources),
+            texts: texts(&loaded.sources),
             base: folder(loaded),
             trees: iter::once(loaded).chain(&loaded.others).filter_map(|loaded| loaded.tree.as_ref()).collect(),
+        }
+    }
+
+    /// What was found in a file that is no configuration: it has no stages.
+    #[must_use]
+    pub fn of_file(sources: &'a Sources, findings: &'a [Diagnostic]) -> Self {
+        Self {
+            findings,
+            suppressed: &[],
+            checked: None,
+            stages: Vec::new(),
+            environment: None,
+            fail_on: Class::Security(Level::Medium),
+            texts: texts(sources),
+            base: PathBuf::new(),
+            trees: Vec::new(),
         }
     }
 
@@ -136,8 +136,8 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The texts of files as they may be shown.
-fn shown(sources: &Sources) -> BTreeMap<&str, String> {
+/// Every text as it may be shown.
+fn texts(sources: &Sources) -> BTreeMap<&str, String> {
     sources.files().filter_map(|file| Some((file, escape::source(sources.shown(file)?)))).collect()
 }
 

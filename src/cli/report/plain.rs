@@ -27,7 +27,9 @@ pub(super) fn plain(out: &mut dyn Write, report: &Report<'_>, look: &Look) -> io
         if let Some(help) = &finding.help {
             writeln!(out, "Help: {}.", visible(help))?;
         }
-        writeln!(out, "Fix: {}.", visible(&fix(finding)))?;
+        if let Some(fix) = fix(finding) {
+            writeln!(out, "Fix: {}.", visible(&fix))?;
+        }
         if let Some(url) = look.links.printed(finding.code) {
             writeln!(out, "See: {url}")?;
         }

@@ -106,7 +106,7 @@ pub(super) fn run(args: &TestArgs, globals: &Globals) -> anyhow::Result<ExitCode
     }
     ran.sort_by(|a, b| a.file.cmp(&b.file));
     for broken in &broken {
-        globals.talk_of(&report::Report::of_files(&broken.findings, &broken.sources))?;
+        globals.talk_of(&report::Report::of_file(&broken.sources, &broken.findings))?;
     }
     for file in &empty {
         report::talk(&format!("{file}: tests nothing"));

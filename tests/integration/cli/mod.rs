@@ -81,7 +81,7 @@ pub(crate) fn run_with(place: &Running, arguments: &[&str], variables: &[(&str, 
 
 /// Without what a developer's own environment may say about output.
 pub(crate) fn plain(command: &mut Command) -> &mut Command {
-    ["FORCE_COLOR", "CLICOLOR_FORCE", "CI", "PORTCULLIS_CHECK_FORMAT", "PORTCULLIS_LOG", "PORTCULLIS_LOG_FORMAT"]
+    ["CI", "FORCE_COLOR", "CLICOLOR_FORCE", "PORTCULLIS_CHECK_FORMAT", "PORTCULLIS_LOG", "PORTCULLIS_LOG_FORMAT"]
         .into_iter()
         .fold(command, |command, name| command.env_remove(name))
 }
