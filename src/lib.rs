@@ -21,6 +21,7 @@ pub mod record;
 
 // author
 pub mod config;
+pub mod lock;
 pub mod compile;
 pub mod reach;
 pub mod check;

@@ -7,6 +7,9 @@
 //!
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
+mod fingerprint;
+mod judge;
+mod mend;
 mod page;
 mod plaintext_secret;
 mod server_unreachable;
@@ -16,12 +19,16 @@ mod upstream_http;
 
 use std::sync::Arc;
 
+pub(crate) use fingerprint::{fingerprint, yaml_path};
+pub use judge::{By, Judged, Suppressed};
+pub use mend::{Unfit, mend};
 pub use page::{Example, Fixable, Page, Profile};
 
 use crate::{
     compile,
     config::{Config, Loaded, Node, Server, findings},
     diagnostic::{About, Diagnostic},
+    lock::Lock,
     name::ServerName,
     policy::Bundle,
     reach::Reach,
@@ -47,6 +54,8 @@ pub struct Subject<'a> {
     pub(crate) tree: Option<&'a Node>,
     /// What it means, as far as it could be read: entries with findings of their own are missing.
     pub(crate) config: Option<&'a Config>,
+    /// What `portcullis.lock` pins, where there is one and it could be read.
+    pub(crate) lock: Option<&'a Lock>,
     /// What can be reached, where everything could be read and compiled. Rules about who may do what
     /// ask this, and are silent without it.
     pub(crate) reach: Option<&'a Reach<'a>>,
@@ -75,6 +84,8 @@ pub struct Examined {
     pub findings: Vec<Diagnostic>,
     /// What the policies compile to; nothing where something in them is wrong.
     pub bundle: Option<Arc<Bundle>>,
+    /// What `portcullis.lock` pins, where there is one and it could be read.
+    pub lock: Option<Arc<Lock>>,
 }
 
 /// Everything that was found in reading, in compiling, and by the checks.
@@ -89,10 +100,22 @@ pub fn examine(loaded: &Loaded) -> Examined {
         }
     }
     // A bundle that the engine refuses has a finding from the compiler.
-    let reach = loaded.config.as_ref().zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle).ok());
+    let before = findings.len();
+    let lock = loaded.lock.as_ref().and_then(|tree| Lock::read(tree, &mut findings));
+    if findings.len() > before {
+        // What was pinned is not known, and must not be taken for nothing.
+        bundle = None;
+    }
+    let lock = lock.map(Arc::new);
+    let reach = loaded
+        .config
+        .as_ref()
+        .zip(bundle.clone())
+        .and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
         config: loaded.config.as_ref().or(loaded.part.as_ref()),
+        lock: lock.as_deref(),
         reach: reach.as_ref(),
     };
     for check in CHECKS {
@@ -100,7 +123,7 @@ pub fn examine(loaded: &Loaded) -> Examined {
     }
     // What Cedar finds at one place comes in no order.
     findings.sort_by(|a, b| (a.place(), a.code, &a.message).cmp(&(b.place(), b.code, &b.message)));
-    Examined { findings, bundle }
+    Examined { findings, bundle, lock }
 }
 
 /// The findings alone.

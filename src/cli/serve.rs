@@ -39,7 +39,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     };
     telemetry::start(format, args.log)?;
     let loaded = config::load(&globals.config, &environment);
-    let checks::Examined { findings, bundle } = checks::examine(&loaded);
+    let checks::Examined { findings, bundle, lock: _ } = checks::examine(&loaded);
     let stops = |class: Class| match class {
         Class::Error | Class::Security(Level::Critical) => true,
         Class::Security(Level::Low | Level::Medium | Level::High) => args.strict,

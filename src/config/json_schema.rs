@@ -8,7 +8,12 @@ use super::document::Document;
 /// The schema that `schema/config.schema.json` holds.
 #[must_use]
 pub fn json_schema() -> Value {
-    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>();
+    of::<Document>()
+}
+
+/// The schema of a written form, tidied for editors.
+pub(crate) fn of<T: schemars::JsonSchema>() -> Value {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     let mut schema = Value::from(schema);
     tidy(&mut schema);
     schema

@@ -6,7 +6,7 @@
 
 mod document;
 pub(crate) mod findings;
-mod json_schema;
+pub(crate) mod json_schema;
 mod resolve;
 pub(crate) mod secrecy;
 mod section;
@@ -21,9 +21,9 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use document::Node;
 #[cfg(feature = "cli")]
 pub(crate) use document::is_variable;
+pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
 pub use json_schema::json_schema;
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
@@ -71,6 +71,29 @@ pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -
     load_bytes(Path::new(name), text.as_bytes().to_vec(), env)
 }
 
+/// The text of a file that stands beside a configuration, kept in `sources` under its path.
+///
+/// # Errors
+/// A finding: it cannot be read, or is no text.
+pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Diagnostic> {
+    let file = resolve::file_name(path);
+    let bytes = source::bytes(path).map_err(|error| {
+        let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
+        findings::YAML_SYNTAX.at(&Place::of_file(path), message).help("mend the path")
+    })?;
+    match source::text(&file, bytes) {
+        Ok(text) => {
+            sources.keep(file, text.clone());
+            Ok(text)
+        }
+        Err(refused) => {
+            let (text, finding) = *refused;
+            sources.keep(file, text);
+            Err(finding)
+        }
+    }
+}
+
 fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     let file: Arc<str> = resolve::file_name(path);
     let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -95,6 +118,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
         let origin = resolve::Origin { base, digest, place, from_env };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
     }
+    loaded.lock = lock(path.parent().unwrap_or(Path::new("")), &mut loaded.sources, &mut loaded.findings);
     if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
         loaded.part = loaded.config.take();
     }
@@ -102,6 +126,34 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>)
     loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
     loaded.findings.truncate(MOST_FINDINGS);
     loaded
+}
+
+/// The tree of the inventory that stands beside the configuration, if one does.
+fn lock(base: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let path = base.join("portcullis.lock");
+    let bytes = match source::bytes(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
+            let finding = findings::YAML_SYNTAX.at(&Place::of_file(&path), message);
+            findings.push(finding.help("make the file readable, or remove it"));
+            return None;
+        }
+    };
+    let file = resolve::file_name(&path);
+    match source::text(&file, bytes) {
+        Ok(text) => {
+            sources.keep(file.clone(), text.clone());
+            document::tree(&file, &text, findings)
+        }
+        Err(refused) => {
+            let (text, finding) = *refused;
+            sources.keep(file, text);
+            findings.push(finding);
+            None
+        }
+    }
 }
 
 /// A configuration as far as it could be read, and what is wrong with it.
@@ -113,6 +165,8 @@ pub struct Loaded {
     pub(crate) part: Option<Config>,
     /// What is written, as a tree with places; what has a finding is pruned.
     pub(crate) tree: Option<Node>,
+    /// What is written in `portcullis.lock`, if it stands beside the configuration.
+    pub(crate) lock: Option<Node>,
     /// Every comment, without its `#`.
     pub(crate) comments: Vec<Placed<String>>,
     /// Everything that was found, by place.

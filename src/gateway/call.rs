@@ -86,13 +86,8 @@ impl Gateway {
             Err(decision) => {
                 let open = self.write_decision(known, &decision)?;
                 let listed = Question { verb: shown_by(act.kind), ..question };
-                // What is listed may be known of; all else is as if it were not there.
-                let refusal = if inquiry.engine().allows(&listed) {
-                    Refusal::Forbidden(decision.because)
-                } else {
-                    Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() }
-                };
-                let refusal = denied(&decision, refusal);
+                let unknown = Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() };
+                let refusal = denied(&decision, inquiry.engine().allows(&listed), unknown);
                 return Err(Stop::After(refusal, open));
             }
         };

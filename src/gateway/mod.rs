@@ -33,7 +33,7 @@ use crate::{
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
-    policy::{Because, Decision, Engine, Moment, Question, Standing, Target, Verb, Verdict},
+    policy::{Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail,
     snapshot::Snapshot,
@@ -314,18 +314,13 @@ impl Gateway {
     fn filtered(&self, caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) -> Result<Ready, Stop> {
         let engine = &self.parts.snapshot.engine;
         let standing = standing(caller, named);
-        let granted = if caller.is_some() { &standing.scopes } else { engine.bundle().scopes() };
-        let missing: Vec<ScopeName> =
-            standing.named.iter().flatten().filter(|scope| !granted.contains(scope)).cloned().collect();
-        if missing.is_empty() {
-            return Ready::new(engine, standing).map_err(|error| unready(&error));
+        match engine.may_name(&standing) {
+            Ok(()) => Ready::new(engine, standing).map_err(|error| unready(&error)),
+            Err(Denial::InsufficientScope) => {
+                Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into())
+            }
+            Err(_) => Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into()),
         }
-        let may =
-            |scope| engine.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow();
-        if caller.is_some() && missing.iter().all(may) {
-            return Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into());
-        }
-        Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into())
     }
 
     /// `initialize` and `server/discover`.
@@ -386,7 +381,7 @@ impl Gateway {
             return Ok(open);
         }
         let unknown = Refusal::Unknown { kind: "server", name: server.to_string() };
-        Err(Stop::After(denied(&decision, unknown), open))
+        Err(Stop::After(denied(&decision, false, unknown), open))
     }
 
     fn refuse(&self, stop: Stop, known: Known, modern: bool) -> Answer {
@@ -449,23 +444,15 @@ fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
     }
 }
 
-/// How a denial is told: what a scope could turn, and what failed, as such; all else as `otherwise`.
-fn denied(decision: &Decision, otherwise: Refusal) -> Refusal {
-    match decision.because {
-        Because::MissingScope => Refusal::InsufficientScope(decision.needed.clone()),
-        Because::PolicyError => Refusal::PolicyError,
-        Because::Permitted
-        | Because::Unauthenticated
-        | Because::TokenInvalid
-        | Because::AudienceMismatch
-        | Because::ExplicitForbid
-        | Because::ConditionFailed
-        | Because::NoMatchingGrant
-        | Because::UnknownServer
-        | Because::UnknownTool
-        | Because::RateLimited
-        | Because::ValidationFailed
-        | Because::ShadowWouldDeny => otherwise,
+/// How a denial is told: what a scope could turn, and what failed, as such; what is not `listed` as `unknown`.
+fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
+    match Denial::of(decision.because, listed) {
+        Denial::Unauthenticated => Refusal::Unauthenticated,
+        Denial::BadToken => Refusal::BadToken,
+        Denial::InsufficientScope => Refusal::InsufficientScope(decision.needed.clone()),
+        Denial::Forbidden => Refusal::Forbidden(decision.because),
+        Denial::PolicyError => Refusal::PolicyError,
+        Denial::BadQuery | Denial::NoEndpoint | Denial::Unknown => unknown,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every way in which a request is told no, and the JSON-RPC error of each.
 //!
-//! The HTTP status and the challenge of each stand in `http/respond`, and nowhere else. A caller gets
+//! What a decision's denial looks like stands in [`Denial`], which `portcullis test` reads too; all
+//! other statuses, and the challenges, stand in `http/respond` and nowhere else. A caller gets
 //! a reason code and the id of the decision, never the name or place of a policy.
 //!
 //! To add a refusal: a variant here, then follow the compiler.
@@ -10,12 +11,8 @@ use serde_json::{Value, json};
 use crate::{
     mcp::{code, envelope},
     name::ScopeName,
-    policy::Because,
+    policy::{Because, Denial},
 };
-
-/// The code of a call whose arguments or circumstances are forbidden: our own, outside the ranges
-/// that JSON-RPC and MCP reserve.
-pub(crate) const FORBIDDEN: i32 = -31001;
 
 /// A way in which a request is told no.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,15 +68,20 @@ impl Refusal {
     /// The JSON-RPC code.
     pub(crate) const fn code(&self) -> i32 {
         match self {
-            Self::Unauthenticated | Self::BadToken | Self::InsufficientScope(_) => -31002,
-            Self::BadQuery(_) | Self::NoEndpoint => code::INVALID_REQUEST,
+            Self::Unauthenticated => Denial::Unauthenticated.code(),
+            Self::BadToken => Denial::BadToken.code(),
+            Self::InsufficientScope(_) => Denial::InsufficientScope.code(),
+            Self::BadQuery(_) => Denial::BadQuery.code(),
+            Self::NoEndpoint => Denial::NoEndpoint.code(),
+            Self::Unknown { .. } => Denial::Unknown.code(),
+            Self::Forbidden(_) => Denial::Forbidden.code(),
+            Self::PolicyError => Denial::PolicyError.code(),
             Self::Malformed { code, .. } => *code,
             Self::HeaderMismatch(_) => -32020,
             Self::UnsupportedVersion(_) => -32022,
             Self::UnknownMethod(_) => code::METHOD_NOT_FOUND,
-            Self::BadEnvelope(_) | Self::BadParams(_) | Self::Unknown { .. } => code::INVALID_PARAMS,
-            Self::Forbidden(_) => FORBIDDEN,
-            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => code::INTERNAL,
+            Self::BadEnvelope(_) | Self::BadParams(_) => code::INVALID_PARAMS,
+            Self::Upstream(_) | Self::NoAudit | Self::Internal => code::INTERNAL,
         }
     }
 

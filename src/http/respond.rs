@@ -1,4 +1,5 @@
-//! The HTTP form of every answer: status, challenge and headers of each, here and nowhere else.
+//! The HTTP form of every answer: status, challenge and headers of each, here and nowhere else but in
+//! [`Denial`], which has the statuses of what policies decide.
 //!
 //! SPEC: RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
 
@@ -7,29 +8,32 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
 };
 
-use crate::{gateway::Refusal, name::ScopeName};
+use crate::{gateway::Refusal, name::ScopeName, policy::Denial};
 
 /// The status of a refusal. In the legacy era errors of the protocol travel as ordinary answers.
-pub(crate) const fn status(refusal: &Refusal, modern: bool) -> StatusCode {
+pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
     match refusal {
-        Refusal::Unauthenticated | Refusal::BadToken => StatusCode::UNAUTHORIZED,
-        Refusal::InsufficientScope(_) => StatusCode::FORBIDDEN,
-        Refusal::NoEndpoint => StatusCode::NOT_FOUND,
-        Refusal::BadQuery(_)
-        | Refusal::Malformed { .. }
+        Refusal::Unauthenticated => decided(Denial::Unauthenticated),
+        Refusal::BadToken => decided(Denial::BadToken),
+        Refusal::InsufficientScope(_) => decided(Denial::InsufficientScope),
+        Refusal::NoEndpoint => decided(Denial::NoEndpoint),
+        Refusal::BadQuery(_) => decided(Denial::BadQuery),
+        Refusal::Unknown { .. } => decided(Denial::Unknown),
+        Refusal::Forbidden(_) => decided(Denial::Forbidden),
+        Refusal::PolicyError => decided(Denial::PolicyError),
+        Refusal::Malformed { .. }
         | Refusal::HeaderMismatch(_)
         | Refusal::UnsupportedVersion(_)
         | Refusal::BadEnvelope(_) => StatusCode::BAD_REQUEST,
         Refusal::UnknownMethod(_) if modern => StatusCode::NOT_FOUND,
-        Refusal::UnknownMethod(_)
-        | Refusal::BadParams(_)
-        | Refusal::Unknown { .. }
-        | Refusal::Forbidden(_)
-        | Refusal::PolicyError
-        | Refusal::Upstream(_) => StatusCode::OK,
+        Refusal::UnknownMethod(_) | Refusal::BadParams(_) | Refusal::Upstream(_) => StatusCode::OK,
         Refusal::NoAudit => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+fn decided(denial: Denial) -> StatusCode {
+    StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// The challenge of a refusal, where it has one.

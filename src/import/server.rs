@@ -7,10 +7,10 @@ use super::{
     command::{Line, one_text, through_shell},
     json::{Entry, Node, Value},
     reference,
-    value::{Owner, Text, Variables},
+    value::{Owner, Text, Variables, is_random},
 };
 use crate::{
-    config::{is_variable, may_be_set},
+    config::{is_variable, may_be_set, secrecy::is_marked},
     name::{Pattern, ServerName, TagName},
 };
 
@@ -304,7 +304,7 @@ impl Reading<'_> {
         let mut tags: Vec<TagName> = Vec::new();
         for item in node.get("tags").and_then(Node::items).unwrap_or_default() {
             let Some(written) = item.text() else { continue };
-            match super::name::tag(written) {
+            match super::name::tag(written).filter(|_| !is_marked(written) && !is_random(written)) {
                 Some(tag) => {
                     if tag.as_str() != written {
                         self.notes.tell(&item.place, format!("the tag `{written}` is `{tag}` here"));
@@ -313,10 +313,9 @@ impl Reading<'_> {
                         tags.push(tag);
                     }
                 }
-                None => self.notes.add(
-                    &item.place,
-                    format!("the tag `{written}` of `{}`, whose letters no scope may hold", self.name),
-                ),
+                None => self
+                    .notes
+                    .add(&item.place, format!("the tag `{written}` of `{}`, which can be no scope", self.name)),
             }
         }
         tags

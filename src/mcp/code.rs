@@ -20,5 +20,7 @@ pub const HEADER_MISMATCH: i32 = -32020;
 pub const MISSING_CAPABILITY: i32 = -32021;
 /// A version of the protocol that is not spoken here. Modern only.
 pub const UNSUPPORTED_VERSION: i32 = -32022;
-/// The policy forbids these arguments. Our own.
-pub const FORBIDDEN_ARGUMENTS: i32 = -31001;
+/// The policy forbids this call, for its arguments or circumstances. Our own.
+pub const FORBIDDEN: i32 = -31001;
+/// The token is missing, not good, or lacks scopes. Our own.
+pub const REFUSED: i32 = -31002;

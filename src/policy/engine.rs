@@ -209,6 +209,19 @@ impl Engine {
         }
     }
 
+    /// The policies that a question about this server is asked of, sorted by id.
+    pub(crate) fn policies_of(&self, server: &ServerName, verb: Verb) -> impl Iterator<Item = &Policy> {
+        let policies = &self.bundle.policies;
+        let members = self.shards.get(server).map(|shards| shards.members(policies, verb, true)).unwrap_or_default();
+        members.into_iter().filter_map(|member| policies.get(member))
+    }
+
+    /// Like [`Engine::class`], for who asks at the same moment: two names with the same class get the
+    /// same answer to the same asker then.
+    pub(crate) fn class_at_once(&self, verb: Verb, target: &Target) -> Option<u64> {
+        self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name())
+    }
+
     /// Whether a scope may be granted: the question *grant*.
     #[must_use]
     pub fn may_grant(

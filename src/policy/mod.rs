@@ -7,6 +7,7 @@
 mod allowed;
 mod bundle;
 mod decision;
+mod denial;
 mod engine;
 mod entity;
 mod question;
@@ -16,6 +17,7 @@ mod shard;
 pub use allowed::Allowed;
 pub use bundle::{Bundle, Needs, Policy, hex};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
+pub use denial::Denial;
 pub use engine::{Asker, Engine, Question, VOLATILE};
 pub use entity::{Inventory, targets};
 pub use question::{Moment, Standing, Target, Verb};

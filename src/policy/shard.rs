@@ -109,7 +109,8 @@ impl Shards {
         &self.slots[verb as usize]
     }
 
-    fn members(&self, policies: &[Policy], verb: Verb, wide: bool) -> Vec<usize> {
+    /// The policies that a question of this verb is asked of, `wide` as above.
+    pub(super) fn members(&self, policies: &[Policy], verb: Verb, wide: bool) -> Vec<usize> {
         let mut members: Vec<usize> = self.own.iter().chain(&*self.global).copied().collect();
         members.sort_unstable();
         members.retain(|&member| {

@@ -1,26 +1,103 @@
 //! What can be reached, and by whom: enumerated by asking the engine, never by a second model.
+//!
+//! The space of decisions is finite but for the facts of a moment: kinds of caller × servers × what
+//! they offer × sets of scopes. Grants add up, so of the sets only the *minimal* ones are wanted, and
+//! names that no policy tells apart are asked about once. No solver is needed.
+//!
+//! | To know | Ask |
+//! |---|---|
+//! | who there is | [`Reach::callers`] (a row of the matrix each), [`Reach::widest`] (people in every group, through every client), [`Reach::caller`] (one to order) |
+//! | the most a caller can hold | [`Reach::ceiling`] |
+//! | what there is on a server | [`Reach::aims`]: what `portcullis.lock` pins, what the configuration names, one name for each pattern, and one for all others |
+//! | what a tool says of its effects | [`Reach::hints`] |
+//! | the answer with these scopes | [`Reach::letter`], and with the most there can be [`Reach::at_most`] |
+//! | the whole answer, with its policies | [`Reach::decision`] |
+//! | the fewest scopes that suffice | [`Reach::minimal`]: an antichain, and whether it is known to be whole |
+//! | a set of scopes with another answer | [`Reach::find`]: what `never` and `always` ask |
+//!
+//! ```ignore
+//! // `never: {principal: {scopes_subset_of: [tag:read]}, tool: {annotations: {destructiveHint: true}}}`
+//! for caller in reach.callers() {
+//!     for aim in reach.aims(server, Verb::ToolsCall) {
+//!         if reach.hints(&aim.target).is_some_and(|hints| hints.destroys()) {
+//!             match reach.find(caller, Verb::ToolsCall, &aim.target, &nothing, &read, Letter::opens) {
+//!                 Found::Witness(scopes) => …, // violated: with these
+//!                 Found::Nowhere => …,         // holds
+//!                 Found::Unknown => …,         // undecided, never counted as holding
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+//!
+//! What a moment has (findings, address, time, TLS, drift) is tried at the values that the policies
+//! name, and just beside them (`moment`); an answer that differs among them is [`Letter::Sometimes`].
+//!
+//! INVARIANT: every answer is the engine's own for some concrete question.
 
-use std::sync::Arc;
+mod aim;
+mod caller;
+mod letter;
+mod literal;
+mod minimal;
+mod moment;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, OnceLock},
+};
+
+use aim::Scene;
+pub use aim::{Aim, Known};
+pub use caller::{Caller, Who};
+pub use letter::Letter;
+use literal::Literals;
+pub use minimal::{Extent, Found, MOST_RELEVANT, Minimal};
 
 use crate::{
     config::Config,
-    policy::{Bundle, Engine},
+    lock::{Hints, Lock},
+    name::{ScopeName, ServerName},
+    policy::{Asker, Bundle, Engine, Policy, Target, Verb},
 };
 
 /// A sound configuration with the engine that decides by it.
 #[derive(Debug)]
 pub struct Reach<'c> {
     config: &'c Config,
+    lock: Option<&'c Lock>,
     engine: Engine,
+    literals: OnceLock<HashMap<Arc<str>, Literals>>,
+    callers: OnceLock<Vec<Caller>>,
+    widest: OnceLock<Vec<Caller>>,
+    kinds: OnceLock<Vec<caller::Kind>>,
+    scenes: HashMap<ServerName, OnceLock<Option<Scene>>>,
+    askers: Mutex<HashMap<AskerKey, Arc<Asker>>>,
+    letters: Mutex<HashMap<(Arc<str>, Verb, ServerName, u64), Letter>>,
 }
 
+type AskerKey = (Arc<str>, BTreeSet<ScopeName>);
+
 impl<'c> Reach<'c> {
-    /// Makes a configuration ready to be enumerated.
+    /// Makes a configuration ready to be enumerated, with what was pinned where something was.
     ///
     /// # Errors
     /// When the engine refuses the bundle, in words.
-    pub fn new(config: &'c Config, bundle: Arc<Bundle>) -> Result<Self, String> {
-        Ok(Self { config, engine: Engine::new(bundle)? })
+    pub fn new(config: &'c Config, bundle: Arc<Bundle>, lock: Option<&'c Lock>) -> Result<Self, String> {
+        let engine = Engine::new(bundle)?;
+        let scenes = engine.bundle().servers().iter().map(|name| (name.clone(), OnceLock::new())).collect();
+        Ok(Self {
+            config,
+            lock,
+            engine,
+            literals: OnceLock::new(),
+            callers: OnceLock::new(),
+            widest: OnceLock::new(),
+            kinds: OnceLock::new(),
+            scenes,
+            askers: Mutex::default(),
+            letters: Mutex::default(),
+        })
     }
 
     /// What the configuration means.
@@ -29,9 +106,39 @@ impl<'c> Reach<'c> {
         self.config
     }
 
+    /// What was pinned, if anything was.
+    #[must_use]
+    pub const fn lock(&self) -> Option<&'c Lock> {
+        self.lock
+    }
+
     /// The engine that is asked.
     #[must_use]
     pub const fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Every server, by name.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
+        self.engine.bundle().servers().iter()
+    }
+
+    /// What a pinned tool says of its effects; nothing of a tool that is not pinned.
+    #[must_use]
+    pub fn hints(&self, target: &Target) -> Option<Hints> {
+        match target {
+            Target::Tool(server, tool) => self.lock?.tool(server, tool).map(|tool| tool.hints),
+            Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
+        }
+    }
+
+    /// What the policy's text names.
+    fn literals(&self, policy: &Policy) -> Option<&Literals> {
+        self.literals
+            .get_or_init(|| {
+                let bundle = self.engine.bundle();
+                bundle.policies().map(|policy| (Arc::from(policy.id()), Literals::of(policy))).collect()
+            })
+            .get(policy.id())
     }
 }

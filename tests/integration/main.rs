@@ -24,10 +24,14 @@ mod config;
 mod gateway;
 /// Configurations of MCP clients.
 mod import;
+/// The pinned inventory.
+mod lock;
 /// Modules stand in the order of their dependencies.
 mod layers;
 /// What the engine promises, on random configurations.
 mod policy;
+/// What is enumerated, against the engine itself.
+mod reach;
 /// Findings as they are printed.
 mod report;
 /// Tokens from the store to the caller, and the master key.

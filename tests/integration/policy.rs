@@ -19,13 +19,13 @@ const TOOLS: [&str; 4] = ["read", "write", "delete_all", "delete_one"];
 
 /// A configuration as a model that can be written down in any order.
 #[derive(Debug, Clone)]
-struct Model {
+pub(crate) struct Model {
     servers: Vec<Server>,
-    rules: Vec<String>,
+    pub(crate) rules: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
-struct Server {
+pub(crate) struct Server {
     tags: BTreeSet<usize>,
     any: bool,
     public: bool,
@@ -66,13 +66,13 @@ fn rule() -> impl Strategy<Value = String> {
     (selector, condition).prop_map(|(selector, condition)| format!("forbid: {{{selector}}}\n    {condition}"))
 }
 
-fn model() -> impl Strategy<Value = Model> {
+pub(crate) fn model() -> impl Strategy<Value = Model> {
     (proptest::collection::vec(server(), 2..4), proptest::collection::vec(rule(), 0..3))
         .prop_map(|(servers, rules)| Model { servers, rules })
 }
 
 impl Model {
-    fn yaml(&self, backwards: bool, oauth: bool) -> String {
+    pub(crate) fn yaml(&self, backwards: bool, oauth: bool) -> String {
         let listed = |tags: &BTreeSet<usize>| {
             let mut tags: Vec<&str> = tags.iter().map(|&tag| TAGS[tag]).collect();
             if backwards {

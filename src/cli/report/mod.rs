@@ -4,6 +4,7 @@
 
 mod human;
 mod json;
+mod progress;
 
 use std::io::{self, Write as _};
 
@@ -14,6 +15,7 @@ use crate::{
 
 pub use human::human;
 pub use json::json;
+pub(crate) use progress::Progress;
 
 /// How many findings there are of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]

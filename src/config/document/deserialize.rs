@@ -19,7 +19,7 @@ use super::{
     node::{Entry, Node, Value},
     path::{Path, Step},
     unbuilt,
-    written::{TEXT_OR, WRITTEN, Written},
+    written::{JSON, TEXT_OR, WRITTEN, Written},
 };
 use crate::{
     config::findings,
@@ -202,6 +202,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
         match (name, &self.node.value) {
             (WRITTEN, _) => visitor.visit_seq(PlaceThenValue { reader: self, place: &self.node.place, next: 0 }),
+            (JSON, _) => visitor.visit_string(self.node.json().to_string()),
             (TEXT_OR, Value::Text(text)) => visitor.visit_str(text),
             (TEXT_OR, Value::Map(_)) => visitor.visit_newtype_struct(self),
             (TEXT_OR, _) => Err(self.mismatch("text or a map")),

@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 pub(crate) use node::Node;
 pub(crate) use substitute::is_variable;
-pub(crate) use written::{Named, TextOr, Written};
+pub(crate) use written::{Json, Named, TextOr, Written};
 
 use super::{
     findings,
@@ -80,6 +80,25 @@ pub(super) struct Reading {
     pub(super) hidden: Vec<Place>,
 }
 
+/// Reads a text that is no configuration (a test file) into its written form, by the same two readers.
+/// Variables are not put in. Nothing where the text is empty or no map.
+pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
+    file: &Arc<str>,
+    text: &str,
+    findings: &mut Vec<Diagnostic>,
+) -> Option<T> {
+    let before = findings.len();
+    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)?;
+    if findings.len() == before {
+        findings.extend(agree::disagreement(&root, text));
+    }
+    if !matches!(root.value, node::Value::Map(_)) {
+        findings.push(findings::WRONG_TYPE.at(&root.place, format!("the file must be a map, not {}", root.shown(""))));
+        return None;
+    }
+    deserialize::read(&root, findings)
+}
+
 /// Reads a text; what is wrong with it goes to `findings`.
 pub(super) fn read(
     file: &Arc<str>,
@@ -107,4 +126,28 @@ pub(super) fn read(
     reading.document = deserialize::read(&root, findings);
     reading.root = Some(root);
     reading
+}
+
+/// Reads a text of another format of ours into a tree; what is wrong with it goes to `findings`.
+pub(super) fn tree(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let mut found = Vec::new();
+    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), &mut found);
+    // What a program wrote is not told how to write more clearly.
+    found.retain(|finding| finding.class == Class::Error);
+    if found.is_empty() {
+        match &root {
+            Some(root) => found.extend(agree::disagreement(root, text)),
+            None => {
+                let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
+                found.push(findings::YAML_SYNTAX.at(&place, "the file is empty"));
+            }
+        }
+    }
+    findings.append(&mut found);
+    root
+}
+
+/// Reads a tree into the written form `T`; what is wrong with it goes to `findings`.
+pub(crate) fn written<'de, T: Deserialize<'de>>(root: &'de Node, findings: &mut Vec<Diagnostic>) -> Option<T> {
+    deserialize::read(root, findings)
 }

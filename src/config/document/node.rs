@@ -109,6 +109,24 @@ impl Node {
         }
     }
 
+    /// The value as JSON; nothing where it has a finding of its own.
+    pub(super) fn json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null | Value::Bad => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Int(value) => match (u64::try_from(*value), i64::try_from(*value)) {
+                (Ok(value), _) => value.into(),
+                (_, Ok(value)) => value.into(),
+                // JSON knows no other whole numbers; the text says it exactly.
+                (Err(_), Err(_)) => value.to_string().into(),
+            },
+            Value::Float(value) => (*value).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(Self::json).collect(),
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), entry.value.json())).collect(),
+        }
+    }
+
     /// The value as a message may show it: never a secret, never more than a line.
     pub(crate) fn shown(&self, key: &str) -> String {
         match &self.value {

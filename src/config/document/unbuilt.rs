@@ -12,8 +12,10 @@ const UNBUILT: &[(&str, &[&str])] = &[
     ),
     ("ListenSection", &["tls"]),
     ("OAuthSection", &["access_token", "allow", "baseline", "clients", "failure_delay", "login", "scope_drift"]),
+    ("PrincipalSection", &["claims"]),
     ("ServerSection", &["drift"]),
     ("StoreSection", &["postgres", "privacy", "valkey"]),
+    ("SuiteFile", &["headers", "limits"]),
 ];
 
 /// Whether `key` of `section` is named in the design.

@@ -20,6 +20,9 @@ pub(super) const WRITTEN: &str = "$written";
 /// Asks the reader for a text or a map.
 pub(super) const TEXT_OR: &str = "$text-or";
 
+/// Asks the reader for a value as JSON, whatever it is.
+pub(super) const JSON: &str = "$json";
+
 /// A value as written, and where; without value if a finding says what is wrong with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Written<T> {
@@ -54,6 +57,30 @@ pub(crate) enum TextOr<M> {
     Text(String),
     /// A map.
     Map(M),
+}
+
+/// Any value at all, as JSON: what is not ours to understand.
+#[derive(Debug, Clone)]
+pub(crate) struct Json(pub(crate) serde_json::Value);
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Shape;
+
+        impl Visitor<'_> for Shape {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<Json, E> {
+                serde_json::from_str(&text).map(Json).map_err(E::custom)
+            }
+        }
+
+        from.deserialize_newtype_struct(JSON, Shape)
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {

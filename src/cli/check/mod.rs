@@ -61,8 +61,10 @@ pub fn run(
         rules(*format, out)?;
         return Ok(0);
     }
+    let progress = report::Progress::of(&format!("checking {}", path.display()));
     let loaded = config::load(path, env);
     let findings = check::run(&loaded);
+    drop(progress);
     let checked = loaded.config.as_ref().map(Checked::of);
     match format {
         Format::Human => report::human(out, &findings, &loaded.sources, checked, colour)?,

@@ -1,0 +1,148 @@
+//! What the text of a policy names: the callers, scopes and values that it can tell apart.
+//!
+//! Read from Cedar's own JSON form, as [`crate::policy::Shape`] is. What is named and never compared
+//! only makes a question more.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::{
+    name::{ClientId, GroupId, ScopeName, UserId},
+    policy::{Needs, Policy},
+};
+
+/// What the text of a policy names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Literals {
+    /// Every string.
+    pub(super) strings: BTreeSet<String>,
+    /// People, as entities.
+    pub(super) users: BTreeSet<UserId>,
+    /// Clients, as entities or compared with `context.client`.
+    pub(super) clients: BTreeSet<ClientId>,
+    /// Groups.
+    pub(super) groups: BTreeSet<GroupId>,
+    /// Scopes, as entities or as texts.
+    pub(super) scopes: BTreeSet<ScopeName>,
+    /// The one caller that its head asks for, as type and id.
+    pub(super) principal: Option<(String, String)>,
+}
+
+impl Literals {
+    /// Reads them off a policy.
+    pub(super) fn of(policy: &Policy) -> Self {
+        let mut found = Self::default();
+        let facts = &policy.shape.facts;
+        match &policy.needs {
+            // What the compiler wrote of scopes alone, it told.
+            Some(Needs::All(scopes) | Needs::Any(scopes)) => found.scopes.clone_from(scopes),
+            None if says_nothing_of_callers(policy) => {}
+            None => {
+                let Ok(json) = policy.cedar.to_json() else { return found };
+                found.principal = json.get("principal").and_then(|scope| scope.get("entity")).and_then(entity);
+                found.read(&json);
+                // What is compared in no way that is known may be anything that is named.
+                let reads = |fact: &str| facts.contains(fact) || facts.contains("*");
+                if reads("client") && found.clients.is_empty() {
+                    found.clients = found.strings.iter().filter_map(|text| text.parse().ok()).collect();
+                }
+                if reads("groups") && found.groups.is_empty() {
+                    found.groups = found.strings.iter().filter_map(|text| text.parse().ok()).collect();
+                }
+                if reads("scopes") {
+                    found.scopes.extend(found.strings.iter().filter_map(|text| text.parse::<ScopeName>().ok()));
+                }
+            }
+        }
+        found
+    }
+
+    fn read(&mut self, json: &Value) {
+        match json {
+            Value::Object(object) => {
+                if let Some((kind, id)) = entity(json) {
+                    match kind.as_str() {
+                        "User" => self.users.extend(id.parse::<UserId>().ok()),
+                        "Client" => self.clients.extend(id.parse::<ClientId>().ok()),
+                        "Scope" => self.scopes.extend(id.parse::<ScopeName>().ok()),
+                        _ => {}
+                    }
+                    return;
+                }
+                for (key, value) in object {
+                    self.compared(value);
+                    match (key.as_str(), value) {
+                        // The names of attributes and the notes above a policy are not compared.
+                        ("attr" | "annotations" | "op" | "entity_type" | "kind" | "Var", _) => {}
+                        (_, Value::String(text)) => {
+                            self.strings.insert(text.clone());
+                        }
+                        _ => self.read(value),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| match item {
+                Value::String(text) => {
+                    self.strings.insert(text.clone());
+                }
+                _ => self.read(item),
+            }),
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// What `context.client` and `context.groups` are compared with by an operator of two sides.
+    fn compared(&mut self, operands: &Value) {
+        let (Some(left), Some(right)) = (operands.get("left"), operands.get("right")) else { return };
+        for (fact, other) in [(left, right), (right, left)] {
+            let mut named = Self::default();
+            match fact.get(".").filter(|of| of.get("left").and_then(|of| of.get("Var")) == Some(&"context".into())) {
+                Some(of) if of.get("attr") == Some(&"client".into()) => {
+                    named.read(other);
+                    self.clients.extend(named.strings.iter().filter_map(|text| text.parse::<ClientId>().ok()));
+                }
+                Some(of) if of.get("attr") == Some(&"groups".into()) => {
+                    named.read(other);
+                    self.groups.extend(named.strings.iter().filter_map(|text| text.parse::<GroupId>().ok()));
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    /// The addresses that `ip("…")` names, of a range its first.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.strings.iter().filter_map(|text| text.split('/').next()?.parse().ok())
+    }
+
+    /// The instants that `datetime("…")` names.
+    pub(super) fn instants(&self) -> impl Iterator<Item = Timestamp> {
+        self.strings.iter().filter_map(|text| {
+            let day = || format!("{text}T00:00:00Z").parse().ok();
+            text.parse().ok().or_else(day)
+        })
+    }
+
+    /// The spans that `duration("…")` names.
+    pub(super) fn spans(&self) -> impl Iterator<Item = SignedDuration> {
+        self.strings.iter().filter_map(|text| text.parse().ok())
+    }
+}
+
+/// Whether there is no need to read what such a policy names: it tells names apart by its patterns,
+/// and nothing else.
+fn says_nothing_of_callers(policy: &Policy) -> bool {
+    let names = policy.shape.reads_name && policy.patterns.is_empty();
+    let callers = ["Portcullis::User::", "Portcullis::Client::"].iter().any(|kind| policy.text.contains(kind));
+    policy.shape.facts.is_empty() && !policy.verbs.is_empty() && !names && !callers
+}
+
+/// The type and id of an entity, in any of the forms that the JSON has for one.
+fn entity(json: &Value) -> Option<(String, String)> {
+    let entity = json.get("__entity").unwrap_or(json);
+    let kind = entity.get("type")?.as_str()?;
+    let id = entity.get("id")?.as_str()?;
+    Some((kind.strip_prefix("Portcullis::").unwrap_or(kind).to_owned(), id.to_owned()))
+}
