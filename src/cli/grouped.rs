@@ -43,7 +43,7 @@ pub(super) fn command(command: Command) -> Command {
         let pad = 16_usize.saturating_sub(name.len() + value.len() + 2);
         text.push_str(&format!("  {word}--{name}{word:#}{value}{:pad$}  {}\n", "", help.unwrap_or_default()));
     }
-    let usage = format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{text}\n{{after-help}}\n");
+    let usage = format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{text}{{after-help}}\n");
     command.help_template(usage)
 }
 

@@ -41,7 +41,7 @@ use crate::{
     name = "portcullis",
     version,
     max_term_width = 100,
-    after_help = "To begin with:\n  portcullis init\n  portcullis check\n  portcullis serve\n\nExit status: 0 yes, 1 no (findings, denied, failed), 2 could not tell (usage, unreadable), 3 nothing to\ncheck, 4 our bug. Answers go to stdout, all talk to stderr."
+    after_help = "To begin with:\n  portcullis init\n  portcullis check\n  portcullis serve\n\nExit status: 0 yes, 1 no (findings, denied, failed), 2 could not tell (usage, unreadable),\n3 nothing to check, 4 our bug. Answers go to stdout, all talk to stderr."
 )]
 struct Cli {
     #[command(flatten)]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::{is_variable, may_be_set, secrecy::is_marked},
-    name::{Pattern, ServerName, TagName},
+    name::{Pattern, ServerName, TagName, ToolName},
 };
 
 /// A server as it is going to be written.
@@ -325,7 +325,7 @@ impl Reading<'_> {
         let mut denied: Vec<Pattern> = Vec::new();
         for key in ["disabledTools", "excludeTools"] {
             for item in node.get(key).and_then(Node::items).unwrap_or_default() {
-                match item.text().and_then(|text| text.parse::<Pattern>().ok()) {
+                match item.text().filter(|text| is_tool(text)).and_then(|text| text.parse::<Pattern>().ok()) {
                     Some(tool) if !denied.contains(&tool) => denied.push(tool),
                     Some(_) => {}
                     None => self.notes.add(
@@ -337,6 +337,11 @@ impl Reading<'_> {
         }
         denied
     }
+}
+
+/// Whether it can be the name of a tool, or a pattern of such names.
+fn is_tool(text: &str) -> bool {
+    text.replace('*', "a").parse::<ToolName>().is_ok()
 }
 
 /// What an argument is called and what it says; and what stands before that in it.

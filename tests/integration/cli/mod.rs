@@ -10,8 +10,12 @@ mod demo_server;
 mod explain;
 /// Help texts.
 mod help;
+/// `init`.
+mod init;
 /// `serve`, as far as it starts or says why not.
 mod serve;
+/// `schema`, `completions`, `man`.
+mod shell;
 /// `token`.
 mod token;
 
