@@ -83,6 +83,8 @@ names! {
     ScopeName, "scope", scope;
     /// A server of `servers:`: `^[a-z0-9][a-z0-9-]{0,30}$`.
     ServerName, "server", server;
+    /// An environment of a configuration: as a server, and neither `all` nor `test`.
+    EnvironmentName, "environment", environment;
     /// A tool as its server names it: 1–128 of `[A-Za-z0-9_.-]`, and `/`.
     ToolName, "tool", tool;
     /// A prompt as its server names it: 1–128 visible characters.
@@ -202,6 +204,14 @@ fn server(text: &str) -> Result<(), &'static str> {
     if kebab(text, 31) { Ok(()) } else { Err(PROBLEM) }
 }
 
+/// `--env all` means every environment, and `portcullis.test.yaml` holds tests.
+fn environment(text: &str) -> Result<(), &'static str> {
+    match text {
+        "all" | "test" => Err("is taken: an environment has another name than `all` and `test`"),
+        _ => server(text),
+    }
+}
+
 fn entry(text: &str) -> Result<(), &'static str> {
     const PROBLEM: &str = "must be 1 to 63 of `a-z 0-9 -` and not begin with `-`";
     if kebab(text, 63) { Ok(()) } else { Err(PROBLEM) }
@@ -281,6 +291,16 @@ mod tests {
         }
         for bad in ["", "-a", "A", "a_b", "a.b", "a/b", "@a", &"x".repeat(32)] {
             assert!(bad.parse::<ServerName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn environments_are_named_like_servers_and_never_all_or_test() {
+        for good in ["production", "eu-1"] {
+            assert!(good.parse::<EnvironmentName>().is_ok(), "{good}");
+        }
+        for bad in ["", "all", "test", "a.b", "../x", "Prod"] {
+            assert!(bad.parse::<EnvironmentName>().is_err(), "{bad}");
         }
     }
 

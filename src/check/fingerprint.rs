@@ -20,7 +20,7 @@ use crate::{
 /// of the finding's file as `Sources::shown` gives it.
 pub(crate) fn fingerprint(finding: &Diagnostic, tree: Option<&Node>, shown: &str) -> String {
     let place = finding.place();
-    let path = tree.zip(place).map(|(tree, place)| path(tree, place, false)).unwrap_or_default();
+    let path = tree.zip(place).map(|(tree, place)| stable_path(tree, place)).unwrap_or_default();
     let text = place.and_then(|place| shown.get(place.start..place.end)).unwrap_or_default();
     // A file with other line ends says the same.
     let text = text.trim().replace("\r\n", "\n");
@@ -36,6 +36,11 @@ pub(crate) fn fingerprint(finding: &Diagnostic, tree: Option<&Node>, shown: &str
 /// `rules[writes-stay].unless`. Empty for the root, and for what is not in this tree.
 pub(crate) fn yaml_path(tree: &Node, place: &Place) -> String {
     path(tree, place, true)
+}
+
+/// The same with entries of lists by their `id` or by nothing, as in `grants[].scopes[]`.
+pub(super) fn stable_path(tree: &Node, place: &Place) -> String {
+    path(tree, place, false)
 }
 
 fn path(tree: &Node, place: &Place, numbered: bool) -> String {

@@ -7,27 +7,35 @@
 //!
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
+mod baseline;
 mod fingerprint;
+pub mod fix;
 mod judge;
 mod mend;
 mod page;
 mod plaintext_secret;
 mod server_unreachable;
 mod stdio_through_shell;
+mod suppression_expired;
+mod suppression_without_reason;
+mod unknown_rule;
 mod unpinned_package;
+mod unused_suppression;
 mod upstream_http;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+pub(crate) use baseline::Prints;
+pub use baseline::{Baseline, Known, Unusable};
 pub(crate) use fingerprint::{fingerprint, yaml_path};
-pub use judge::{By, Judged, Suppressed};
+pub use judge::{Asked, By, Chosen, Effective, Judged, Kind, NoSuchRule, Origin, Suppressed, effective, judge};
 pub use mend::{Unfit, mend};
 pub use page::{Example, Fixable, Page, Profile};
 
 use crate::{
     compile,
     config::{Config, Loaded, Node, Server, findings},
-    diagnostic::{About, Diagnostic},
+    diagnostic::{About, Diagnostic, Place},
     lock::Lock,
     name::ServerName,
     policy::Bundle,
@@ -75,6 +83,10 @@ pub const CHECKS: &[&dyn Check] = &[
     &stdio_through_shell::StdioThroughShell,
     &unpinned_package::UnpinnedPackage,
     &plaintext_secret::PlaintextSecret,
+    &unused_suppression::UnusedSuppression,
+    &suppression_without_reason::SuppressionWithoutReason,
+    &suppression_expired::SuppressionExpired,
+    &unknown_rule::UnknownRule,
 ];
 
 /// What a check found, and the bundle where the policies compile.
@@ -88,12 +100,22 @@ pub struct Examined {
     pub lock: Option<Arc<Lock>>,
 }
 
-/// Everything that was found in reading, in compiling, and by the checks.
+/// Everything that was found in reading, in compiling, and by the checks. Where all environments were
+/// asked for, what is found in each of them, once; the bundle is that of the file alone.
 #[must_use]
 pub fn examine(loaded: &Loaded) -> Examined {
+    let mut examined = examine_one(loaded);
+    if !loaded.others.is_empty() {
+        examined.findings = in_environments(examined.findings, &loaded.others);
+    }
+    examined
+}
+
+fn examine_one(loaded: &Loaded) -> Examined {
     let mut findings = loaded.findings.clone();
     let mut bundle = None;
-    if let Some(config) = &loaded.config {
+    let whole = loaded.whole();
+    if let Some(config) = whole {
         match compile::bundle(config) {
             Ok(compiled) => bundle = Some(Arc::new(compiled)),
             Err(problems) => findings.extend(problems),
@@ -107,11 +129,7 @@ pub fn examine(loaded: &Loaded) -> Examined {
         bundle = None;
     }
     let lock = lock.map(Arc::new);
-    let reach = loaded
-        .config
-        .as_ref()
-        .zip(bundle.clone())
-        .and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
+    let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
         config: loaded.config.as_ref().or(loaded.part.as_ref()),
@@ -121,9 +139,64 @@ pub fn examine(loaded: &Loaded) -> Examined {
     for check in CHECKS {
         check.run(&subject, &mut findings);
     }
-    // What Cedar finds at one place comes in no order.
-    findings.sort_by(|a, b| (a.place(), a.code, &a.message).cmp(&(b.place(), b.code, &b.message)));
+    findings.retain(|finding| !loaded.of_missing(finding));
+    sort(&mut findings);
     Examined { findings, bundle, lock }
+}
+
+/// What Cedar finds at one place comes in no order.
+fn sort(findings: &mut [Diagnostic]) {
+    findings.sort_by(|a, b| (a.place(), a.code, &a.message).cmp(&(b.place(), b.code, &b.message)));
+}
+
+/// What is found in a file alone and with each environment laid over it: every finding once, and
+/// where it is not found everywhere, the message says where.
+fn in_environments(base: Vec<Diagnostic>, others: &[Loaded]) -> Vec<Diagnostic> {
+    let mut found: BTreeMap<Found, (Diagnostic, Vec<String>)> = BTreeMap::new();
+    let base = ("the base".to_owned(), base);
+    let others = others.iter().map(|other| {
+        let name = other.environment.as_ref().map(ToString::to_string).unwrap_or_default();
+        (format!("`{name}`"), examine_one(other).findings)
+    });
+    let all: Vec<_> = std::iter::once(base).chain(others).collect();
+    let count = all.len();
+    for (name, findings) in all {
+        for finding in findings {
+            let (_, names) = found.entry(Found::of(&finding)).or_insert((finding, Vec::new()));
+            if names.last() != Some(&name) {
+                names.push(name.clone());
+            }
+        }
+    }
+    let mut findings: Vec<Diagnostic> = found
+        .into_values()
+        .map(|(mut finding, names)| {
+            if names.len() < count {
+                finding.message = format!("{} (in {})", finding.message, names.join(", "));
+            }
+            finding
+        })
+        .collect();
+    sort(&mut findings);
+    findings
+}
+
+/// What makes two findings one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    code: &'static str,
+    places: Vec<Place>,
+    message: String,
+}
+
+impl Found {
+    fn of(finding: &Diagnostic) -> Self {
+        Self {
+            code: finding.code,
+            places: finding.labels.iter().map(|label| label.place.clone()).collect(),
+            message: finding.message.clone(),
+        }
+    }
 }
 
 /// The findings alone.

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+pub use crate::config::Profile;
 use crate::diagnostic::Confidence;
 
 /// What stands on the page of a rule.
@@ -31,18 +32,6 @@ impl Page {
     pub(super) const fn new(why: &'static str, bad: Example, good: Example) -> Self {
         Self { why, profile: Profile::Default, confidence: Confidence::High, fix: Fixable::No, tags: &[], bad, good }
     }
-}
-
-/// Who runs a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    /// Everybody.
-    Default,
-    /// Who asks for `strict`, and whoever runs more.
-    Strict,
-    /// Who asks for `audit`: false alarms are to be expected.
-    Audit,
 }
 
 /// Whether and how `--fix` mends a finding.

@@ -24,13 +24,14 @@ pub mod token;
 
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
 
+use anyhow::bail;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use compile::cedar as bundle_as_cedar;
 
 use crate::{
     check as checks,
-    config::{self, Config},
+    config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
     policy::Bundle,
 };
@@ -64,6 +65,17 @@ struct Globals {
         help_heading = "Global options"
     )]
     config: PathBuf,
+    /// The environment: the file portcullis.NAME.yaml beside portcullis.yaml is laid over it
+    #[arg(
+        long = "env",
+        global = true,
+        env = "PORTCULLIS_ENV",
+        hide_env_values = true,
+        value_name = "NAME",
+        help_heading = "Global options",
+        long_help = ENVIRONMENT
+    )]
+    environment: Option<String>,
     /// Colour in findings: auto, always or never
     #[arg(
         long,
@@ -76,6 +88,11 @@ struct Globals {
     )]
     color: Colour,
 }
+
+const ENVIRONMENT: &str = "The environment: the file portcullis.NAME.yaml is laid over portcullis.yaml beside it. Maps merge; \
+     lists and single values are replaced. Nothing can be removed: what some environments are to be without, \
+     take out of portcullis.yaml and write into those that have it. `check --env all` checks the file alone and \
+     with every environment";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Colour {
@@ -179,13 +196,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Check(args) => {
-            let status = check::run(
-                &args,
-                &globals.config,
-                &environment,
-                &mut std::io::stdout().lock(),
-                globals.colour_of_stdout(),
-            )?;
+            let wanted = if args.list_rules { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
+            let status =
+                check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
@@ -199,6 +212,30 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 impl Globals {
+    /// The configuration that is meant, in one environment or none.
+    fn wanted(&self) -> anyhow::Result<Wanted> {
+        let Some(name) = self.environment.as_deref().filter(|name| !name.is_empty()) else {
+            return Ok(Wanted::of(&self.config));
+        };
+        if name == "all" {
+            bail!("`--env all` is for `check`: name one environment");
+        }
+        Ok(Wanted::with(&self.config, name.parse()?))
+    }
+
+    /// The same, or all environments.
+    fn wanted_or_all(&self) -> anyhow::Result<Wanted> {
+        match self.environment.as_deref() {
+            Some("all") => Ok(Wanted { environments: Environments::All, ..Wanted::of(&self.config) }),
+            _ => self.wanted(),
+        }
+    }
+
+    /// Reads the configuration. Every command does it here.
+    fn load(&self) -> anyhow::Result<Loaded> {
+        Ok(config::load_wanted(&self.wanted()?, &environment))
+    }
+
     fn colour_of_stdout(&self) -> bool {
         self.colour(std::io::stdout().is_terminal())
     }
@@ -222,7 +259,7 @@ impl Globals {
 /// The configuration compiled; where something is wrong with it, stderr says what and what to do
 /// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
-    let loaded = config::load(&globals.config, &environment);
+    let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
     match (loaded.config, examined.bundle) {
         (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),

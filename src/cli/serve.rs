@@ -10,7 +10,6 @@ use super::{Globals, environment, report, start::Said, token};
 use crate::{
     check as checks,
     clock::{Clock, SystemClock},
-    config,
     diagnostic::{Class, Level},
     policy::Engine,
     seal::KeySource,
@@ -38,7 +37,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
         None => telemetry::Format::suiting(),
     };
     telemetry::start(format, args.log)?;
-    let loaded = config::load(&globals.config, &environment);
+    let loaded = globals.load()?;
     let checks::Examined { findings, bundle, lock: _ } = checks::examine(&loaded);
     let stops = |class: Class| match class {
         Class::Error | Class::Security(Level::Critical) => true,
@@ -50,6 +49,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
         let checked = loaded.config.as_ref().map(report::Checked::of);
         report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, globals.colour_of_stderr())?;
     }
+    let environment = loaded.environment;
     let (Some(config), Some(bundle), false) = (loaded.config, bundle, stopped) else {
         report::talk("not started: mend the findings above; `portcullis check` shows them again");
         return Ok(ExitCode::from(if loaded.readable { 1 } else { 2 }));
@@ -57,7 +57,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let program = std::env::args_os().next().unwrap_or_default();
-        let said = Said::of(&config, bundle.policies().count(), &program, &globals.config);
+        let said = Said::of(&config, bundle.policies().count(), &program, &globals.config, environment.as_ref());
         let server = Server::build(config, bundle).await?;
         report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
         server.run().await?;

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     config::{Config, Exception, Grant, Grantee},
-    name::ScopeName,
+    name::{EnvironmentName, ScopeName},
 };
 
 /// A start, in words.
@@ -22,25 +22,33 @@ pub(super) struct Said {
     oauth: bool,
     trail: PathBuf,
     public_url: String,
+    environment: Option<EnvironmentName>,
     tries: String,
 }
 
 impl Said {
     /// Takes what it needs; `program` is how we were called.
-    pub(super) fn of(config: &Config, policies: usize, program: &OsStr, file: &Path) -> Self {
+    pub(super) fn of(
+        config: &Config,
+        policies: usize,
+        program: &OsStr,
+        file: &Path,
+        environment: Option<&EnvironmentName>,
+    ) -> Self {
         Self {
             servers: config.servers.len(),
             policies,
             oauth: config.oauth.enabled.value,
             trail: config.audit.file.clone(),
             public_url: config.listen.public_url.value.clone(),
-            tries: tries(config, program, file),
+            environment: environment.cloned(),
+            tries: tries(config, program, file, environment),
         }
     }
 
     /// The lines; `people` are also told what to try.
     pub(super) fn text(&self, address: &str, people: bool) -> String {
-        let Self { servers, policies, oauth, trail, public_url, tries } = self;
+        let Self { servers, policies, oauth, trail, public_url, environment, tries } = self;
         let servers = if *servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
         let tokens = if *oauth { "needed" } else { "not needed: OAuth is off, for this machine alone" };
         let mut text = format!(
@@ -48,21 +56,28 @@ impl Said {
             env!("CARGO_PKG_VERSION"),
             trail.display(),
         );
-        if people && !tries.is_empty() {
+        if let Some(environment) = environment {
             // Writing to a string does not fail.
+            _ = write!(text, "\n  env       {environment}");
+        }
+        if people && !tries.is_empty() {
             _ = write!(text, "\n\ntry, in another terminal:\n{tries}");
         }
         text
     }
 }
 
-fn tries(config: &Config, program: &OsStr, file: &Path) -> String {
+fn tries(config: &Config, program: &OsStr, file: &Path, environment: Option<&EnvironmentName>) -> String {
     let program = called(program);
-    let file = if file == Path::new("portcullis.yaml") {
+    let mut file = if file == Path::new("portcullis.yaml") {
         String::new()
     } else {
         format!(" --config {}", quoted(&file.to_string_lossy()))
     };
+    if let Some(environment) = environment {
+        // Writing to a string does not fail.
+        _ = write!(file, " --env {environment}");
+    }
     let url = &config.listen.public_url.value;
     let list = r#"-H 'Content-Type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'"#;
     let asked = asked(config);
@@ -141,7 +156,7 @@ mod tests {
 
     fn tries_of(text: &str) -> String {
         let config = load_text("portcullis.yaml", text, &|_| None).config.unwrap();
-        tries(&config, OsStr::new("portcullis"), Path::new("it's here.yaml"))
+        tries(&config, OsStr::new("portcullis"), Path::new("it's here.yaml"), None)
     }
 
     const HEAD: &str = "version: 1\ntags: {a: A, b: B}\nservers: {s: {tags: [a], stdio: {command: [cat]}";

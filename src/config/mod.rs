@@ -1,10 +1,11 @@
 //! `portcullis.yaml`: found, read twice, and turned into what it means.
 //!
-//! The path of a file: `source` (bytes and text) → `document` (two readers, variables, written
-//! forms) → `resolve` and `section/` (what it means). Everything that is wrong is gathered, each
+//! The path of a file: `source` (bytes and text; `environment` says of which files) → `document` (two
+//! readers, variables, written forms) → `resolve` and `section/` (what it means). Everything that is wrong is gathered, each
 //! with its place; a configuration exists only where nothing grave was found.
 
 mod document;
+mod environment;
 pub(crate) mod findings;
 pub(crate) mod json_schema;
 mod resolve;
@@ -15,15 +16,17 @@ pub(crate) mod url;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::Path,
     sync::Arc,
 };
 
-use sha2::{Digest, Sha256};
-
+use document::Variables;
 #[cfg(feature = "cli")]
 pub(crate) use document::is_variable;
 pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
+use environment::Overlay;
+pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
@@ -31,6 +34,7 @@ pub use section::{
     audit::Audit,
     encryption::Encryption,
     grants::{Grant, Grantee},
+    lint::{Ignore, Lint, LintLevel, Profile},
     listen::{Limits, Listen},
     oauth::OAuth,
     policies::PolicyFile,
@@ -45,30 +49,55 @@ pub use source::Sources;
 
 use crate::{
     diagnostic::{Class, Diagnostic, Level, Place, Placed},
-    name::{ServerName, TagName},
+    name::{EnvironmentName, ServerName, TagName},
 };
 
 /// The most findings that are kept: nobody reads more, and a hostile file can make very many.
 const MOST_FINDINGS: usize = 1_000;
 
-/// Reads and resolves the configuration at `path`. The environment is asked through `env`.
+/// Reads and resolves the configuration at `path`, no environment laid over it. Variables are asked
+/// through `env`.
 #[must_use]
 pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    match source::bytes(path) {
-        Ok(bytes) => load_bytes(path, bytes, env),
+    load_wanted(&Wanted::of(path), env)
+}
+
+/// Reads and resolves a configuration. Variables are asked through `env`.
+#[must_use]
+pub fn load_wanted(wanted: &Wanted, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    let Wanted { path, bytes, environments, allow_missing } = wanted;
+    let unreadable = |finding| Loaded { findings: vec![finding], ..Loaded::default() };
+    let bytes = match bytes.as_ref().map_or_else(|| source::bytes(path), |bytes| Ok(bytes.to_vec())) {
+        Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
             let finding = findings::YAML_SYNTAX.at(&Place::of_file(path), message);
-            let finding = finding.help("name the configuration with `--config`, or with `PORTCULLIS_CONFIG`");
-            Loaded { findings: vec![finding], ..Loaded::default() }
+            return unreadable(finding.help("name the configuration with `--config`, or with `PORTCULLIS_CONFIG`"));
         }
-    }
+    };
+    let overlay = match environments {
+        Environments::None => None,
+        Environments::All => return environment::all(wanted, env),
+        Environments::One(name) => match Overlay::read(path, name) {
+            Ok(overlay) => Some(overlay),
+            Err(finding) => return unreadable(*finding),
+        },
+    };
+    load_bytes(path, bytes, overlay, &Variables { env, allow_missing: *allow_missing })
+}
+
+/// What a stream holds, to be read as [`Wanted::bytes`].
+///
+/// # Errors
+/// When the stream cannot be read, or holds more than is bearable.
+pub fn read_stream(stream: &mut dyn io::Read) -> io::Result<Arc<[u8]>> {
+    source::bounded(stream).map(Arc::from)
 }
 
 /// Reads and resolves a text as if it stood in the file `name`. For tests.
 #[must_use]
 pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    load_bytes(Path::new(name), text.as_bytes().to_vec(), env)
+    load_bytes(Path::new(name), text.as_bytes().to_vec(), None, &Variables { env, allow_missing: false })
 }
 
 /// The text of a file that stands beside a configuration, kept in `sources` under its path.
@@ -94,38 +123,79 @@ pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Di
     }
 }
 
-fn load_bytes(path: &Path, bytes: Vec<u8>, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    let file: Arc<str> = resolve::file_name(path);
-    let digest = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+fn load_bytes(path: &Path, bytes: Vec<u8>, overlay: Option<Overlay>, variables: &Variables<'_>) -> Loaded {
     let mut loaded = Loaded { readable: true, ..Loaded::default() };
-    let text = match source::text(&file, bytes) {
-        Ok(text) => text,
+    let digest = environment::digest(&bytes, overlay.as_ref());
+    let base = tree(path, bytes, &mut loaded);
+    let over = overlay.map(|overlay| {
+        loaded.environment = Some(overlay.name);
+        tree(&overlay.path, overlay.bytes, &mut loaded)
+    });
+    let mut tree = match (base, over) {
+        (Some(base), None) => base,
+        (Some(mut base), Some(Some(over))) => {
+            document::lay(&mut base, over, &mut loaded.findings);
+            base
+        }
+        (None, _) | (_, Some(None)) => return loaded.finished(),
+    };
+    let place = tree.place.clone();
+    let document::Reading { document, from_env, missing } = document::read(&mut tree, variables, &mut loaded.findings);
+    loaded.tree = Some(tree);
+    if let Some(document) = document {
+        let base = path.parent().unwrap_or(Path::new(""));
+        let origin = resolve::Origin { base, digest, place, from_env };
+        loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.lint, &mut loaded.findings);
+    }
+    loaded.lock = lock(path.parent().unwrap_or(Path::new("")), &mut loaded.sources, &mut loaded.findings);
+    loaded.missing = missing;
+    loaded.finished()
+}
+
+/// What is written in a file; what is wrong with it is found.
+fn tree(path: &Path, bytes: Vec<u8>, loaded: &mut Loaded) -> Option<Node> {
+    let file = resolve::file_name(path);
+    match source::text(&file, bytes) {
+        Ok(text) => {
+            loaded.sources.keep(file.clone(), text.clone());
+            let mut hidden = Vec::new();
+            let tree = document::tree(&file, &text, &mut hidden, &mut loaded.comments, &mut loaded.findings);
+            loaded.sources.hide(hidden);
+            tree
+        }
         Err(refused) => {
             let (text, finding) = *refused;
             loaded.sources.keep(file, text);
             loaded.findings.push(finding);
-            return loaded;
+            None
         }
-    };
-    loaded.sources.keep(file.clone(), text.clone());
-    let reading = document::read(&file, &text, env, &mut loaded.findings);
-    let document::Reading { document, root, comments, from_env, hidden } = reading;
-    loaded.sources.hide(hidden);
-    let place = root.as_ref().map(|root| root.place.clone());
-    (loaded.tree, loaded.comments) = (root, comments);
-    if let (Some(document), Some(place)) = (document, place) {
-        let base = path.parent().unwrap_or(Path::new(""));
-        let origin = resolve::Origin { base, digest, place, from_env };
-        loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.findings);
     }
-    loaded.lock = lock(path.parent().unwrap_or(Path::new("")), &mut loaded.sources, &mut loaded.findings);
-    if loaded.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
-        loaded.part = loaded.config.take();
+}
+
+impl Loaded {
+    /// The same, its findings in order, and its meaning only where nothing grave was found.
+    fn finished(mut self) -> Self {
+        if self.findings.iter().any(|finding| finding.class >= Class::Security(Level::Critical)) {
+            self.part = self.config.take();
+        }
+        // What is not kept may be as grave as anything.
+        self.broken =
+            self.findings.iter().any(|finding| finding.class == Class::Error) || self.findings.len() > MOST_FINDINGS;
+        let mut findings = std::mem::take(&mut self.findings);
+        findings.retain(|finding| !self.of_missing(finding));
+        self.findings = findings;
+        secrecy::scrub(&mut self.findings);
+        self.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
+        self.findings.truncate(MOST_FINDINGS);
+        self
     }
-    secrecy::scrub(&mut loaded.findings);
-    loaded.findings.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
-    loaded.findings.truncate(MOST_FINDINGS);
-    loaded
+
+    /// Whether a finding is about a value that nobody knows, since a variable is missing: the missing
+    /// variable has a finding of its own.
+    pub(crate) fn of_missing(&self, finding: &Diagnostic) -> bool {
+        finding.code != findings::UNDEFINED_ENV.code
+            && finding.place().is_some_and(|place| self.missing.contains(place))
+    }
 }
 
 /// The tree of the inventory that stands beside the configuration, if one does.
@@ -145,7 +215,7 @@ fn lock(base: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> O
     match source::text(&file, bytes) {
         Ok(text) => {
             sources.keep(file.clone(), text.clone());
-            document::tree(&file, &text, findings)
+            document::tree_of(&file, &text, findings)
         }
         Err(refused) => {
             let (text, finding) = *refused;
@@ -163,24 +233,42 @@ pub struct Loaded {
     pub config: Option<Config>,
     /// What it means as far as it could be read, where it is not sound.
     pub(crate) part: Option<Config>,
+    /// Whether that lacks anything: whether there are errors, or more findings than are kept.
+    broken: bool,
     /// What is written, as a tree with places; what has a finding is pruned.
     pub(crate) tree: Option<Node>,
     /// What is written in `portcullis.lock`, if it stands beside the configuration.
     pub(crate) lock: Option<Node>,
     /// Every comment, without its `#`.
     pub(crate) comments: Vec<Placed<String>>,
+    /// What the author says about findings, as far as it could be read.
+    pub lint: Lint,
     /// Everything that was found, by place.
     pub findings: Vec<Diagnostic>,
+    /// Places of values that a variable without a value stands in, where that is allowed.
+    pub(crate) missing: BTreeSet<Place>,
+    /// The environment that was laid over the file.
+    pub environment: Option<EnvironmentName>,
+    /// The same file with each environment laid over it, where all were asked for.
+    pub others: Vec<Loaded>,
     /// The texts that the findings point into.
     pub sources: Sources,
     /// Whether the file could be read at all.
     pub readable: bool,
 }
 
+impl Loaded {
+    /// What it means where no finding is an error; something critical may have been found all the same.
+    #[must_use]
+    pub fn whole(&self) -> Option<&Config> {
+        self.config.as_ref().or_else(|| self.part.as_ref().filter(|_| !self.broken))
+    }
+}
+
 /// What a configuration means, every reference resolved.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// SHA-256 of the file's bytes, in hexadecimal.
+    /// SHA-256 of the file's bytes, and of those laid over it, in hexadecimal.
     pub digest: String,
     /// Places of values that environment variables went into: not to be shown.
     pub from_env: BTreeSet<Place>,

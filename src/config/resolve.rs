@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Audit, Config, Encryption, Listen, OAuth, Store,
+    Audit, Config, Encryption, Lint, Listen, OAuth, Store,
     document::{Document, Named, Written},
     findings, secrecy,
     section::{grants, policies, rules, servers, tags},
@@ -39,10 +39,23 @@ pub(super) fn resolve(
     document: Document,
     origin: Origin<'_>,
     sources: &mut Sources,
+    lint: &mut Lint,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Config> {
-    let Document { version, listen, tags, servers, grants, rules, oauth, audit, store, encryption, policies } =
-        document;
+    let Document {
+        version,
+        listen,
+        tags,
+        servers,
+        grants,
+        rules,
+        oauth,
+        audit,
+        store,
+        encryption,
+        policies,
+        lint: written_lint,
+    } = document;
     let Origin { base, digest, place, from_env } = origin;
     let mut cx = Resolver {
         base,
@@ -53,6 +66,7 @@ pub(super) fn resolve(
         findings,
     };
     cx.version(&version);
+    *lint = Lint::resolve(written_lint, &mut cx);
     let tags = tags::resolve(tags, &mut cx);
     let servers = servers::resolve(servers, &mut cx);
     let grants = grants::resolve(grants, &mut cx);

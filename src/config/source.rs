@@ -61,6 +61,17 @@ impl Sources {
         Some(shown)
     }
 
+    /// The text of a file as it is: to be read and mended, never to be shown.
+    pub(crate) fn text(&self, file: &str) -> Option<Arc<str>> {
+        self.texts.get(file).cloned()
+    }
+
+    /// Takes over what another configuration keeps.
+    pub(super) fn take(&mut self, other: &Self) {
+        self.texts.extend(other.texts.iter().map(|(file, text)| (file.clone(), text.clone())));
+        self.hidden.extend(other.hidden.iter().cloned());
+    }
+
     pub(super) fn hide(&mut self, places: Vec<Place>) {
         self.hidden.extend(places);
     }
@@ -86,12 +97,27 @@ pub(super) fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a file"));
     }
+    bounded(&mut File::open(path)?)
+}
+
+/// Reads a stream, no more of it than is bearable.
+pub(super) fn bounded(stream: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    stream.take(LARGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
         return Err(io::Error::other(format!("larger than {} MiB", LARGEST >> 20)));
     }
     Ok(bytes)
+}
+
+/// The names of the files in a folder; none where there is no such folder.
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
 }
 
 /// Why a file cannot be read, without the system's numbers.

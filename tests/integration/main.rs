@@ -20,6 +20,8 @@ mod cli;
 mod compile;
 /// Reading configurations.
 mod config;
+/// One environment laid over the configuration.
+mod environment;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
 /// Configurations of MCP clients.

@@ -8,6 +8,7 @@ use portcullis::{
         check::{CheckArgs, Format, run},
         report,
     },
+    config::Wanted,
 };
 
 use crate::support::{checked, golden, load, no_env};
@@ -35,6 +36,10 @@ fn colour_only_when_told() {
     assert!(!plain.contains(&0x1b) && coloured.contains(&0x1b));
 }
 
+fn args(format: Format) -> CheckArgs {
+    CheckArgs { format, allow_missing_env: false, list_rules: false }
+}
+
 #[test]
 fn the_exit_status_is_the_answer() {
     let folder = tempfile::tempdir().unwrap();
@@ -53,7 +58,7 @@ fn the_exit_status_is_the_answer() {
         std::fs::write(&path, text).unwrap();
         for format in [Format::Human, Format::Json] {
             assert_eq!(
-                run(&CheckArgs { format, list_rules: false }, &path, &no_env, &mut Vec::new(), false).unwrap(),
+                run(&args(format), &Wanted::of(&path), &no_env, &mut Vec::new(), false).unwrap(),
                 status,
                 "{name}"
             );
@@ -61,9 +66,6 @@ fn the_exit_status_is_the_answer() {
     }
     let missing = Path::new("no-such-folder/portcullis.yaml");
     let mut out = Vec::new();
-    assert_eq!(
-        run(&CheckArgs { format: Format::Human, list_rules: false }, missing, &no_env, &mut out, false).unwrap(),
-        2
-    );
+    assert_eq!(run(&args(Format::Human), &Wanted::of(missing), &no_env, &mut out, false).unwrap(), 2);
     golden("report", "a_missing_file", &String::from_utf8(out).unwrap());
 }

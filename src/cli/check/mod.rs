@@ -2,23 +2,21 @@
 //!
 //! SPEC: `requirements/lint-rules.md` §3.3 (exit status).
 
-use std::{
-    io::{self, Write},
-    path::Path,
-};
+use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
 
 use super::report::{self, Checked};
 use crate::{
-    check, config,
+    check,
+    config::{self, Wanted},
     diagnostic::{Class, Diagnostic, Level},
 };
 
 /// Check the configuration, and say what is wrong with it and where.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Suggestions, warnings and security findings below `medium` are shown, but do not fail.\n\nExamples:\n  portcullis check\n  portcullis check --format json | jq -r '.findings[].code'\n  portcullis check --list-rules\n\nExit status: 0 good, 1 findings, 2 the configuration cannot be read."
+    after_help = "Suggestions, warnings and security findings below `medium` are shown, but do not fail.\n\nExamples:\n  portcullis check\n  portcullis check --env all\n  portcullis check --format json | jq -r '.findings[].code'\n  portcullis check --list-rules\n\nExit status: 0 good, 1 findings, 2 the configuration cannot be read."
 )]
 pub struct CheckArgs {
     /// How findings are printed: human (beside their lines) or json (one object)
@@ -31,6 +29,9 @@ pub struct CheckArgs {
         hide_possible_values = true
     )]
     pub format: Format,
+    /// Only warn of variables that have no value here, and check what stands around them
+    #[arg(long)]
+    pub allow_missing_env: bool,
     /// Say what is looked for, and read nothing
     #[arg(long)]
     pub list_rules: bool,
@@ -45,24 +46,25 @@ pub enum Format {
     Json,
 }
 
-/// Checks the configuration at `path`. The exit status: 0 good, 1 findings, 2 unreadable.
+/// Checks the configuration that is wanted. The exit status: 0 good, 1 findings, 2 unreadable.
 ///
 /// # Errors
 /// When `out` cannot be written to.
 pub fn run(
     args: &CheckArgs,
-    path: &Path,
+    wanted: &Wanted,
     env: &dyn Fn(&str) -> Option<String>,
     out: &mut dyn Write,
     colour: bool,
 ) -> io::Result<u8> {
-    let CheckArgs { format, list_rules } = args;
+    let CheckArgs { format, allow_missing_env, list_rules } = args;
     if *list_rules {
         rules(*format, out)?;
         return Ok(0);
     }
-    let progress = report::Progress::of(&format!("checking {}", path.display()));
-    let loaded = config::load(path, env);
+    let progress = report::Progress::of(&format!("checking {}", wanted.path.display()));
+    let wanted = Wanted { allow_missing: *allow_missing_env, ..wanted.clone() };
+    let loaded = config::load_wanted(&wanted, env);
     let findings = check::run(&loaded);
     drop(progress);
     let checked = loaded.config.as_ref().map(Checked::of);

@@ -4,6 +4,7 @@
 
 mod human;
 mod json;
+pub mod junit;
 mod progress;
 
 use std::io::{self, Write as _};

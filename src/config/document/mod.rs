@@ -1,12 +1,14 @@
 //! The text of `portcullis.yaml` as the written form of every section.
 //!
-//! Two readers read the text (`read`, `agree`), variables are put in (`substitute`), and the
-//! sections are read from the pruned tree (`deserialize`), so that one mistake hides no other.
+//! Two readers read the text (`read`, `agree`), an environment is laid over it (`lay`), variables
+//! are put in (`substitute`), and the sections are read from the pruned tree (`deserialize`), so that
+//! one mistake hides no other.
 //!
 //! To add a top-level key: a file in `section/` and a field of [`Document`].
 
 mod agree;
 mod deserialize;
+mod lay;
 mod node;
 mod path;
 mod read;
@@ -15,20 +17,23 @@ mod substitute;
 mod unbuilt;
 mod written;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub(super) use lay::lay;
 pub(crate) use node::Node;
+pub(super) use substitute::Variables;
 pub(crate) use substitute::is_variable;
 pub(crate) use written::{Json, Named, TextOr, Written};
 
 use super::{
     findings,
     section::{
-        audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, listen::ListenSection,
-        oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection, tags::TagSection,
+        audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, lint::LintSection,
+        listen::ListenSection, oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection,
+        tags::TagSection,
     },
 };
 use crate::diagnostic::{Class, Diagnostic, Place, Placed};
@@ -63,21 +68,18 @@ pub(crate) struct Document {
     pub(crate) encryption: Option<Written<EncryptionSection>>,
     /// Files of hand-written Cedar policies: paths relative to this file, `*` in the last part.
     pub(crate) policies: Option<Written<Vec<Written<String>>>>,
+    /// What `check` looks for, how grave it is, and which findings are answered for.
+    pub(crate) lint: Option<Written<LintSection>>,
 }
 
-/// What the text of a configuration holds.
-#[derive(Default)]
+/// What a tree says.
 pub(super) struct Reading {
     /// The written forms, as far as they could be read.
     pub(super) document: Option<Document>,
-    /// The tree, variables put in.
-    pub(super) root: Option<Node>,
-    /// Every comment, without its `#`.
-    pub(super) comments: Vec<Placed<String>>,
     /// Places of values that the environment went into.
     pub(super) from_env: Vec<Place>,
-    /// Places of values that are not to be shown.
-    pub(super) hidden: Vec<Place>,
+    /// Places of values that a variable without a value stands in, where that is allowed.
+    pub(super) missing: BTreeSet<Place>,
 }
 
 /// Reads a text that is no configuration (a test file) into its written form, by the same two readers.
@@ -87,11 +89,7 @@ pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
     text: &str,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<T> {
-    let before = findings.len();
-    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)?;
-    if findings.len() == before {
-        findings.extend(agree::disagreement(&root, text));
-    }
+    let root = tree_of(file, text, findings)?;
     if !matches!(root.value, node::Value::Map(_)) {
         findings.push(findings::WRONG_TYPE.at(&root.place, format!("the file must be a map, not {}", root.shown(""))));
         return None;
@@ -99,37 +97,43 @@ pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
     deserialize::read(&root, findings)
 }
 
-/// Reads a text; what is wrong with it goes to `findings`.
-pub(super) fn read(
+/// Reads a text into a tree; what is wrong with it goes to `findings`. Every comment is kept, without
+/// its `#`, and the place of every value that is not to be shown.
+pub(super) fn tree(
     file: &Arc<str>,
     text: &str,
-    env: &dyn Fn(&str) -> Option<String>,
+    hidden: &mut Vec<Place>,
+    comments: &mut Vec<Placed<String>>,
     findings: &mut Vec<Diagnostic>,
-) -> Reading {
-    let mut reading = Reading::default();
-    let before = findings.len();
-    let Some(mut root) = read::read(file, text, &mut reading.hidden, &mut reading.comments, findings) else {
-        if findings.len() == before {
+) -> Option<Node> {
+    let mut found = Vec::new();
+    let root = read::read(file, text, hidden, comments, &mut found);
+    match &root {
+        None if found.is_empty() => {
             let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
-            findings.push(
+            found.push(
                 findings::YAML_SYNTAX
                     .at(&place, "the configuration is empty")
                     .help("write at least `version: 1` and a server under `servers`"),
             );
         }
-        return reading;
-    };
-    if findings.iter().all(|finding| finding.class < Class::Error) {
-        findings.extend(agree::disagreement(&root, text));
+        Some(root) if found.iter().all(|finding| finding.class < Class::Error) => {
+            found.extend(agree::disagreement(root, text));
+        }
+        None | Some(_) => {}
     }
-    reading.from_env = substitute::substitute(&mut root, env, findings);
-    reading.document = deserialize::read(&root, findings);
-    reading.root = Some(root);
-    reading
+    findings.append(&mut found);
+    root
+}
+
+/// Reads a tree, putting variables into it; what is wrong goes to `findings`.
+pub(super) fn read(root: &mut Node, variables: &Variables<'_>, findings: &mut Vec<Diagnostic>) -> Reading {
+    let (from_env, missing) = substitute::substitute(root, variables, findings);
+    Reading { document: deserialize::read(root, findings), from_env, missing }
 }
 
 /// Reads a text of another format of ours into a tree; what is wrong with it goes to `findings`.
-pub(super) fn tree(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+pub(super) fn tree_of(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
     let mut found = Vec::new();
     let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), &mut found);
     // What a program wrote is not told how to write more clearly.

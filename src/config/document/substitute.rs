@@ -5,33 +5,45 @@
 //!
 //! INVARIANT: the environment is asked for names that the file holds and for no others.
 
+use std::collections::BTreeSet;
+
 use super::node::{Entry, Node, Value};
 use crate::{
     config::findings,
-    diagnostic::{Diagnostic, Place},
+    diagnostic::{Class, Diagnostic, Place},
 };
 
-/// Substitutes in the whole tree. Gives the places of values that the environment went into.
+/// Where variables have their values.
+pub(crate) struct Variables<'a> {
+    /// A variable's value.
+    pub(crate) env: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether one without a value is only warned of; something stands in for it.
+    pub(crate) allow_missing: bool,
+}
+
+/// Substitutes in the whole tree. Gives the places of values that the environment went into, and of
+/// those that something had to stand in for.
 pub(super) fn substitute(
     root: &mut Node,
-    env: &dyn Fn(&str) -> Option<String>,
+    variables: &Variables<'_>,
     findings: &mut Vec<Diagnostic>,
-) -> Vec<Place> {
-    let mut walk = Walk { env, findings, touched: Vec::new() };
+) -> (Vec<Place>, BTreeSet<Place>) {
+    let mut walk = Walk { variables, findings, touched: Vec::new(), missing: BTreeSet::new() };
     walk.node(root, &mut Vec::new());
-    walk.touched
+    (walk.touched, walk.missing)
 }
 
 struct Walk<'a> {
-    env: &'a dyn Fn(&str) -> Option<String>,
+    variables: &'a Variables<'a>,
     findings: &'a mut Vec<Diagnostic>,
     touched: Vec<Place>,
+    missing: BTreeSet<Place>,
 }
 
 impl<'a> Walk<'a> {
     /// The environment, or where variables are refused a stand-in that is not asked for anything.
     fn lookup(&self, path: &[String]) -> &'a dyn Fn(&str) -> Option<String> {
-        if fixed(path) { &stand_in } else { self.env }
+        if fixed(path) { &always } else { self.variables.env }
     }
 
     fn node(&mut self, node: &mut Node, path: &mut Vec<String>) {
@@ -48,37 +60,62 @@ impl<'a> Walk<'a> {
                 }
             }
             Value::List(items) => items.iter_mut().for_each(|item| self.node(item, path)),
-            Value::Text(text) if text.contains("${") => match expand(text, self.lookup(path)) {
-                Ok(Expanded { text: expanded, variables }) => {
-                    if variables && fixed(path) {
-                        let message = "variables are not substituted here: the same file is the same policy";
-                        self.findings.push(
-                            findings::UNDEFINED_ENV
-                                .at(&node.place, message)
-                                .help("write the value itself; `$${` stands for a plain `${`"),
-                        );
+            Value::Text(text) if text.contains("${") => {
+                match expand(text, path.last().map_or("", String::as_str), self.lookup(path)) {
+                    Ok(Expanded { text: expanded, variables, missing }) => {
+                        if variables && fixed(path) {
+                            let message = "variables are not substituted here: the same file is the same policy";
+                            self.findings.push(
+                                findings::UNDEFINED_ENV
+                                    .at(&node.place, message)
+                                    .help("write the value itself; `$${` stands for a plain `${`"),
+                            );
+                            node.value = Value::Bad;
+                            return;
+                        }
+                        if let Some(problem) = missing {
+                            let finding = problem.at(&node.place);
+                            if !self.variables.allow_missing {
+                                self.findings.push(finding);
+                                node.value = Value::Bad;
+                                return;
+                            }
+                            let finding = Diagnostic { class: Class::Warning, ..finding };
+                            self.findings.push(finding.label("what stands here is not checked"));
+                            self.missing.insert(node.place.clone());
+                        }
+                        *text = expanded;
+                        if variables {
+                            node.from_env = true;
+                            self.touched.push(node.place.clone());
+                        }
+                    }
+                    Err(problem) => {
+                        self.findings.push(problem.at(&node.place));
                         node.value = Value::Bad;
-                        return;
-                    }
-                    *text = expanded;
-                    if variables {
-                        node.from_env = true;
-                        self.touched.push(node.place.clone());
                     }
                 }
-                Err(problem) => {
-                    self.findings.push(problem.at(&node.place));
-                    node.value = Value::Bad;
-                }
-            },
+            }
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Bad => {}
         }
     }
 }
 
 /// Any value: where variables are refused, whether they are set is no matter.
-fn stand_in(_: &str) -> Option<String> {
+fn always(_: &str) -> Option<String> {
     Some("-".to_owned())
+}
+
+/// What stands in for a variable without a value after `before`, so that what is around it can be
+/// read: a URL, a host, or a number, which is a text as well.
+fn stand_in(key: &str, before: &str) -> &'static str {
+    if before.is_empty() && key.ends_with("url") {
+        "https://unset.invalid"
+    } else if before.ends_with("://") {
+        "unset.invalid"
+    } else {
+        "1"
+    }
 }
 
 /// Whether what stands at `path` decides access.
@@ -95,6 +132,8 @@ fn fixed(path: &[String]) -> bool {
 struct Expanded {
     text: String,
     variables: bool,
+    /// The first variable without a value, for which something stands in.
+    missing: Option<Problem>,
 }
 
 enum Problem {
@@ -119,9 +158,10 @@ impl Problem {
     }
 }
 
-fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Expanded, Problem> {
+fn expand(text: &str, key: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Expanded, Problem> {
     let mut out = String::with_capacity(text.len());
     let mut variables = false;
+    let mut missing = None;
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         if let Some(literal) = before.strip_suffix('$') {
@@ -143,13 +183,17 @@ fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Expanded, 
         match (env(name), default) {
             (Some(value), _) if !value.is_empty() => out.push_str(&value),
             (_, Some(default)) => out.push_str(default),
-            (Some(_), None) => return Err(Problem::Empty(name.to_owned())),
-            (None, None) => return Err(Problem::Unset(name.to_owned())),
+            (value, None) => {
+                let name = name.to_owned();
+                missing.get_or_insert(if value.is_some() { Problem::Empty(name) } else { Problem::Unset(name) });
+                let instead = stand_in(key, &out);
+                out.push_str(instead);
+            }
         }
         rest = after;
     }
     out.push_str(rest);
-    Ok(Expanded { text: out, variables })
+    Ok(Expanded { text: out, variables, missing })
 }
 
 /// Whether `name` is a name that every shell takes for a variable.
@@ -169,7 +213,7 @@ mod tests {
             "EMPTY" => Some(String::new()),
             _ => None,
         };
-        expand(text, &env).ok().map(|expanded| expanded.text)
+        expand(text, "", &env).ok().filter(|expanded| expanded.missing.is_none()).map(|expanded| expanded.text)
     }
 
     #[test]

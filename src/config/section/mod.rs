@@ -9,6 +9,7 @@ pub(crate) mod amount;
 pub(crate) mod audit;
 pub(crate) mod encryption;
 pub(crate) mod grants;
+pub(crate) mod lint;
 pub(crate) mod listen;
 pub(crate) mod oauth;
 pub(crate) mod policies;

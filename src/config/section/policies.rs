@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -73,7 +72,7 @@ fn names(pattern: &Placed<String>, cx: &mut Resolver<'_>) -> Vec<String> {
     }
     let Some(glob) = cx.named(&pattern.place, last.parse::<Pattern>()) else { return Vec::new() };
     let prefix = if written.contains('/') { format!("{folder}/") } else { String::new() };
-    let mut found: Vec<String> = listing(&cx.path(if prefix.is_empty() { "." } else { &prefix }))
+    let mut found: Vec<String> = source::names(&cx.path(if prefix.is_empty() { "." } else { &prefix }))
         .into_iter()
         .filter(|name| glob.value.matches(name) && (!name.starts_with('.') || last.starts_with('.')))
         .map(|name| format!("{prefix}{name}"))
@@ -86,16 +85,6 @@ fn names(pattern: &Placed<String>, cx: &mut Resolver<'_>) -> Vec<String> {
         );
     }
     found
-}
-
-/// The names of the files in a folder; none where there is no such folder.
-fn listing(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.path().is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect()
 }
 
 fn read(name: &str, pattern: &Placed<String>, sources: &mut Sources, cx: &mut Resolver<'_>) -> Option<PolicyFile> {

@@ -74,6 +74,7 @@ impl Running {
             .current_dir(self.folder.path())
             .args(arguments)
             .env_remove("PORTCULLIS_CONFIG")
+            .env_remove("PORTCULLIS_ENV")
             .env_remove("PORTCULLIS_ENCRYPTION_KEY");
         command
     }
