@@ -7,6 +7,7 @@
 // words
 pub mod name;
 pub mod secret;
+mod guessable;
 pub mod clock;
 pub mod id;
 pub mod principal;
@@ -28,6 +29,8 @@ pub mod check;
 pub mod explain;
 #[cfg(feature = "cli")]
 pub mod import;
+pub mod matrix;
+pub mod who_can;
 
 // run
 #[cfg(feature = "serve")]

@@ -146,19 +146,19 @@ impl Baseline {
 
 /// The fingerprints of one run; each file is read for them once.
 #[derive(Debug)]
-pub(crate) struct Prints<'l> {
+struct Prints<'l> {
     loaded: &'l Loaded,
     shown: BTreeMap<String, String>,
 }
 
 impl<'l> Prints<'l> {
     /// Of what was loaded.
-    pub(crate) const fn of(loaded: &'l Loaded) -> Self {
+    const fn of(loaded: &'l Loaded) -> Self {
         Self { loaded, shown: BTreeMap::new() }
     }
 
     /// The fingerprint of a finding.
-    pub(crate) fn fingerprint(&mut self, finding: &Diagnostic) -> String {
+    fn fingerprint(&mut self, finding: &Diagnostic) -> String {
         let file = finding.place().map(|place| place.file.to_string()).unwrap_or_default();
         let shown = || self.loaded.sources.shown(&file).unwrap_or_default();
         let shown = self.shown.entry(file.clone()).or_insert_with(shown);

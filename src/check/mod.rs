@@ -7,25 +7,61 @@
 //!
 //! SPEC: `requirements/lint-rules.md`. To add a rule: a file named after it, and a line in [`CHECKS`].
 
+mod admin_default_credential;
+mod admin_public;
+mod audience_unchecked;
 mod baseline;
+mod consent_disabled;
+mod cors_reflect_or_regex;
+mod cors_wildcard_with_auth;
+mod destructive_by_read_scope;
 mod fingerprint;
 pub mod fix;
+mod forbid_can_error;
+mod forbid_never_denies;
+mod guard_fails_open;
 mod judge;
+mod list_call_mismatch;
 mod mend;
+mod no_authorization_block;
+mod no_body_limit;
+mod no_rate_limit;
+mod no_timeout;
+mod omnibus_scope;
+mod origin_check_missing;
 mod page;
+mod permit_overridden;
+mod pkce_not_s256;
 mod plaintext_secret;
+mod policy_always_allows;
+mod policy_always_denies;
+mod policy_never_matches;
+mod policy_redundant;
+mod policy_shadowed;
+mod public_bind_no_auth;
+mod public_bind_no_tls;
+mod rate_tier_inverted;
+mod redirect_uri_wildcard;
+mod scope_never_grantable;
+mod scope_over_broad;
 mod server_unreachable;
+mod stage_unavailable_field;
 mod stdio_through_shell;
 mod suppression_expired;
 mod suppression_without_reason;
+mod tool_pattern_no_match;
+mod tool_unreachable;
+mod unknown_rate_tier;
 mod unknown_rule;
 mod unpinned_package;
 mod unused_suppression;
 mod upstream_http;
+mod upstream_tls_unverified;
+mod weak_signing_key;
+mod written;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub(crate) use baseline::Prints;
 pub use baseline::{Baseline, Known, Unusable};
 pub(crate) use fingerprint::{fingerprint, yaml_path};
 pub use judge::{Asked, By, Chosen, Effective, Judged, Kind, NoSuchRule, Origin, Suppressed, effective, judge};
@@ -78,11 +114,47 @@ impl<'a> Subject<'a> {
 
 /// Every rule, by code.
 pub const CHECKS: &[&dyn Check] = &[
+    &scope_never_grantable::ScopeNeverGrantable,
+    &policy_never_matches::PolicyNeverMatches,
+    &permit_overridden::PermitOverridden,
+    &policy_shadowed::PolicyShadowed,
+    &policy_redundant::PolicyRedundant,
+    &forbid_never_denies::ForbidNeverDenies,
+    &forbid_can_error::ForbidCanError,
+    &guard_fails_open::GuardFailsOpen,
     &server_unreachable::ServerUnreachable,
+    &tool_unreachable::ToolUnreachable,
+    &tool_pattern_no_match::ToolPatternNoMatch,
+    &no_authorization_block::NoAuthorizationBlock,
+    &policy_always_allows::PolicyAlwaysAllows,
+    &policy_always_denies::PolicyAlwaysDenies,
+    &scope_over_broad::ScopeOverBroad,
+    &omnibus_scope::OmnibusScope,
+    &destructive_by_read_scope::DestructiveByReadScope,
+    &list_call_mismatch::ListCallMismatch,
+    &stage_unavailable_field::StageUnavailableField,
+    &public_bind_no_auth::PublicBindNoAuth,
+    &public_bind_no_tls::PublicBindNoTls,
+    &admin_public::AdminPublic,
+    &admin_default_credential::AdminDefaultCredential,
+    &cors_wildcard_with_auth::CorsWildcardWithAuth,
+    &cors_reflect_or_regex::CorsReflectOrRegex,
+    &origin_check_missing::OriginCheckMissing,
+    &consent_disabled::ConsentDisabled,
+    &redirect_uri_wildcard::RedirectUriWildcard,
+    &pkce_not_s256::PkceNotS256,
+    &audience_unchecked::AudienceUnchecked,
     &upstream_http::UpstreamHttp,
+    &upstream_tls_unverified::UpstreamTlsUnverified,
     &stdio_through_shell::StdioThroughShell,
     &unpinned_package::UnpinnedPackage,
     &plaintext_secret::PlaintextSecret,
+    &weak_signing_key::WeakSigningKey,
+    &no_rate_limit::NoRateLimit,
+    &unknown_rate_tier::UnknownRateTier,
+    &rate_tier_inverted::RateTierInverted,
+    &no_body_limit::NoBodyLimit,
+    &no_timeout::NoTimeout,
     &unused_suppression::UnusedSuppression,
     &suppression_without_reason::SuppressionWithoutReason,
     &suppression_expired::SuppressionExpired,

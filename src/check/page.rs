@@ -61,3 +61,26 @@ impl Example {
         Self { yaml, files: &[] }
     }
 }
+
+/// A sound configuration with one server, and what follows it.
+macro_rules! and {
+    ($part:literal) => {
+        $crate::check::Example::of(concat!(
+            "version: 1\ntags: {web: Pages}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+            $part
+        ))
+    };
+}
+
+/// A sound configuration but for what is said of its one server `docs`, of six spaces' indent or in one line.
+macro_rules! server {
+    ($part:literal) => {
+        $crate::check::Example::of(concat!(
+            "version: 1\ntags: {web: Pages}\nservers:\n  docs:\n    tags: [web]\n",
+            $part,
+            "\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n"
+        ))
+    };
+}
+
+pub(super) use {and, server};

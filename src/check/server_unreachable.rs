@@ -1,17 +1,17 @@
 //! PC110 `server-unreachable`: a server that no caller can reach.
 //!
-//! It is started and kept, yet default deny means that no call can arrive. Usually a tag was
-//! renamed or a grant forgotten. Who could reach it: a person with everything that `*`, all
-//! groups and one user entry give, or a client alone with its own entry.
+//! It is started and kept, yet default deny means that no call can arrive. Usually a tag was renamed or a
+//! grant forgotten. It speaks where nothing permits a call; where something is permitted and all of it
+//! forbidden PC116 does, and where there are no grants at all PC114.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Check, Example, Page, Subject};
 use crate::{
-    config::{Config, Grantee, Require, Server},
+    config::Server,
     diagnostic::{About, Class, Diagnostic},
-    name::{ClientId, TagName, UserId},
-    reach::Reach,
+    name::ScopeName,
+    reach::Access,
 };
 
 pub(super) struct ServerUnreachable;
@@ -47,63 +47,26 @@ impl Check for ServerUnreachable {
     }
 
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-        let Some(config) = subject.reach.map(Reach::config) else { return };
-        let ceilings = Ceilings::of(config);
-        for (name, server) in config.servers.iter().filter(|(_, server)| !server.public) {
+        let Some(reach) = subject.reach else { return };
+        let config = reach.config();
+        let mut grantable = None;
+        for (name, server) in &config.servers {
+            if *reach.access_to(name) != Access::NotPermitted {
+                continue;
+            }
             if server.tags.is_empty() {
                 let message = format!("nobody can reach the server `{name}`: it has no tags and is not public");
                 findings.push(ABOUT.at(&server.place, message));
-            } else if config.oauth.enabled.value && !ceilings.open(server) {
-                findings.push(unreachable(name.as_str(), server, &ceilings));
+            } else if !config.grants.is_empty() {
+                let grantable = grantable.get_or_insert_with(|| reach.grantable());
+                findings.push(unreachable(name.as_str(), server, grantable));
             }
         }
     }
 }
 
-/// The most that one caller can hold, for every kind of caller that the grants tell apart.
-#[derive(Default)]
-struct Ceilings {
-    /// What everyone and all groups give together.
-    shared: BTreeSet<TagName>,
-    /// What a person has besides.
-    users: BTreeMap<UserId, BTreeSet<TagName>>,
-    /// What a client has by itself.
-    clients: BTreeMap<ClientId, BTreeSet<TagName>>,
-}
-
-impl Ceilings {
-    fn of(config: &Config) -> Self {
-        let mut ceilings = Self::default();
-        for grant in &config.grants {
-            let tags = grant.scopes.iter().map(|scope| scope.value.tag());
-            match &grant.to {
-                Grantee::Everyone | Grantee::Group(_) => ceilings.shared.extend(tags),
-                Grantee::User(user) => ceilings.users.entry(user.clone()).or_default().extend(tags),
-                Grantee::Client(client) => ceilings.clients.entry(client.clone()).or_default().extend(tags),
-            }
-        }
-        ceilings
-    }
-
-    /// Whether some caller can hold what the server needs.
-    fn open(&self, server: &Server) -> bool {
-        let enough = |holds: &dyn Fn(&TagName) -> bool| match server.require {
-            Require::All => server.tags.iter().all(|tag| holds(&tag.value)),
-            Require::Any => server.tags.iter().any(|tag| holds(&tag.value)),
-        };
-        enough(&|tag| self.shared.contains(tag))
-            || self.users.values().any(|own| enough(&|tag| own.contains(tag) || self.shared.contains(tag)))
-            || self.clients.values().any(|own| enough(&|tag| own.contains(tag)))
-    }
-
-    /// Whether any grant gives the tag.
-    fn give(&self, tag: &TagName) -> bool {
-        self.shared.contains(tag) || self.users.values().chain(self.clients.values()).any(|own| own.contains(tag))
-    }
-}
-
-fn unreachable(name: &str, server: &Server, ceilings: &Ceilings) -> Diagnostic {
-    let missing: Vec<_> = server.tags.iter().filter(|tag| !ceilings.give(&tag.value)).collect();
+fn unreachable(name: &str, server: &Server, grantable: &BTreeSet<ScopeName>) -> Diagnostic {
+    let missing: Vec<_> = server.tags.iter().filter(|tag| !grantable.contains(&tag.value.scope())).collect();
     if missing.is_empty() {
         let message = format!("nobody can reach the server `{name}`: no caller can hold all of its tags at once");
         return ABOUT

@@ -5,7 +5,7 @@
 //!
 //! To add a runner: a line in [`RUNNERS`].
 
-use super::{Check, Example, Fixable, Page, Subject};
+use super::{Check, Page, Subject, page::server};
 use crate::{
     config::{Stdio, Transport},
     diagnostic::{About, Class, Diagnostic, Level, Placed},
@@ -55,15 +55,10 @@ const UV: &[&str] = &["--from", "--with"];
 
 const PAGE: Page = Page {
     tags: &["CWE-1357", "OWASP-MCP04"],
-    fix: Fixable::Unsafe,
     ..Page::new(
         "the next release of the package runs here without anybody having read it",
-        Example::of(
-            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    stdio: {command: [npx, -y, some-package]}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
-        ),
-        Example::of(
-            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    stdio: {command: [npx, -y, some-package@1.2.3]}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
-        ),
+        server!(r#"    stdio: {command: [npx, -y, some-package]}"#),
+        server!(r#"    stdio: {command: [npx, -y, some-package@1.2.3]}"#),
     )
 };
 

@@ -2,10 +2,10 @@
 //!
 //! Whoever is on the way reads and changes the calls, and the credentials with them (CWE-319).
 
-use super::{Check, Example, Fixable, Page, Subject};
+use super::{Check, Fixable, Page, Subject, page::server, written};
 use crate::{
-    config::{Transport, url::Url},
-    diagnostic::{About, Class, Diagnostic, Level},
+    config::{Http, Transport, url::Url},
+    diagnostic::{About, Class, Diagnostic, Level, Safety},
 };
 
 pub(super) struct UpstreamHttp;
@@ -23,12 +23,8 @@ const PAGE: Page = Page {
     fix: Fixable::Unsafe,
     ..Page::new(
         "whoever is on the way reads and changes the calls, and the credentials with them",
-        Example::of(
-            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    http: {url: \"http://docs.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
-        ),
-        Example::of(
-            "version: 1\ntags: {web: Pages}\nservers:\n  a:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
-        ),
+        server!(r#"    http: {url: "http://docs.example.com/mcp"}"#),
+        server!(r#"    http: {url: "https://docs.example.com/mcp"}"#),
     )
 };
 
@@ -43,11 +39,24 @@ impl Check for UpstreamHttp {
 
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         for (name, server) in subject.servers() {
-            let Transport::Http(http) = &server.transport else { continue };
-            if Url::parse(&http.url.value).is_ok_and(|url| url.scheme == "http" && !url.is_loopback()) {
-                let message = format!("calls to the server `{name}` cross the network unencrypted");
-                findings.push(ABOUT.at(&http.url.place, message));
+            let Transport::Http(Http { url, headers: _, allow_private: _ }) = &server.transport else {
+                continue;
+            };
+            let Ok(parsed) = Url::parse(&url.value) else { continue };
+            if parsed.scheme != "http" || parsed.is_loopback() {
+                continue;
             }
+            let message = format!("calls to the server `{name}` cross the network unencrypted");
+            let finding = ABOUT.at(&url.place, message);
+            let from_env = subject.config.is_some_and(|config| config.from_env.contains(&url.place));
+            let secure = url.value.get("http".len()..).filter(|_| !from_env);
+            findings.push(match secure {
+                Some(rest) => {
+                    let text = written::quoted(&format!("https{rest}"));
+                    finding.fix(Safety::Unsafe, "speak TLS to it", &url.place, text)
+                }
+                None => finding,
+            });
         }
     }
 }

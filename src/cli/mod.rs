@@ -13,6 +13,7 @@ mod explain;
 mod grouped;
 mod init;
 mod man;
+mod matrix;
 pub mod report;
 mod schema;
 #[cfg(feature = "serve")]
@@ -21,18 +22,22 @@ mod serve;
 mod start;
 #[cfg(feature = "serve")]
 pub mod token;
+mod who_can;
 
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::bail;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use jiff::{civil::Date, tz::TimeZone};
 
 pub use compile::cedar as bundle_as_cedar;
 
 use crate::{
-    check as checks,
+    check::{self as checks, Asked},
+    clock::{Clock as _, SystemClock},
     config::{self, Config, Environments, Loaded, Wanted},
     diagnostic::{Class, Level},
+    lock::Lock,
     policy::Bundle,
 };
 
@@ -114,6 +119,8 @@ enum Command {
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
     Explain(explain::ExplainArgs),
+    /// Show who may use which tool, as a table
+    Matrix(matrix::MatrixArgs),
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -134,6 +141,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SERVER")]
         arguments: Vec<OsString>,
     },
+    /// Say who may use a tool and with which scopes, or what somebody may use
+    WhoCan(who_can::WhoCanArgs),
 }
 
 /// Runs the command line.
@@ -197,17 +206,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Man(args) => man::run(&args),
         Command::Check(args) => {
             let wanted = if args.list_rules { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
-            let status =
-                check::run(&args, &wanted, &environment, &mut std::io::stdout().lock(), globals.colour_of_stdout())?;
+            let out = &mut std::io::stdout().lock();
+            let status = check::run(&args, &wanted, &environment, today(), out, globals.colour_of_stdout())?;
             Ok(ExitCode::from(status))
         }
         Command::Compile(args) => compile::run(&args, &globals),
         Command::Explain(args) => explain::run(&args, &globals),
+        Command::Matrix(args) => matrix::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Token(command) => serve::token(&command, &globals),
         Command::DemoServer { arguments } => Ok(demo_server::run(&arguments)),
+        Command::WhoCan(args) => who_can::run(&args, &globals),
     }
 }
 
@@ -259,24 +270,36 @@ impl Globals {
 /// The configuration compiled; where something is wrong with it, stderr says what and what to do
 /// `then`, and the exit status is the error: 2 for a file that cannot be read, else 1.
 fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc<Bundle>), ExitCode>> {
+    Ok(pinned(globals, then)?.map(|(config, bundle, _)| (config, bundle)))
+}
+
+/// The same, with what `portcullis.lock` pins.
+fn pinned(globals: &Globals, then: &str) -> anyhow::Result<Result<Pinned, ExitCode>> {
     let loaded = globals.load()?;
     let examined = checks::examine(&loaded);
-    match (loaded.config, examined.bundle) {
-        (Some(config), Some(bundle)) => Ok(Ok((config, bundle))),
-        (config, _) => {
-            let mut findings = examined.findings;
-            findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-            let checked = config.as_ref().map(report::Checked::of);
-            let colour = globals.colour_of_stderr();
-            report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
-            if !loaded.readable {
-                return Ok(Err(ExitCode::from(2)));
-            }
-            report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
-            Ok(Err(ExitCode::from(1)))
-        }
+    let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
+    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle) {
+        return Ok(Ok((config, bundle, examined.lock)));
     }
+    let mut findings = judged.findings;
+    findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
+    let checked = loaded.config.as_ref().map(report::Checked::of);
+    let colour = globals.colour_of_stderr();
+    report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, colour)?;
+    if !loaded.readable {
+        return Ok(Err(ExitCode::from(2)));
+    }
+    report::talk(&format!("mend these, then {then} again; `portcullis check` shows all there is to find"));
+    Ok(Err(ExitCode::from(1)))
 }
+
+/// The day, in UTC: suppressions end on one.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(SystemClock.now()).date()
+}
+
+/// A configuration, what it compiles to, and what stands pinned beside it.
+type Pinned = (Config, Arc<Bundle>, Option<Arc<Lock>>);
 
 #[expect(clippy::disallowed_methods, reason = "commands read the environment for the configuration")]
 fn environment(name: &str) -> Option<String> {

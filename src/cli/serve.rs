@@ -8,9 +8,8 @@ use clap::Args;
 
 use super::{Globals, environment, report, start::Said, token};
 use crate::{
-    check as checks,
+    check::{self as checks, Asked},
     clock::{Clock, SystemClock},
-    diagnostic::{Class, Level},
     policy::Engine,
     seal::KeySource,
     server::{Server, secret},
@@ -38,26 +37,25 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     };
     telemetry::start(format, args.log)?;
     let loaded = globals.load()?;
-    let checks::Examined { findings, bundle, lock: _ } = checks::examine(&loaded);
-    let stops = |class: Class| match class {
-        Class::Error | Class::Security(Level::Critical) => true,
-        Class::Security(Level::Low | Level::Medium | Level::High) => args.strict,
-        Class::Warning | Class::Suggestion => false,
-    };
-    let stopped = findings.iter().any(|finding| stops(finding.class));
+    let examined = checks::examine(&loaded);
+    let judged = checks::judge(&loaded, &examined, &Asked::nothing(super::today()));
+    let findings = &judged.findings;
     if !findings.is_empty() {
-        let checked = loaded.config.as_ref().map(report::Checked::of);
-        report::human(&mut std::io::stderr().lock(), &findings, &loaded.sources, checked, globals.colour_of_stderr())?;
+        let checked = loaded.whole().map(report::Checked::of);
+        report::human(&mut std::io::stderr().lock(), findings, &loaded.sources, checked, globals.colour_of_stderr())?;
     }
-    let environment = loaded.environment;
-    let (Some(config), Some(bundle), false) = (loaded.config, bundle, stopped) else {
+    if !judged.suppressed.is_empty() {
+        report::talk(&format!("{} suppressed; `portcullis check --no-ignores` shows all", judged.suppressed.len()));
+    }
+    let usable = judged.usable(&loaded).cloned().filter(|_| !judged.forbids_serving(args.strict));
+    let (Some(config), Some(bundle)) = (usable, examined.bundle) else {
         report::talk("not started: mend the findings above; `portcullis check` shows them again");
         return Ok(ExitCode::from(if loaded.readable { 1 } else { 2 }));
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let program = std::env::args_os().next().unwrap_or_default();
-        let said = Said::of(&config, bundle.policies().count(), &program, &globals.config, environment.as_ref());
+        let said = Said::of(&config, bundle.policies().count(), &program, &globals.config, loaded.environment.as_ref());
         let server = Server::build(config, bundle).await?;
         report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
         server.run().await?;

@@ -28,6 +28,7 @@ pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
+pub(crate) use section::amount::{Size, Span};
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
 pub use section::{

@@ -71,7 +71,8 @@ pub struct Engine {
     grants: PolicySet,
     reasons: HashMap<PolicyId, Arc<[Reason]>>,
     actions: [EntityUid; Verb::ALL.len()],
-    volatile: bool,
+    /// Which of [`VOLATILE`] some policy reads: the schema declares these and no other.
+    volatile: [bool; VOLATILE.len()],
 }
 
 /// The facts that differ from request to request of one token; see [`Moment`].
@@ -91,7 +92,7 @@ impl Engine {
             bundle.policies().map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()]))).collect();
         Ok(Self {
             shards: Shards::plan(&bundle),
-            volatile: VOLATILE.iter().any(|fact| bundle.reads(fact)),
+            volatile: VOLATILE.map(|fact| bundle.reads(fact)),
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
             grants,
@@ -123,7 +124,7 @@ impl Engine {
         }
         let principal = entity::principal(&standing.principal);
         let mut asker = Asker { standing, principal, showing: None, acting: None };
-        if !self.volatile {
+        if !self.is_volatile() {
             let showing = self.context(&asker.standing, false, None)?;
             let acting = self.context(&asker.standing, true, None)?;
             for (verb, action) in Verb::ALL.iter().zip(&self.actions) {
@@ -202,7 +203,7 @@ impl Engine {
     /// and must not be kept.
     #[must_use]
     pub fn class(&self, verb: Verb, target: &Target) -> Option<u64> {
-        if self.volatile {
+        if self.is_volatile() {
             None
         } else {
             self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name())
@@ -290,6 +291,12 @@ impl Engine {
         Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
     }
 
+    /// Whether some policy reads what differs from request to request of one token.
+    const fn is_volatile(&self) -> bool {
+        let [address, now, tls] = self.volatile;
+        address || now || tls
+    }
+
     fn context(&self, standing: &Standing, acts: bool, moment: Option<&Moment>) -> Result<Context, String> {
         let scopes = |scopes: &BTreeSet<ScopeName>| {
             RestrictedExpression::new_set(scopes.iter().map(|scope| text(scope.as_str())))
@@ -314,14 +321,16 @@ impl Engine {
                 RestrictedExpression::new_bool(moment.is_some_and(|moment| moment.drifted)),
             ));
         }
-        if self.volatile {
+        if self.is_volatile() {
             let moment = moment.ok_or("the moment is read by a policy and was not given")?;
-            facts.push(("address".to_owned(), RestrictedExpression::new_ip(moment.address.to_string())));
-            facts.push((
-                "now".to_owned(),
-                RestrictedExpression::new_datetime(moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()),
-            ));
-            facts.push(("tls".to_owned(), RestrictedExpression::new_bool(moment.tls)));
+            let now = moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+            let values = [
+                RestrictedExpression::new_ip(moment.address.to_string()),
+                RestrictedExpression::new_datetime(now),
+                RestrictedExpression::new_bool(moment.tls),
+            ];
+            let known = VOLATILE.iter().zip(values).zip(self.volatile).filter(|(_, read)| *read);
+            facts.extend(known.map(|((fact, value), _)| ((*fact).to_owned(), value)));
         }
         Context::from_pairs(facts).map_err(|error| error.to_string())
     }
@@ -440,6 +449,11 @@ impl Engine {
         if policy.shape.effect == Effect::Permit {
             return true;
         }
+        self.holds(policy, question)
+    }
+
+    /// Whether a policy, asked alone, is satisfied.
+    pub(crate) fn holds(&self, policy: &Policy, question: &Question<'_>) -> bool {
         let alone = Shard::of(std::slice::from_ref(policy), vec![0]);
         !self.ask(question, &alone.set).reasons.is_empty()
     }

@@ -1,9 +1,12 @@
 //! What there is on a server to ask about: what was pinned, what the configuration names, one name for
 //! each pattern, and one for all that is not named.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
-use super::Reach;
+use super::{Access, Reach};
 use crate::{
     config::Selector,
     name::{Pattern, ServerName},
@@ -51,6 +54,8 @@ impl Aim {
 pub(super) struct Scene {
     aims: Vec<Aim>,
     pub(super) inventory: Inventory,
+    /// Whether anybody may do anything there.
+    pub(super) access: OnceLock<Access>,
 }
 
 impl Reach<'_> {
@@ -75,7 +80,7 @@ impl Reach<'_> {
             }
             let targets = aims.iter().map(|aim| aim.target.clone());
             let inventory = self.engine.inventory(server, targets).ok()?;
-            Some(Scene { aims, inventory })
+            Some(Scene { aims, inventory, access: OnceLock::new() })
         };
         self.scenes.get(server)?.get_or_init(made).as_ref()
     }

@@ -113,6 +113,22 @@ impl Reach<'_> {
         .unwrap_or_else(|| Decision::deny(Because::UnknownServer))
     }
 
+    /// Whether one policy alone holds for a caller with exactly these scopes, at an uneventful moment.
+    pub(crate) fn holds(
+        &self,
+        policy: &Policy,
+        (caller, scopes): (&Caller, &BTreeSet<ScopeName>),
+        verb: Verb,
+        target: &Target,
+    ) -> bool {
+        let Some(asker) = self.asker(caller, scopes) else { return false };
+        let asked = self.on_stage(target, |inventory| {
+            let moment = moment::uneventful();
+            self.engine.holds(policy, &Question { asker: &asker, verb, target, inventory, moment: &moment })
+        });
+        asked.unwrap_or_default()
+    }
+
     /// The policies that say something of this target, guard rails among them.
     pub(crate) fn policies(&self, verb: Verb, target: &Target) -> impl Iterator<Item = &Policy> {
         let fits = |policy: &&Policy| {
@@ -155,7 +171,7 @@ impl Reach<'_> {
     }
 
     /// Asks with the inventory of the target's server, and with one made for it where it is unknown.
-    fn on_stage<T>(&self, target: &Target, ask: impl FnOnce(&Inventory) -> T) -> Option<T> {
+    pub(super) fn on_stage<T>(&self, target: &Target, ask: impl FnOnce(&Inventory) -> T) -> Option<T> {
         let scene = self.scene(target.server())?;
         if scene.inventory.knows(target) {
             return Some(ask(&scene.inventory));
@@ -164,7 +180,7 @@ impl Reach<'_> {
         Some(ask(&inventory))
     }
 
-    fn asker_at_most<'k>(&self, caller: &'k Caller) -> Option<&'k Asker> {
+    pub(super) fn asker_at_most<'k>(&self, caller: &'k Caller) -> Option<&'k Asker> {
         let made = || {
             let scopes = BTreeSet::clone(self.ceiling(caller));
             self.engine.asker(Standing { scopes, ..caller.standing().clone() }).ok().map(Arc::new)

@@ -12,6 +12,7 @@
 //! | what a tool says of its effects | [`Reach::hints`] |
 //! | the answer with these scopes | [`Reach::letter`], and with the most there can be [`Reach::at_most`] |
 //! | the whole answer, with its policies | [`Reach::decision`] |
+//! | whether anybody may, and if not, why | [`Reach::access`], [`Reach::access_to`] a server |
 //! | the fewest scopes that suffice | [`Reach::minimal`]: an antichain, and whether it is known to be whole |
 //! | a set of scopes with another answer | [`Reach::find`]: what `never` and `always` ask |
 //!
@@ -35,6 +36,7 @@
 //!
 //! INVARIANT: every answer is the engine's own for some concrete question.
 
+mod access;
 mod aim;
 mod caller;
 mod letter;
@@ -47,6 +49,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
 };
 
+pub use access::Access;
 use aim::Scene;
 pub use aim::{Aim, Known};
 pub use caller::{Caller, Who};
@@ -130,6 +133,11 @@ impl<'c> Reach<'c> {
             Target::Tool(server, tool) => self.lock?.tool(server, tool).map(|tool| tool.hints),
             Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
         }
+    }
+
+    /// The scopes that a policy names.
+    pub(crate) fn scopes_in(&self, policy: &Policy) -> impl Iterator<Item = &ScopeName> {
+        self.literals(policy).into_iter().flat_map(|literals| &literals.scopes)
     }
 
     /// What the policy's text names.

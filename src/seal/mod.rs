@@ -9,7 +9,6 @@
 //! SPEC: oauth §3.5, design §8.
 //! To add a key: a label in `Keys::derive`.
 
-mod guessable;
 mod key_file;
 
 use std::{
@@ -22,6 +21,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::{
+    guessable::guessable,
     secret::Secret,
     store::{Store, StoreError},
 };
@@ -215,7 +215,7 @@ impl MasterKey {
             raw(unhex(text).ok_or(BadKey::Encoding)?)
         } else if text.chars().count() < 16 {
             Err(BadKey::Short)
-        } else if guessable::guessable(text) {
+        } else if guessable(text) {
             Err(BadKey::Guessable)
         } else {
             Ok(Self::Passphrase(Secret::new(text.to_owned())))

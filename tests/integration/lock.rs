@@ -60,8 +60,8 @@ fn what_is_wrong_is_found_at_its_line_and_all_of_it() {
         [
             "5:7 PC004 unknown key `tool` in `servers.a`",
             "6:17 PC012 tool `a b` must be 1 to 128 of `A-Z a-z 0-9 _ . - /`",
-            "6:43 PC005 `digest` must be `sha256:` and 64 hexadecimal digits",
-            "6:86 PC005 `readOnlyHint` must be `true` or `false`",
+            "6:44 PC005 `digest` must be `sha256:` and 64 hexadecimal digits",
+            "6:88 PC005 `readOnlyHint` must be `true` or `false`",
             "8:5 PC012 server `A` must be 1 to 31 of `a-z 0-9 -` and not begin with `-`",
         ]
     );

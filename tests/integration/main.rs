@@ -30,6 +30,8 @@ mod import;
 mod lock;
 /// Modules stand in the order of their dependencies.
 mod layers;
+/// Who may do what in each example.
+mod matrix;
 /// What the engine promises, on random configurations.
 mod policy;
 /// What is enumerated, against the engine itself.

@@ -445,3 +445,17 @@ fn the_guard_rails_hold_whatever_the_yaml_says() {
     assert_eq!((decision.because, by(&decision)), (Because::ConditionFailed, vec!["guard/drifted".to_owned()]));
     assert!(ask_at(&engine, user(&["tag:a"]), Verb::ToolsList, &target, &drifted).is_allow());
 }
+
+#[test]
+fn a_policy_may_read_one_fact_of_the_moment_alone() {
+    for (condition, uneventful) in [
+        ("context.tls", true),
+        ("!context.tls", false),
+        (r#"context.address.isInRange(ip("10.0.0.0/8"))"#, true),
+        (r#"context.now > datetime("2030-01-01")"#, true),
+    ] {
+        let engine = engine(&format!("{BASE}rules: [{{forbid: {{servers: [s0]}}, when: '{condition}'}}]\n"));
+        let answer = ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "read"));
+        assert_eq!((answer.errors.as_slice(), answer.is_allow()), (&[][..], uneventful), "{condition}");
+    }
+}

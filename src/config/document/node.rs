@@ -109,6 +109,18 @@ impl Node {
         }
     }
 
+    /// What a single value says, as text: of nothing the empty one, of a list or map none.
+    pub(crate) fn scalar(&self) -> Option<String> {
+        match &self.value {
+            Value::Bool(flag) => Some(flag.to_string()),
+            Value::Int(number) => Some(number.to_string()),
+            Value::Float(number) => Some(number.to_string()),
+            Value::Text(text) => Some(text.clone()),
+            Value::Null => Some(String::new()),
+            Value::List(_) | Value::Map(_) | Value::Bad => None,
+        }
+    }
+
     /// The value as JSON; nothing where it has a finding of its own.
     pub(super) fn json(&self) -> serde_json::Value {
         match &self.value {

@@ -10,7 +10,7 @@ use crate::{
         findings,
         resolve::Resolver,
     },
-    diagnostic::Placed,
+    diagnostic::{Placed, Safety},
 };
 
 /// The master key's whereabouts.
@@ -47,7 +47,9 @@ impl Encryption {
             }
             TextOr::Text(_) => {
                 let finding = findings::PLAINTEXT_SECRET.at(&place, "`encryption.key` is written in the file");
-                cx.find(finding.label("a key stands here"));
+                let finding = finding.label("a key stands here");
+                let title = "read it from the environment variable `PORTCULLIS_ENCRYPTION_KEY`";
+                cx.find(finding.fix(Safety::Unsafe, title, &place, "{env: PORTCULLIS_ENCRYPTION_KEY}"));
                 None
             }
         }

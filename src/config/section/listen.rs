@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::{document::Written, findings, resolve::Resolver, url::Url},
-    diagnostic::{Place, Placed},
+    diagnostic::{Place, Placed, Safety},
 };
 
 /// Where the gateway listens and under which name.
@@ -212,7 +212,9 @@ fn local_only(address: &Placed<SocketAddr>, public_url: &Placed<String>, off: &P
     if !address.value.ip().is_loopback() {
         let message = format!("whoever reaches `{}` may use every server: `oauth.enabled` is false", address.value);
         let finding = findings::PUBLIC_BIND_NO_AUTH.at(&address.place, message).label("not loopback");
-        cx.find(finding.also(off, "nobody needs a token"));
+        let finding = finding.also(off, "nobody needs a token");
+        let text = format!("\"127.0.0.1:{}\"", address.value.port());
+        cx.find(finding.fix(Safety::Unsafe, "listen on this machine alone", &address.place, text));
     }
     if !Url::parse(&public_url.value).is_ok_and(|url| url.is_loopback()) {
         let message = format!("`{}` is not loopback, and `oauth.enabled` is false", public_url.value);

@@ -1,5 +1,6 @@
 //! The static checks: each trips on one configuration at the right line, and not on another.
 
+mod pages;
 mod pc0xx;
 mod pc101;
 mod pc103;
@@ -12,22 +13,70 @@ mod pc115;
 mod pc122;
 mod pc125;
 mod pc201;
+mod pc202;
+mod pc203;
+mod pc204;
+mod pc205;
+mod pc206;
+mod pc207;
+mod pc220;
+mod pc221;
+mod pc222;
+mod pc223;
 mod pc301;
+mod pc302;
 mod pc303;
 mod pc304;
 mod pc401;
+mod pc402;
+mod pc501;
+mod pc502;
+mod pc503;
+mod pc504;
+mod pc505;
 
 use std::{collections::BTreeSet, path::Path};
 
-use portcullis::check::{CHECKS, catalogue};
+use portcullis::{
+    check::{self, CHECKS, catalogue},
+    diagnostic::Diagnostic,
+};
 
-use crate::support::{codes, golden};
+use crate::support::{codes, golden, load};
 
 /// A configuration without any finding, with what a test puts under its server.
 pub(crate) fn with_server(server: &str) -> String {
     format!(
         "version: 1\ntags: {{web: Pages}}\nservers:\n  a:\n    {server}\ngrants: [{{to: {{user: \"*\"}}, scopes: [tag:web]}}]\n"
     )
+}
+
+/// That a rule fires on each text (after `version: 1`), once, and underlines just that part of it.
+pub(crate) fn trips(code: &str, cases: &[(&str, &str)]) {
+    for (text, underlined) in cases {
+        let whole = format!("version: 1\n{text}\n");
+        let found = check::run(&load(&whole));
+        let places = found.iter().filter(|finding| finding.code == code).filter_map(Diagnostic::place);
+        let parts: Vec<_> = places.map(|place| &whole[place.start..place.end]).collect();
+        assert_eq!(parts, [*underlined], "{text}");
+    }
+}
+
+/// That a rule is silent on each text (after `version: 1`).
+pub(crate) fn silent(code: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(!codes(&format!("version: 1\n{text}\n")).contains(&code), "{code}: {text}");
+    }
+}
+
+/// The text with every finding of a rule mended by its first fix.
+pub(crate) fn mended(code: &str, text: &str) -> String {
+    let whole = format!("version: 1\n{text}\n");
+    let found = check::run(&load(&whole));
+    let fixes = found.iter().filter(|finding| finding.code == code).flat_map(|finding| finding.fixes.first());
+    let edits: Vec<_> = fixes.flat_map(|fix| fix.edits.clone()).collect();
+    let mended = check::mend(&whole, &edits).unwrap();
+    mended.strip_prefix("version: 1\n").unwrap().strip_suffix('\n').unwrap().to_owned()
 }
 
 #[test]
@@ -42,10 +91,10 @@ fn codes_and_names_are_unique_and_permanent() {
 }
 
 #[test]
-fn checks_are_sorted_and_each_is_tested() {
+fn checks_are_sorted_and_what_has_no_page_is_tested_by_itself() {
     let codes: Vec<_> = CHECKS.iter().map(|check| check.about().code).collect();
     assert!(codes.is_sorted());
-    for about in catalogue() {
+    for about in catalogue().into_iter().filter(|about| !codes.contains(&about.code)) {
         let file = match about.code.strip_prefix("PC0") {
             Some(_) => "pc0xx".to_owned(),
             None => about.code.to_lowercase(),

@@ -1,24 +1,20 @@
-//! PC304 `unpinned-package`.
+//! PC304 `unpinned-package`. Which commands name which package is the unit test's.
 
-use super::with_server;
-use crate::support::{checked, codes, golden};
+use super::{silent, trips};
 
+/// A server that is started by a command.
 fn started_by(command: &str) -> String {
-    with_server(&format!("tags: [web]\n    stdio: {{command: [{command}]}}"))
+    format!("servers: {{a: {{public: true, stdio: {{command: [{command}]}}}}}}")
 }
 
 #[test]
-fn whatever_version_is_newest() {
-    golden(
-        "check",
-        "pc304_whatever_version_is_newest",
-        &checked(&started_by("npx, -y, \"@modelcontextprotocol/server-filesystem\", ./project")),
+fn only_an_exact_version() {
+    trips(
+        "PC304",
+        &[
+            (&started_by("npx, -y, \"@scope/server\", ./project"), "\"@scope/server\""),
+            (&started_by("uvx, mcp-server-git@latest"), "mcp-server-git@latest"),
+        ],
     );
-    golden("check", "pc304_whatever_version_is_newest_2", &checked(&started_by("uvx, mcp-server-git@latest")));
-}
-
-#[test]
-fn an_exact_version() {
-    let command = "npx, -y, \"@modelcontextprotocol/server-filesystem@2026.7.10\", ./project";
-    assert!(codes(&started_by(command)).is_empty());
+    silent("PC304", &[&started_by("npx, -y, \"@scope/server@2026.7.10\", ./project")]);
 }

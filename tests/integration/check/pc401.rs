@@ -2,22 +2,39 @@
 
 use portcullis::{check, config};
 
-use super::with_server;
+use super::{mended, trips, with_server};
 use crate::support::{checked, codes, golden};
 
 const SECRET: &str = "ghp_0123456789abcdefABCDEF0123456789abcd";
 
 #[test]
-fn secrets_in_headers_variables_and_arguments_are_masked() {
-    let header =
-        with_server(&format!("tags: [web]\n    http: {{url: \"https://a.example\", headers: {{X-Key: {SECRET}}}}}"));
-    golden("check", "pc401_secrets_in_headers_variables_and_arguments_are_masked", &checked(&header));
+fn secrets_in_variables_arguments_and_other_sections_are_masked() {
     let variable = with_server("tags: [web]\n    stdio: {command: [server], env: {API_TOKEN: k3J9xQ2mZ8vB7nL4}}");
-    golden("check", "pc401_secrets_in_headers_variables_and_arguments_are_masked_2", &checked(&variable));
+    golden("check", "pc401_a_variable", &checked(&variable));
     let argument = with_server("tags: [web]\n    stdio: {command: [server, --token=k3J9xQ2mZ8vB7nL4]}");
-    golden("check", "pc401_secrets_in_headers_variables_and_arguments_are_masked_3", &checked(&argument));
+    golden("check", "pc401_an_argument", &checked(&argument));
     let master = "version: 1\nencryption: {key: correct horse battery staple}\n";
-    golden("check", "pc401_secrets_in_headers_variables_and_arguments_are_masked_4", &checked(master));
+    golden("check", "pc401_the_master_key", &checked(master));
+    trips(
+        "PC401",
+        &[
+            ("oauth: {clients: {ci-bot: {secret: k3J9xQ2mZ8vB7nL4}}}", "k3J9xQ2mZ8vB7nL4"),
+            (&format!("store: {{postgres: {{password: {SECRET}}}}}"), SECRET),
+        ],
+    );
+}
+
+#[test]
+fn the_fix_names_a_variable_after_what_it_is_for() {
+    let client = |secret: &str| format!("oauth: {{clients: {{ci-bot: {{secret: {secret}}}}}}}");
+    assert_eq!(mended("PC401", &client(SECRET)), client("{env: OAUTH_CLIENTS_CI_BOT_SECRET}"));
+    let key = |key: &str| format!("encryption: {{key: {key}}}");
+    assert_eq!(mended("PC401", &key(SECRET)), key("{env: PORTCULLIS_ENCRYPTION_KEY}"));
+    let child = |key: &str| format!("servers: {{3d: {{stdio: {{command: [x], env: {{KEY: {key}}}}}}}}}");
+    assert_eq!(mended("PC401", &child(SECRET)), child("{env: _3D_KEY}"));
+    // An argument can be no reference.
+    let argument = format!("servers: {{a: {{stdio: {{command: [x, {SECRET}]}}}}}}");
+    assert_eq!(mended("PC401", &argument), argument);
 }
 
 #[test]

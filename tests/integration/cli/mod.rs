@@ -12,12 +12,16 @@ mod explain;
 mod help;
 /// `init`.
 mod init;
+/// `matrix`.
+mod matrix;
 /// `serve`, as far as it starts or says why not.
 mod serve;
 /// `schema`, `completions`, `man`.
 mod shell;
 /// `token`.
 mod token;
+/// `who-can`.
+mod who_can;
 
 use std::process::{Command, Output};
 

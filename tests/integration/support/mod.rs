@@ -124,9 +124,14 @@ pub(crate) fn lines(findings: &[Diagnostic]) -> Vec<String> {
 /// What `check` prints of a text.
 pub(crate) fn checked(text: &str) -> String {
     let loaded = load(text);
+    human(&check::run(&loaded), &loaded)
+}
+
+/// Findings of a file as `check` prints them.
+pub(crate) fn human(findings: &[Diagnostic], loaded: &Loaded) -> String {
     let mut out = Vec::new();
     let counts = loaded.config.as_ref().map(portcullis::cli::report::Checked::of);
-    portcullis::cli::report::human(&mut out, &check::run(&loaded), &loaded.sources, counts, false).unwrap();
+    portcullis::cli::report::human(&mut out, findings, &loaded.sources, counts, false).unwrap();
     String::from_utf8(out).unwrap()
 }
 

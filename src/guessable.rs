@@ -38,7 +38,7 @@ const WORDS: &[&str] = &[
 ];
 
 /// Whether `text` can be guessed.
-pub(super) fn guessable(text: &str) -> bool {
+pub(crate) fn guessable(text: &str) -> bool {
     let text: Vec<char> = text.to_lowercase().chars().collect();
     few_characters(&text) || repeated(&text) || in_sequence(&text) || of_known_words(&text)
 }

@@ -1,0 +1,77 @@
+//! PC111 `tool-unreachable`: a tool, prompt or resource of a reachable server that no caller can use.
+//!
+//! Each of its scopes can be granted, but nobody can hold them together. What is forbidden was meant to
+//! be; of a scope that nobody may be granted PC102 speaks, of a whole server PC110.
+
+use super::{Check, Example, Page, Subject};
+use crate::{
+    config::Exception,
+    diagnostic::{About, Class, Diagnostic},
+    policy::Verb,
+    reach::Access,
+};
+
+pub(super) struct ToolUnreachable;
+
+const ABOUT: About = About {
+    code: "PC111",
+    name: "tool-unreachable",
+    class: Class::Warning,
+    summary: "no caller can hold all that this tool needs",
+    help: "grant all of its scopes to one caller, or remove the entry and forbid the tool",
+};
+
+const PAGE: Page = Page {
+    tags: &[],
+    ..Page::new(
+        "what nobody can use is either dead weight or an outage that nobody has noticed yet",
+        Example::of(
+            "version: 1\ntags: {web: Pages, mail: Letters}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\n    tools: {send: {tags: [mail]}}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:web\"]}\n  - {to: {client: bot}, scopes: [\"tag:mail\"]}\n",
+        ),
+        Example::of(
+            "version: 1\ntags: {web: Pages, mail: Letters}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\n    tools: {send: {tags: [mail]}}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:web\"]}\n  - {to: {group: clerks}, scopes: [\"tag:mail\"]}\n",
+        ),
+    )
+};
+
+impl Check for ToolUnreachable {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn page(&self) -> &'static Page {
+        &PAGE
+    }
+
+    fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+        let Some(reach) = subject.reach.filter(|reach| reach.engine().bundle().oauth()) else { return };
+        let grantable = reach.grantable();
+        for (name, server) in &reach.config().servers {
+            if *reach.access_to(name) != Access::Open {
+                continue;
+            }
+            let groups = [
+                (Verb::ToolsCall, &server.tools),
+                (Verb::PromptsGet, &server.prompts),
+                (Verb::ResourcesRead, &server.resources),
+            ];
+            for (verb, exceptions) in groups {
+                for (pattern, exception) in exceptions {
+                    let Exception::Tags(tags, place) = exception else { continue };
+                    if tags.iter().any(|tag| !grantable.contains(&tag.value.scope())) {
+                        continue;
+                    }
+                    let mut fitting =
+                        reach.aims(name, verb).filter(|aim| pattern.matches(aim.target.name())).peekable();
+                    let shut = fitting.peek().is_some()
+                        && fitting.all(|aim| reach.access(verb, &aim.target) == Access::NotPermitted);
+                    if shut {
+                        let message =
+                            format!("nobody can use `{name}/{pattern}`: no caller can hold all of its scopes");
+                        findings.push(ABOUT.at(place, message));
+                    }
+                }
+            }
+        }
+    }
+}

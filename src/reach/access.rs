@@ -1,0 +1,82 @@
+//! Whether a server, a tool or a scope is within anybody's reach, and if not, why.
+
+use std::collections::BTreeSet;
+
+use super::{Aim, Caller, Letter, Reach};
+use crate::{
+    name::{ScopeName, ServerName},
+    policy::{Effect, Question, Reason, Target, Verb},
+};
+
+/// Whether anybody may do anything, each with the most that it may be granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// Somebody may.
+    Open,
+    /// Nobody may, since nothing permits it.
+    NotPermitted,
+    /// Nobody may, and to somebody who is permitted it is forbidden: by these.
+    Forbidden(Vec<Reason>),
+}
+
+impl Reach<'_> {
+    /// Every kind of caller: those that stand for themselves, and the widest.
+    pub fn everybody(&self) -> impl Iterator<Item = &Caller> {
+        self.callers().iter().chain(self.widest())
+    }
+
+    /// The scopes that somebody may be granted.
+    #[must_use]
+    pub fn grantable(&self) -> BTreeSet<ScopeName> {
+        self.everybody().flat_map(|caller| self.ceiling(caller).iter().cloned()).collect()
+    }
+
+    /// Whether a caller with everything that it can hold is allowed at some moment.
+    #[must_use]
+    pub fn opens(&self, caller: &Caller, verb: Verb, target: &Target) -> bool {
+        let Some(asker) = self.asker_at_most(caller) else { return false };
+        let asked = self.on_stage(target, |inventory| {
+            let allows = |moment| self.engine.allows(&Question { asker, verb, target, inventory, moment });
+            self.moments(verb, target).iter().any(allows)
+        });
+        asked.unwrap_or_default()
+    }
+
+    /// Whether anybody may do this.
+    #[must_use]
+    pub fn access(&self, verb: Verb, target: &Target) -> Access {
+        if self.everybody().any(|caller| self.opens(caller, verb, target)) {
+            return Access::Open;
+        }
+        let mut reasons: Vec<Reason> = Vec::new();
+        for caller in self.callers().iter().skip(1).chain(self.widest()).chain(self.callers().first()) {
+            let shut = matches!(self.at_most(caller, verb, target), Letter::Forbidden | Letter::Error);
+            // With OAuth on, nobody without a token may do anything: that says nothing of this.
+            let counts = caller.who != super::Who::Anonymous || !self.engine.bundle().oauth();
+            if shut && counts {
+                let decision = self.decision(caller, self.ceiling(caller), verb, target);
+                reasons.extend(decision.reasons.iter().filter(|reason| reason.effect == Effect::Forbid).cloned());
+                break;
+            }
+        }
+        if reasons.is_empty() { Access::NotPermitted } else { Access::Forbidden(reasons) }
+    }
+
+    /// Whether anybody may do anything on a server but ask what it is.
+    pub fn access_to(&self, server: &ServerName) -> &Access {
+        let made = || {
+            let verbs = [Verb::ToolsCall, Verb::PromptsGet, Verb::ResourcesRead];
+            let aims: Vec<(Verb, &Aim)> =
+                verbs.into_iter().flat_map(|verb| self.aims(server, verb).map(move |aim| (verb, aim))).collect();
+            // One that is open is enough: what is not named is most often open.
+            if aims.iter().rev().any(|(verb, aim)| self.everybody().any(|who| self.opens(who, *verb, &aim.target))) {
+                return Access::Open;
+            }
+            let mut shut: Vec<Access> = aims.iter().map(|(verb, aim)| self.access(*verb, &aim.target)).collect();
+            let forbidden = shut.iter().position(|access| matches!(access, Access::Forbidden(_)));
+            forbidden.map_or(Access::NotPermitted, |nth| shut.swap_remove(nth))
+        };
+        static NOTHING: Access = Access::NotPermitted;
+        self.scene(server).map_or(&NOTHING, |scene| scene.access.get_or_init(made))
+    }
+}
