@@ -31,6 +31,7 @@ pub mod explain;
 pub mod import;
 pub mod matrix;
 pub mod who_can;
+pub mod suite;
 
 // run
 #[cfg(feature = "serve")]

@@ -142,6 +142,11 @@ impl GroupId {
 pub struct Pattern(Arc<str>);
 
 impl Pattern {
+    /// A pattern of what people named freely: any text, blanks too.
+    pub(crate) fn glob(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
     /// The pattern as written.
     #[must_use]
     pub fn as_str(&self) -> &str {

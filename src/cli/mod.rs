@@ -20,6 +20,7 @@ mod schema;
 mod serve;
 #[cfg(feature = "serve")]
 mod start;
+mod test;
 #[cfg(feature = "serve")]
 pub mod token;
 mod who_can;
@@ -121,6 +122,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Show who may use which tool, as a table
     Matrix(matrix::MatrixArgs),
+    /// Decide what test files ask, and compare it with what they expect
+    Test(test::TestArgs),
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -213,6 +216,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compile(args) => compile::run(&args, &globals),
         Command::Explain(args) => explain::run(&args, &globals),
         Command::Matrix(args) => matrix::run(&args, &globals),
+        Command::Test(args) => test::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
@@ -223,6 +227,23 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 impl Globals {
+    /// Reads another configuration, in the same environment.
+    fn load_at(&self, path: &std::path::Path) -> anyhow::Result<config::Loaded> {
+        Ok(config::load_wanted(&Wanted { path: path.to_owned(), ..self.wanted()? }, &environment))
+    }
+
+    /// The options by which another command finds a configuration, in the same environment.
+    fn options_of(&self, path: &std::path::Path) -> Vec<String> {
+        let mut options = Vec::new();
+        if path != std::path::Path::new("portcullis.yaml") {
+            options.extend(["--config".to_owned(), path.display().to_string()]);
+        }
+        if let Some(name) = self.environment.as_deref().filter(|name| !name.is_empty()) {
+            options.extend(["--env".to_owned(), name.to_owned()]);
+        }
+        options
+    }
+
     /// The configuration that is meant, in one environment or none.
     fn wanted(&self) -> anyhow::Result<Wanted> {
         let Some(name) = self.environment.as_deref().filter(|name| !name.is_empty()) else {

@@ -24,7 +24,7 @@ use std::{
 use document::Variables;
 #[cfg(feature = "cli")]
 pub(crate) use document::is_variable;
-pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, written};
+pub(crate) use document::{Json, Named, Node, TextOr, Written, read_as, read_tree, written};
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
@@ -148,7 +148,7 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, overlay: Option<Overlay>, variables: 
         let origin = resolve::Origin { base, digest, place, from_env };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.lint, &mut loaded.findings);
     }
-    loaded.lock = lock(path.parent().unwrap_or(Path::new("")), &mut loaded.sources, &mut loaded.findings);
+    loaded.lock = lock_at(&path.with_file_name("portcullis.lock"), &mut loaded.sources, &mut loaded.findings);
     loaded.missing = missing;
     loaded.finished()
 }
@@ -199,20 +199,19 @@ impl Loaded {
     }
 }
 
-/// The tree of the inventory that stands beside the configuration, if one does.
-fn lock(base: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> Option<Node> {
-    let path = base.join("portcullis.lock");
-    let bytes = match source::bytes(&path) {
+/// The tree of an inventory, if there is one.
+pub(crate) fn lock_at(path: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let bytes = match source::bytes(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
         Err(error) => {
             let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
-            let finding = findings::YAML_SYNTAX.at(&Place::of_file(&path), message);
+            let finding = findings::YAML_SYNTAX.at(&Place::of_file(path), message);
             findings.push(finding.help("make the file readable, or remove it"));
             return None;
         }
     };
-    let file = resolve::file_name(&path);
+    let file = resolve::file_name(path);
     match source::text(&file, bytes) {
         Ok(text) => {
             sources.keep(file.clone(), text.clone());

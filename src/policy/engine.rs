@@ -255,7 +255,7 @@ impl Engine {
         }
     }
 
-    fn shard(&self, question: &Question<'_>) -> Result<&Shard, Because> {
+    pub(super) fn shard(&self, question: &Question<'_>) -> Result<&Shard, Because> {
         let target = question.target;
         let shards = self.shards.get(target.server()).ok_or(Because::UnknownServer)?;
         if question.inventory.server != *target.server()
@@ -269,7 +269,7 @@ impl Engine {
         Ok(shards.of(&self.bundle.policies, question.verb, wide))
     }
 
-    fn request(&self, question: &Question<'_>) -> Result<Request, String> {
+    pub(super) fn request(&self, question: &Question<'_>) -> Result<Request, String> {
         let Question { asker, verb, target, inventory, moment } = *question;
         let acts = verb.acts();
         let ready = if acts { &asker.acting } else { &asker.showing };

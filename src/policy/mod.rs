@@ -1,11 +1,12 @@
 //! The decision point: questions in, decisions out, no I/O.
 //!
 //! `question` is what is asked, `entity` gives it Cedar's names, `bundle` is what it is asked of,
-//! `shard` narrows that to the policies that matter, `engine` answers, `decision` is the answer and
-//! `allowed` its proof.
+//! `shard` narrows that to the policies that matter, `engine` answers, `decision` is the answer,
+//! `allowed` its proof, and `clause` takes a policy apart to show why it holds or does not.
 
 mod allowed;
 mod bundle;
+mod clause;
 mod decision;
 mod denial;
 mod engine;
@@ -16,6 +17,7 @@ mod shard;
 
 pub use allowed::Allowed;
 pub use bundle::{Bundle, Needs, Policy, hex};
+pub use clause::{Clause, Fact, Holds};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
 pub use denial::Denial;
 pub use engine::{Asker, Engine, Question, VOLATILE};

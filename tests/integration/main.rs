@@ -40,6 +40,8 @@ mod reach;
 mod report;
 /// Tokens from the store to the caller, and the master key.
 mod store;
+/// Suites of tests: what they decide, and that it is what the engine decides.
+mod suite;
 /// What several of these need.
 mod support;
 /// `portcullis token`.

@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use portcullis::{
     compile,
+    explain::{Passed, Supposed, explain},
     policy::{Because, Standing, Target, Verb},
     principal::Principal,
 };
@@ -169,6 +170,28 @@ proptest! {
             prop_assert_eq!(&sharded.reasons, &full.reasons);
             prop_assert_eq!(&sharded.because, &full.because);
             prop_assert_eq!(&sharded.missing, &full.missing);
+        }
+    }
+
+    #[test]
+    fn explain_decides_as_the_engine(model in model(), oauth in any::<bool>(), asks in proptest::collection::vec((standing(), target(), verb(), any::<[bool; 3]>()), 4)) {
+        let engine = engine(&model.yaml(false, oauth));
+        for (standing, target, verb, [tls, drifted, found]) in asks {
+            let Standing { principal, client, groups, scopes, named } = standing.clone();
+            let supposed = Supposed {
+                client, groups, named, tls, drifted,
+                findings: if found { ["x".to_owned()].into() } else { BTreeSet::new() },
+                ..Supposed::new(principal, scopes, verb, target.clone())
+            };
+            let moment = supposed.moment(moment().now);
+            let explained = explain(&engine, &supposed, moment.now).unwrap();
+            prop_assert_eq!(&explained.decision, &ask_at(&engine, standing, verb, &target, &moment));
+            // A policy taken apart holds as a whole: those that determined, in all clauses; near ones not.
+            prop_assert!(explained.determining.iter().all(|policy| policy.failing == 0), "{explained:?}");
+            prop_assert_eq!(explained.determining.len(), explained.decision.reasons.len());
+            prop_assert!(explained.near.iter().all(|policy| policy.failing > 0), "{explained:?}");
+            // A gate holds the request up exactly where it is denied.
+            prop_assert_eq!(explained.gates.iter().any(|gate| gate.passed == Passed::Fail), !explained.decision.is_allow());
         }
     }
 

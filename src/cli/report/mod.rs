@@ -6,6 +6,8 @@ mod human;
 mod json;
 pub mod junit;
 mod progress;
+pub(super) mod suite;
+mod xml;
 
 use std::io::{self, Write as _};
 

@@ -82,6 +82,12 @@ pub(super) struct Reading {
     pub(super) missing: BTreeSet<Place>,
 }
 
+/// Reads a text that is no configuration into its tree. Variables are not put in. Nothing where the
+/// text is empty.
+pub(crate) fn read_tree(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)
+}
+
 /// Reads a text that is no configuration (a test file) into its written form, by the same two readers.
 /// Variables are not put in. Nothing where the text is empty or no map.
 pub(crate) fn read_as<T: serde::de::DeserializeOwned>(

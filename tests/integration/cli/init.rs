@@ -40,13 +40,14 @@ fn files(folder: &std::path::Path) -> Vec<String> {
 fn a_newcomer_begins() {
     let folder = tempfile::tempdir().unwrap();
     says("init", &said(folder.path(), &["init"], ""));
-    assert_eq!(files(folder.path()), ["portcullis.schema.json", "portcullis.test.yaml", "portcullis.yaml"]);
+    let written = ["portcullis.schema.json", "portcullis.test.schema.json", "portcullis.test.yaml", "portcullis.yaml"];
+    assert_eq!(files(folder.path()), written);
     let first = std::fs::read_to_string(folder.path().join("portcullis.yaml")).unwrap();
     assert!(first.starts_with("# yaml-language-server: $schema=portcullis.schema.json\n"), "{first}");
     let check = said(folder.path(), &["check"], "");
     assert!(check.status == 0 && check.out.contains("No findings"), "{check:?}");
-    let compiled = said(folder.path(), &["compile"], "");
-    assert_eq!(compiled.status, 0, "{compiled:?}");
+    let tested = said(folder.path(), &["test"], "");
+    assert!(tested.status == 0 && tested.out.contains("20 passed, 0 failed"), "{tested:?}");
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn elsewhere_and_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let said_there = said(folder.path(), &["init", "--dir", "a/b"], "");
     assert!(said_there.status == 0 && said_there.out.contains("cd a/b"), "{said_there:?}");
-    assert_eq!(files(&folder.path().join("a/b")).len(), 3);
+    assert_eq!(files(&folder.path().join("a/b")).len(), 4);
     let shown = said(folder.path(), &["init", "--stdout"], "");
     assert_eq!(shown.out, std::fs::read_to_string(folder.path().join("a/b/portcullis.yaml")).unwrap());
     assert_eq!(files(folder.path()), ["a"]);

@@ -6,6 +6,8 @@ mod check;
 mod compile;
 /// `demo-server`.
 mod demo_server;
+/// The examples.
+mod examples;
 /// `explain`.
 mod explain;
 /// Help texts.
@@ -18,6 +20,8 @@ mod matrix;
 mod serve;
 /// `schema`, `completions`, `man`.
 mod shell;
+/// `test`.
+mod test;
 /// `token`.
 mod token;
 /// `who-can`.
@@ -83,7 +87,7 @@ pub(crate) fn run_with(place: &Running, arguments: &[&str], variables: &[(&str, 
 
 /// Without what a developer's own environment may say about output.
 pub(crate) fn plain(command: &mut Command) -> &mut Command {
-    ["FORCE_COLOR", "CLICOLOR_FORCE", "PORTCULLIS_CHECK_FORMAT", "PORTCULLIS_LOG", "PORTCULLIS_LOG_FORMAT"]
+    ["CI", "FORCE_COLOR", "CLICOLOR_FORCE", "PORTCULLIS_CHECK_FORMAT", "PORTCULLIS_LOG", "PORTCULLIS_LOG_FORMAT"]
         .into_iter()
         .fold(command, |command, name| command.env_remove(name))
 }

@@ -36,6 +36,8 @@ fn the_schema_is_the_one_in_the_repository() {
     let said = run(&place(), &["schema"]);
     let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     assert_eq!((said.status, parsed(&said.out)), (0, parsed(&read("config.schema.json"))));
+    let test = run(&place(), &["schema", "--test"]);
+    assert_eq!(parsed(&test.out), parsed(&read("test.schema.json")));
     assert_eq!(run(&place(), &["schema", "--cedar"]).out, read("portcullis.cedarschema"));
 }
 

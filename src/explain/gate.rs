@@ -1,0 +1,146 @@
+//! What a request has to pass, in the order in which `serve` asks it.
+//!
+//! What only a running gateway sees (the token itself, its audience) and what is not built yet (limits,
+//! validation of arguments) is named as not decided here and never shown as passed.
+
+use serde::Serialize;
+
+use super::{Answered, Supposed, turn};
+use crate::{
+    name::ScopeName,
+    policy::{Because, Decision, Engine, Target},
+    principal::Principal,
+};
+
+/// How a request fares at a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Passed {
+    /// It passes.
+    Pass,
+    /// It is held up, and that shows in the decision.
+    Fail,
+    /// Something is odd that does not hold up this request.
+    Odd,
+    /// A gate before it held the request up.
+    NotReached,
+    /// It is not for `explain` to say.
+    NotDecided,
+}
+
+/// A gate and how the request fares there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gate {
+    /// `token`, `audience`, `scope`, `filter`, `listed`, `policy`, `limit` or `validation`.
+    pub gate: &'static str,
+    /// How the request fares.
+    pub passed: Passed,
+    /// Why, in words.
+    pub why: String,
+    /// The questions that were asked there, by their place in the list.
+    pub questions: Vec<usize>,
+}
+
+/// The gates of a request with these answers, of which `decision` is the last.
+pub(super) fn gates(engine: &Engine, supposed: &Supposed, questions: &[Answered], decision: &Decision) -> Vec<Gate> {
+    let first_use = questions.iter().position(|asked| asked.question == "use").unwrap_or_default();
+    let last = questions.len().saturating_sub(1);
+    let mut gates = Vec::new();
+    let mut held = false;
+    let mut gate = |gate: &'static str, questions: Vec<usize>, (passed, why): (Passed, String)| {
+        let (passed, why) = if held { (Passed::NotReached, "not reached".to_owned()) } else { (passed, why) };
+        // Whether a target is listed and whether it may be used are answered both.
+        held |= passed == Passed::Fail && gate != "listed";
+        let questions = if passed == Passed::NotReached { Vec::new() } else { questions };
+        gates.push(Gate { gate, passed, why, questions });
+    };
+    gate("token", Vec::new(), token(engine, supposed, decision));
+    gate("audience", Vec::new(), audience(engine));
+    gate("scope", (0..first_use).collect(), scope(engine, questions.get(..first_use).unwrap_or_default()));
+    gate("filter", Vec::new(), filter(engine, supposed));
+    if decision.because == Because::UnknownServer {
+        gate("listed", vec![], (Passed::Fail, turn::no_server(supposed.target.server(), engine)));
+        gate("policy", vec![last], (Passed::Fail, "there is no such server".into()));
+    } else {
+        gate("listed", (first_use..last).collect(), listed(questions.get(first_use..last), decision));
+        gate("policy", vec![last], policy(supposed, decision));
+    }
+    gate("limit", Vec::new(), (Passed::NotDecided, "not decided here: limits are not built yet".into()));
+    let arguments = "not decided here: only `serve` reads a whole request, and arguments are not validated yet";
+    gate("validation", Vec::new(), (Passed::NotDecided, arguments.into()));
+    gates
+}
+
+fn token(engine: &Engine, supposed: &Supposed, decision: &Decision) -> (Passed, String) {
+    if !engine.bundle().oauth() {
+        (Passed::Pass, "OAuth is off: nobody needs a token, and everybody is anonymous".into())
+    } else if supposed.principal == Principal::Anonymous {
+        let passed = if decision.is_allow() { Passed::Odd } else { Passed::Fail };
+        (passed, "there is none, and OAuth is on".into())
+    } else {
+        (Passed::Pass, format!("supposed to be a good token of {}", supposed.principal))
+    }
+}
+
+fn audience(engine: &Engine) -> (Passed, String) {
+    if engine.bundle().oauth() {
+        (Passed::NotDecided, "not decided here: only `serve` sees where the token is presented".into())
+    } else {
+        (Passed::Pass, "without a token there is none".into())
+    }
+}
+
+fn scope(engine: &Engine, grants: &[Answered]) -> (Passed, String) {
+    if !engine.bundle().oauth() {
+        return (Passed::Pass, "OAuth is off: every scope is held".into());
+    }
+    let words = |allowed: bool| {
+        let scopes = grants.iter().filter(|asked| asked.decision.is_allow() == allowed);
+        scopes.map(|asked| asked.about.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    let (may, may_not) = (words(true), words(false));
+    if !may_not.is_empty() {
+        (Passed::Odd, format!("no new token gets {may_not}: nothing under `grants:` lets this caller have it"))
+    } else if may.is_empty() {
+        (Passed::Pass, "the token has no scope".into())
+    } else {
+        (Passed::Pass, format!("{may} may be held"))
+    }
+}
+
+fn filter(engine: &Engine, supposed: &Supposed) -> (Passed, String) {
+    let words =
+        |scopes: &mut dyn Iterator<Item = &ScopeName>| scopes.map(ScopeName::as_str).collect::<Vec<_>>().join(" ");
+    let Some(named) = &supposed.named else { return (Passed::Pass, "no `?tags=`".into()) };
+    let beyond = words(&mut turn::beyond(supposed));
+    if engine.bundle().oauth() && !beyond.is_empty() {
+        (Passed::Fail, format!("`?tags=` names {beyond}, which the token lacks"))
+    } else {
+        (Passed::Pass, format!("`?tags=` narrows the request to {}", words(&mut named.iter())))
+    }
+}
+
+fn listed(asked: Option<&[Answered]>, decision: &Decision) -> (Passed, String) {
+    match asked.and_then(<[_]>::first) {
+        None => (Passed::NotDecided, "the request itself asks what is shown".into()),
+        Some(shown) if shown.decision.is_allow() => (Passed::Pass, format!("{} shows it", shown.action)),
+        Some(shown) if decision.is_allow() => {
+            (Passed::Odd, format!("{} hides it ({}), yet it may be used", shown.action, shown.decision.because))
+        }
+        Some(shown) => (Passed::Fail, format!("{} hides it ({})", shown.action, shown.decision.because)),
+    }
+}
+
+fn policy(supposed: &Supposed, decision: &Decision) -> (Passed, String) {
+    let of = match supposed.target {
+        Target::Server(_) => "the server",
+        Target::Tool(..) => "the tool",
+        Target::Prompt(..) => "the prompt",
+        Target::Resource(..) => "the resource",
+    };
+    if decision.is_allow() {
+        (Passed::Pass, format!("{} is permitted on {of}", supposed.verb))
+    } else {
+        (Passed::Fail, format!("{} is denied ({})", supposed.verb, decision.because))
+    }
+}
