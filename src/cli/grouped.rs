@@ -17,9 +17,9 @@ pub(super) fn command(command: Command) -> Command {
     let mut text = String::new();
     let about = |name: &str| {
         let sub = command.get_subcommands().find(|sub| sub.get_name() == name);
-        sub.and_then(Command::get_about).map(ToString::to_string).or_else(|| {
-            (name == "help").then(|| "Print this, or the help of a command".to_owned())
-        })
+        sub.and_then(Command::get_about)
+            .map(ToString::to_string)
+            .or_else(|| (name == "help").then(|| "Print this, or the help of a command".to_owned()))
     };
     for (group, names) in GROUPS {
         text.push_str(&format!("{head}{group}:{head:#}\n"));
@@ -31,7 +31,11 @@ pub(super) fn command(command: Command) -> Command {
     text.push_str(&format!("{head}Options:{head:#}\n"));
     let given = command.get_arguments().map(|argument| {
         let value = argument.get_value_names().and_then(|names| names.first()).map(|name| format!(" <{name}>"));
-        (argument.get_long().unwrap_or_default().to_owned(), value.unwrap_or_default(), argument.get_help().map(ToString::to_string))
+        (
+            argument.get_long().unwrap_or_default().to_owned(),
+            value.unwrap_or_default(),
+            argument.get_help().map(ToString::to_string),
+        )
     });
     let own = [("help", "Print help; of a command with `portcullis COMMAND --help`"), ("version", "Print version")];
     let own = own.map(|(name, help)| (name.to_owned(), String::new(), Some(help.to_owned())));
@@ -39,7 +43,7 @@ pub(super) fn command(command: Command) -> Command {
         let pad = 16_usize.saturating_sub(name.len() + value.len() + 2);
         text.push_str(&format!("  {word}--{name}{word:#}{value}{:pad$}  {}\n", "", help.unwrap_or_default()));
     }
-    let usage = format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{text}\n{{after-help}}\n");
+    let usage = format!("{{about}}\n\n{{usage-heading}} {{usage}}\n\n{text}{{after-help}}\n");
     command.help_template(usage)
 }
 
@@ -52,7 +56,8 @@ mod tests {
         let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         grouped.sort_unstable();
         let whole = crate::cli::command();
-        let mut shown: Vec<&str> = whole.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name).collect();
+        let mut shown: Vec<&str> =
+            whole.get_subcommands().filter(|sub| !sub.is_hide_set()).map(Command::get_name).collect();
         shown.push("help");
         shown.sort_unstable();
         grouped.retain(|name| shown.contains(name));

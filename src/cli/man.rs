@@ -45,8 +45,8 @@ fn gather(command: &clap::Command, name: &str, pages: &mut Vec<(String, clap::Co
 }
 
 fn page(command: clap::Command, name: &str) -> anyhow::Result<String> {
-    let command = command.version(env!("CARGO_PKG_VERSION")).name(name.to_owned()).display_name(name.to_owned());
+    let source = format!("portcullis {}", env!("CARGO_PKG_VERSION"));
     let mut page = Vec::new();
-    Man::new(command).render(&mut page).context("cannot make the page")?;
+    Man::new(command.display_name(name.to_owned())).source(source).render(&mut page).context("cannot make the page")?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }

@@ -7,11 +7,15 @@ pub mod check;
 #[cfg(feature = "serve")]
 mod child;
 mod compile;
+mod completions;
 mod demo_server;
 mod explain;
+mod grouped;
 mod init;
+mod man;
 mod matrix;
 pub mod report;
+mod schema;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
@@ -24,7 +28,7 @@ mod who_can;
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::bail;
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use jiff::{civil::Date, tz::TimeZone};
 
 pub use compile::cedar as bundle_as_cedar;
@@ -45,7 +49,7 @@ use crate::{
     name = "portcullis",
     version,
     max_term_width = 100,
-    after_help = "To begin with:\n  portcullis serve --config examples/quickstart/portcullis.yaml\n\nExit status: 0 yes, 1 no (findings, denied), 2 could not tell (usage, unreadable), 4 our bug.\nAnswers go to stdout, all talk to stderr."
+    after_help = "To begin with:\n  portcullis init\n  portcullis check\n  portcullis serve\n\nExit status: 0 yes, 1 no (findings, denied, failed), 2 could not tell (usage, unreadable),\n3 nothing to check, 4 our bug. Answers go to stdout, all talk to stderr."
 )]
 struct Cli {
     #[command(flatten)]
@@ -128,6 +132,12 @@ enum Command {
     #[cfg(feature = "serve")]
     #[command(subcommand, after_help = "Exit status: 0 done, 1 no (refused, no such token), 2 could not tell.")]
     Token(token::TokenCommand),
+    /// Print the schema of the configuration, for editors
+    Schema(schema::SchemaArgs),
+    /// Print what a shell needs to complete these commands
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    Man(man::ManArgs),
     /// Run a small MCP server over stdin and stdout, to try things with
     #[command(after_help = demo_server::kinds())]
     DemoServer {
@@ -149,7 +159,8 @@ pub fn main() -> ExitCode {
     {
         return child::run(rest);
     }
-    let cli = match Cli::try_parse_from(arguments) {
+    let parsed = command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers; the rest is usage.
@@ -194,6 +205,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let Cli { globals, command } = cli;
     match command {
         Command::Init(args) => init::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Check(args) => {
             let nothing = args.output.reads_nothing();
             let wanted = if nothing { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
@@ -324,7 +338,7 @@ fn environment(name: &str) -> Option<String> {
 /// The whole command line, for help texts and completions.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command()
+    grouped::command(Cli::command())
 }
 
 #[cfg(test)]

@@ -74,6 +74,8 @@ pub fn environments(path: &Path) -> BTreeSet<EnvironmentName> {
     source::names(folder)
         .iter()
         .filter_map(|name| name.strip_prefix(&stem)?.strip_suffix(extension.as_deref().unwrap_or_default()))
+        // `portcullis.test.yaml` holds the tests.
+        .filter(|name| *name != "test")
         .filter_map(|name| name.parse().ok())
         .collect()
 }

@@ -125,6 +125,13 @@ pub fn import(sources: &[Source<'_>]) -> Result<Imported, ImportError> {
         for entry in found(root, &mut notes) {
             if server::is_off(&entry.1) {
                 notes.add(&entry.0.place, format!("the server `{}` is disabled there, and left out", entry.0.value));
+            } else if let Some((first, _)) =
+                entries.iter().find(|(name, node)| name.value == entry.0.value && node.same(&entry.1))
+            {
+                notes.tell(
+                    &entry.0.place,
+                    format!("`{}` is the same at {}, and is written once", first.value, first.place),
+                );
             } else {
                 entries.push(entry.clone());
             }
@@ -142,12 +149,6 @@ pub fn import(sources: &[Source<'_>]) -> Result<Imported, ImportError> {
             continue;
         };
         let place = &entry.0.place;
-        if let Some((same, _)) =
-            servers.iter().find(|(same, other)| *other == server && entry.0.value.starts_with(same.as_str()))
-        {
-            notes.tell(place, format!("`{}` is there twice and the same, so it is written once", same));
-            continue;
-        }
         if let Some(why) = write::problem(&name, &server) {
             notes.add(place, format!("`{}` is left out: {why}", entry.0.value));
             variables = before;

@@ -7,11 +7,11 @@ use super::{
     command::{Line, one_text, through_shell},
     json::{Entry, Node, Value},
     reference,
-    value::{Owner, Text, Variables},
+    value::{Owner, Text, Variables, is_random},
 };
 use crate::{
-    config::{is_variable, may_be_set},
-    name::{Pattern, ServerName, TagName},
+    config::{is_variable, may_be_set, secrecy::is_marked},
+    name::{Pattern, ServerName, TagName, ToolName},
 };
 
 /// A server as it is going to be written.
@@ -304,7 +304,7 @@ impl Reading<'_> {
         let mut tags: Vec<TagName> = Vec::new();
         for item in node.get("tags").and_then(Node::items).unwrap_or_default() {
             let Some(written) = item.text() else { continue };
-            match super::name::tag(written) {
+            match super::name::tag(written).filter(|_| !is_marked(written) && !is_random(written)) {
                 Some(tag) => {
                     if tag.as_str() != written {
                         self.notes.tell(&item.place, format!("the tag `{written}` is `{tag}` here"));
@@ -313,10 +313,9 @@ impl Reading<'_> {
                         tags.push(tag);
                     }
                 }
-                None => self.notes.add(
-                    &item.place,
-                    format!("the tag `{written}` of `{}`, whose letters no scope may hold", self.name),
-                ),
+                None => self
+                    .notes
+                    .add(&item.place, format!("the tag `{written}` of `{}`, which can be no scope", self.name)),
             }
         }
         tags
@@ -326,7 +325,7 @@ impl Reading<'_> {
         let mut denied: Vec<Pattern> = Vec::new();
         for key in ["disabledTools", "excludeTools"] {
             for item in node.get(key).and_then(Node::items).unwrap_or_default() {
-                match item.text().and_then(|text| text.parse::<Pattern>().ok()) {
+                match item.text().filter(|text| is_tool(text)).and_then(|text| text.parse::<Pattern>().ok()) {
                     Some(tool) if !denied.contains(&tool) => denied.push(tool),
                     Some(_) => {}
                     None => self.notes.add(
@@ -338,6 +337,11 @@ impl Reading<'_> {
         }
         denied
     }
+}
+
+/// Whether it can be the name of a tool, or a pattern of such names.
+fn is_tool(text: &str) -> bool {
+    text.replace('*', "a").parse::<ToolName>().is_ok()
 }
 
 /// What an argument is called and what it says; and what stands before that in it.

@@ -52,7 +52,7 @@ pub(super) fn whole(
     let placed =
         |notes: &[Placed<String>]| notes.iter().map(|note| format!("{}: {}", note.place, note.value)).collect();
     let wanted = variables.iter().map(|(name, about)| format!("{name}: {} ({})", about.value, about.place)).collect();
-    section(&mut out, "Secrets are not written here. Set these before `portcullis serve`:", wanted);
+    section(&mut out, "Secrets are not written here. Set these before `portcullis check` and `serve`:", wanted);
     section(&mut out, "Not as it was:", placed(&notes.changed));
     section(&mut out, "Not carried over:", placed(&notes.left));
     out.push_str(&document(servers));
@@ -65,7 +65,7 @@ fn say(out: &mut String, line: &str) {
 
 fn document(servers: &[(ServerName, Server)]) -> String {
     let mut out = String::from(
-        "version: 1\n\n# Where agents connect: http://127.0.0.1:3050/mcp is all servers in one, /mcp/SERVER is one of them.\nlisten:\n  address: 127.0.0.1:3050\n\n# Each tag is an OAuth scope: `web` is `tag:web`.\ntags:\n",
+        "version: 1\n\n# Where agents connect: http://127.0.0.1:3050/mcp is all servers in one, /mcp/SERVER is one of them.\nlisten:\n  address: 127.0.0.1:3050\n\n# Every caller needs a token. `portcullis token issue` makes one.\noauth:\n  enabled: true\n\n# Each tag is an OAuth scope: `web` is `tag:web`.\ntags:\n",
     );
     let tags: BTreeSet<&TagName> = servers.iter().flat_map(|(_, server)| &server.tags).collect();
     for tag in &tags {

@@ -93,12 +93,14 @@ pub fn run(
         Some(fix::Done::Mended { refused }) => refused,
         None => false,
     };
+    let progress = report::Progress::of(&format!("checking {}", wanted.path.display()));
     let loaded = config::load_wanted(&wanted, env);
     if select.show_effective {
         select::show(&loaded.lint, &asked, output.format, out)?;
         return Ok(0);
     }
     let examined = check::examine(&loaded);
+    drop(progress);
     let judged = check::judge(&loaded, &examined, &asked);
     let (judged, stale) = baseline.apply(judged, &loaded, &examined, &wanted.path)?;
     let mut report = Report::of(&loaded, examined.bundle.as_deref(), &judged.findings, &judged.suppressed);

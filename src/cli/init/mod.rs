@@ -14,12 +14,13 @@ use super::{environment, report};
 use crate::{
     check, config,
     import::{self, ImportError, Imported, Source},
+    suite,
 };
 
 /// What to begin with, and where.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It writes portcullis.yaml, portcullis.test.yaml with its tests, and portcullis.schema.json, by which\neditors complete and check the first. Nothing that is there is overwritten without --force.\n\n--from reads `mcpServers` (Claude Desktop, Cursor, 1MCP with its tags) and `servers` (VS Code). Secrets\nare not copied: each becomes the name of a variable. What is not carried over is listed with its place.\n\nExamples:\n  portcullis init\n  portcullis init --from ~/.cursor/mcp.json --from .vscode/mcp.json\n  portcullis init --from - --stdout < mcp.json\n\nExit status: 0 written, 2 a file is there already or cannot be read, 3 --from holds no server."
+    after_help = "It writes portcullis.yaml, portcullis.test.yaml with its tests, and the schemas by which editors\ncomplete and check the two. Nothing that is there is overwritten without --force.\n\n--from reads `mcpServers` (Claude Desktop, Cursor, 1MCP with its tags) and `servers` (VS Code). Secrets\nare not copied: each becomes the name of a variable. What is not carried over is listed with its place.\n\nExamples:\n  portcullis init\n  portcullis init --from ~/.cursor/mcp.json --from .vscode/mcp.json\n  portcullis init --from - --stdout < mcp.json\n\nExit status: 0 written, 2 a file is there already or cannot be read, 3 --from holds no server."
 )]
 pub(super) struct InitArgs {
     /// Make it from the configuration of an MCP client; again for more of them, - for stdin
@@ -61,11 +62,13 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let schema = format!("{:#}\n", config::json_schema());
+    let test_schema = format!("{:#}\n", suite::json_schema());
     let tests = format!("{TEST_SCHEMA}{tests}");
     let written = [
         ("portcullis.yaml", yaml.as_str()),
         ("portcullis.test.yaml", tests.as_str()),
         ("portcullis.schema.json", schema.as_str()),
+        ("portcullis.test.schema.json", test_schema.as_str()),
     ];
     files::write_all(dir, &written, *force)?;
     imported.iter().for_each(|imported| report::talk(notes(imported, &yaml).trim_end()));
@@ -74,7 +77,7 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-const TEST_SCHEMA: &str = "# Run by `portcullis test`.\n";
+const TEST_SCHEMA: &str = "# yaml-language-server: $schema=portcullis.test.schema.json\n";
 
 /// What came of the files: what is set by hand, what is lost, what `check` will say.
 fn notes(imported: &Imported, yaml: &str) -> String {

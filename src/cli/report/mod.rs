@@ -18,6 +18,7 @@ pub mod junit;
 mod link;
 mod markdown;
 mod plain;
+mod progress;
 pub mod rule;
 mod sarif;
 mod spot;
@@ -35,6 +36,7 @@ use std::{
 pub use count::{Checked, Summary};
 pub use github::summarise;
 pub use link::{Links, ShowUrls, docs_url};
+pub(crate) use progress::Progress;
 pub use stage::{Stage, State};
 
 use crate::{

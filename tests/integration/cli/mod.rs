@@ -6,14 +6,20 @@ mod check;
 mod compile;
 /// `demo-server`.
 mod demo_server;
+/// The examples.
+mod examples;
 /// `explain`.
 mod explain;
 /// Help texts.
 mod help;
+/// `init`.
+mod init;
 /// `matrix`.
 mod matrix;
 /// `serve`, as far as it starts or says why not.
 mod serve;
+/// `schema`, `completions`, `man`.
+mod shell;
 /// `test`.
 mod test;
 /// `token`.
