@@ -183,7 +183,7 @@ fn pc006_scalars_that_readers_take_for_different_things() {
     );
     golden("check", "pc006_ambiguous", &checked(&text));
     let right = with(
-        "servers: {s: {public: true, stdio: {command: [cat, \"1:30\", \"2026-11-23\"], env: {COUNTRY: \"no\", \"on\": \"off\", MODE: \"0644\", \"N\": \"1_000\"}}, tools: {\"y\": deny}}}\n",
+        "servers: {s: {public: true, stdio: {command: [cat, \"1:30\", 2026-11-23], env: {COUNTRY: \"no\", \"on\": \"off\", MODE: \"0644\", \"N\": \"1_000\"}}, tools: {\"y\": deny}}}\n",
     );
     assert_eq!(mended(&text), right);
     assert!(codes(&right).is_empty(), "{:?}", codes(&right));
