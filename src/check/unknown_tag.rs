@@ -16,7 +16,7 @@ const PAGE: Page = Page {
             "version: 1\ntags: {web: Pages}\nservers:\n  docs:\n    tags: [wbe]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
         ),
         Example::of(
-            "version: 1\ntags: {web: Pages}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
+            "version: 1\ntags: {web: Pages}\nservers:\n  docs:\n    tags: [\"web\"]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants: [{to: {user: \"*\"}, scopes: [\"tag:web\"]}]\n",
         ),
     )
 };

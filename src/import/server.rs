@@ -339,9 +339,9 @@ impl Reading<'_> {
     }
 }
 
-/// Whether it can be the name of a tool, or a pattern of such names.
+/// Whether it can be the name of a tool, or a pattern of such names; what looks like a secret is none.
 fn is_tool(text: &str) -> bool {
-    text.replace('*', "a").parse::<ToolName>().is_ok()
+    text.replace('*', "a").parse::<ToolName>().is_ok() && !is_marked(text)
 }
 
 /// What an argument is called and what it says; and what stands before that in it.

@@ -81,15 +81,23 @@ pub(super) fn compare(before: &Standing, after: &Standing) -> Result<(), Refused
         if !after.is_whole() {
             return worse("the configuration could not be used any more".into());
         }
-        let (old, new) = (counts(&before.judged), counts(&after.judged));
-        if let Some((code, _)) = new.iter().find(|(code, count)| **count > old.get(*code).copied().unwrap_or(0)) {
-            return worse(format!("{code} would find more"));
-        }
     }
     if let (Some(old), Some(new)) = (before.config(), after.config()) {
         surroundings(old, new)?;
         ceilings(&old.grants, &new.grants, before.is_whole())?;
     }
+    policies(before, after)?;
+    if before.is_whole() {
+        let (old, new) = (counts(&before.judged), counts(&after.judged));
+        if let Some((code, _)) = new.iter().find(|(code, count)| **count > old.get(*code).copied().unwrap_or(0)) {
+            return worse(format!("{code} would find more"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the policies allow no more than they did.
+fn policies(before: &Standing, after: &Standing) -> Result<(), Refused> {
     let (Some(old), Some(new)) = (before.bundle(), after.bundle()) else { return Ok(()) };
     let kept = meanings(&new, Effect::Forbid);
     let lost = |policy: &&Policy| {

@@ -113,6 +113,9 @@ fn range(written: &str) -> Option<(u16, u16)> {
     }
     let digits = written.strip_prefix("PC").filter(|digits| digits.len() == 3 && digits.ends_with('x'))?;
     let known = digits.trim_end_matches('x');
+    if !known.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
     let step = 10_u16.pow(u32::try_from(digits.len() - known.len()).ok()?);
     let from = known.parse::<u16>().ok()?.checked_mul(step)?;
     Some((from, from + step - 1))

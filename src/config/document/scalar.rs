@@ -57,7 +57,8 @@ pub(super) fn in_yaml_1_1(text: &str) -> Option<&'static str> {
     if only("eE+-") && digits.contains(['e', 'E']) && matches!(resolve(text), Value::Float(_)) {
         return Some("text");
     }
-    date(text).then_some("a date")
+    // A date says the same to whoever reads it, as text or not: `until: 2027-01-31` is none of these.
+    None
 }
 
 fn sexagesimal(digits: &str) -> bool {
@@ -69,14 +70,6 @@ fn sexagesimal(digits: &str) -> bool {
             let whole = part.split('.').next().unwrap_or_default();
             matches!(whole.len(), 1 | 2) && whole.parse::<u8>().is_ok_and(|number| number < 60)
         })
-}
-
-fn date(text: &str) -> bool {
-    let day = text.split(['T', 't', ' ']).next().unwrap_or_default();
-    let parts: Vec<&str> = day.split('-').collect();
-    let digits =
-        |part: &str, lengths: &[usize]| lengths.contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    matches!(parts.as_slice(), [year, month, day] if digits(year, &[4]) && digits(month, &[1, 2]) && digits(day, &[1, 2]))
 }
 
 fn whole(text: &str) -> Option<i128> {

@@ -18,18 +18,18 @@ rules:
 
 #[test]
 fn one_server_or_all_of_them() {
-    let one = format!("{TWO}  - {{id: off, forbid: {{servers: [a]}}}}\n");
+    let one = format!("{TWO}  - {{id: closed, forbid: {{servers: [a]}}}}\n");
     assert_eq!(seen(&one), ["4 PC116 everything of the server `a` is forbidden to everybody"]);
-    let all = format!("{TWO}  - {{id: off, forbid: {{servers: [\"*\"]}}}}\n");
+    let all = format!("{TWO}  - {{id: closed, forbid: {{servers: [\"*\"]}}}}\n");
     assert_eq!(seen(&all), ["8 PC116 everything behind the gateway is forbidden to everybody"]);
     let some = format!(
-        "{TWO}  - {{id: off, forbid: {{servers: [\"*\"]}}, unless: 'context.now.toTime() < duration(\"6h\")'}}\n"
+        "{TWO}  - {{id: closed, forbid: {{servers: [\"*\"]}}, unless: 'context.now.toTime() < duration(\"6h\")'}}\n"
     );
     assert_eq!(seen(&some), Vec::<String>::new());
 }
 
 #[test]
 fn with_oauth_off_as_well() {
-    let text = format!("{TWO}  - {{id: off, forbid: {{servers: [a]}}}}\noauth: {{enabled: false}}\n");
+    let text = format!("{TWO}  - {{id: closed, forbid: {{servers: [a]}}}}\noauth: {{enabled: false}}\n");
     assert_eq!(seen(&text), ["4 PC116 everything of the server `a` is forbidden to everybody"]);
 }

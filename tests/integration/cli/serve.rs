@@ -62,10 +62,16 @@ fn an_address_that_is_taken() {
 #[test]
 fn an_address_of_another_machine() {
     let place = at(&CONFIG.replace("'{address}'", "'192.0.2.1:3050', public_url: 'https://mcp.example'"));
+    // Without TLS that is refused, and tried only where somebody answers for it.
+    let said = run(&place, &["serve"]);
+    assert!(said.status == 1 && said.err.contains("[PC202]") && said.err.contains("not started"), "{said:?}");
+    let why = "lint: {ignore: [{rule: PC202, reason: a proxy in front ends TLS}]}";
+    let place =
+        at(&format!("{CONFIG}{why}\n").replace("'{address}'", "'192.0.2.1:3050', public_url: 'https://mcp.example'"));
     let words = "error: cannot listen on 192.0.2.1:3050: this machine has no such address; see `listen.address`\n";
     let said = run(&place, &["serve"]);
     // What `check` finds of it, it says first.
-    assert!(said.status == 2 && said.err.contains("[PC202]") && said.err.ends_with(words), "{said:?}");
+    assert!(said.status == 2 && said.err.contains("[PC501]") && said.err.ends_with(words), "{said:?}");
     assert_eq!(names(&place.path("")), ["portcullis.yaml"]);
 }
 
