@@ -26,9 +26,13 @@ pub(super) fn is(node: &Node, words: &[&str]) -> bool {
     node.scalar().is_some_and(|text| words.contains(&text.trim().to_ascii_lowercase().as_str()))
 }
 
-/// The values of a list, or the one that stands for a list of one.
+/// The values of a list, or the one that stands for a list of one. Nothing at all is an empty list.
 pub(super) fn each(node: &Node) -> Vec<&Node> {
-    if node.scalar().is_some() { vec![node] } else { node.items().iter().collect() }
+    match node.scalar() {
+        Some(text) if text.is_empty() && node.text().is_none() => Vec::new(),
+        Some(_) => vec![node],
+        None => node.items().iter().collect(),
+    }
 }
 
 /// Whether callers need a token.

@@ -24,6 +24,7 @@ fn origins_are_written_out() {
             "cors: {origins: [\"https://app.example.com\", \"http://[::1]:5173\"]}",
             "cors: {origins: [\"*\"]}",
             "cors: {reflect: false}",
+            "cors:\n  origins:\n",
         ],
     );
 }
