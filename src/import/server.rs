@@ -351,7 +351,7 @@ fn argument<'a>(before: &'a str, text: &'a str) -> (&'a str, &'a str, &'a str) {
     for separator in ["=", ": ", ":"] {
         if let Some((key, value)) = text.split_once(separator)
             && word(key)
-            && !(separator == ":" && !before.to_ascii_lowercase().contains("header"))
+            && (separator != ":" || before.to_ascii_lowercase().contains("header"))
             && let Some(head) = text.get(..key.len() + separator.len())
         {
             return (head, key.trim_start_matches('-'), value);

@@ -80,7 +80,7 @@ impl Variables {
             if parts.iter().any(is_reference) {
                 about.push_str(", whole, with what it refers to filled in");
             }
-            return Text::Env(self.new(key, text, about, owner));
+            return Text::Env(self.variable(key, text, about, owner));
         }
         Text::Plain(self.written(&parts, owner))
     }
@@ -94,7 +94,7 @@ impl Variables {
             let what = if key.is_empty() { "an argument".to_owned() } else { format!("`{key}`") };
             let key = if key.is_empty() { "secret" } else { key };
             let about = format!("{what} of `{}`", owner.server);
-            return (format!("${{{}}}", self.new(key, text, about, owner)), true);
+            return (format!("${{{}}}", self.variable(key, text, about, owner)), true);
         }
         (self.written(&parts, owner), self.secrets > secrets)
     }
@@ -106,7 +106,7 @@ impl Variables {
             match part {
                 Part::Plain(text) if secrecy::is_marked(text) || is_random(text) || has_password(text) => {
                     let about = format!("a part of a value of `{}`", owner.server);
-                    out.push_str(&format!("${{{}}}", self.new("secret", text, about, owner)));
+                    out.push_str(&format!("${{{}}}", self.variable("secret", text, about, owner)));
                 }
                 Part::Plain(text) => out.push_str(&text.replace("${", "$${")),
                 Part::Variable(name, default) => {
@@ -135,7 +135,7 @@ impl Variables {
         self.keep(&name::variable(id), format!("input {id}"), about, owner)
     }
 
-    fn new(&mut self, key: &str, text: &str, about: String, owner: Owner<'_>) -> String {
+    fn variable(&mut self, key: &str, text: &str, about: String, owner: Owner<'_>) -> String {
         self.secrets += 1;
         // `GITHUB_TOKEN` is a name for all to use; what has another form is this server's own.
         let shared = key.contains('_') && !key.contains(|c: char| c.is_ascii_lowercase() || c == '-');

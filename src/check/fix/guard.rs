@@ -77,10 +77,8 @@ pub(super) fn compare(before: &Standing, after: &Standing) -> Result<(), Refused
     if before.loaded.tree.is_some() && after.loaded.tree.is_none() {
         return worse("the file could not be read any more".into());
     }
-    if before.is_whole() {
-        if !after.is_whole() {
-            return worse("the configuration could not be used any more".into());
-        }
+    if before.is_whole() && !after.is_whole() {
+        return worse("the configuration could not be used any more".into());
     }
     if let (Some(old), Some(new)) = (before.config(), after.config()) {
         surroundings(old, new)?;

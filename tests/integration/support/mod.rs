@@ -26,6 +26,15 @@ use portcullis::{
     principal::Principal,
 };
 
+/// Says aloud that a part of a test is left out, and why; where everything is required it fails.
+pub(crate) fn skipped(what: &str, why: &str) {
+    use std::io::Write as _;
+    assert!(std::env::var("PORTCULLIS_TEST_ALL").as_deref() != Ok("1"), "{what} cannot run: {why}");
+    // Not `eprintln!`, which the harness keeps to itself where a test passes.
+    writeln!(std::io::stderr().lock(), "SKIPPED: {what} because {why}; `bash .ci/run` installs what is needed")
+        .unwrap();
+}
+
 /// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
