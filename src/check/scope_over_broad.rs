@@ -59,11 +59,12 @@ impl Check for ScopeOverBroad {
         for name in reach.servers() {
             let mut here: BTreeSet<ScopeName> = BTreeSet::new();
             for aim in reach.aims(name, Verb::ToolsCall) {
-                let letter = |scopes: &BTreeSet<ScopeName>| reach.letter(anyone, scopes, Verb::ToolsCall, &aim.target);
+                let opens =
+                    |scopes: &BTreeSet<ScopeName>| reach.opens_with(anyone, scopes, Verb::ToolsCall, &aim.target);
                 let relevant = reach.relevant(Verb::ToolsCall, &aim.target);
                 let new: Vec<ScopeName> = relevant.into_iter().filter(|scope| !here.contains(scope)).collect();
-                if !new.is_empty() && !letter(&nothing).opens() {
-                    here.extend(new.into_iter().filter(|scope| letter(&BTreeSet::from([scope.clone()])).opens()));
+                if !new.is_empty() && !opens(&nothing) {
+                    here.extend(new.into_iter().filter(|scope| opens(&BTreeSet::from([scope.clone()]))));
                 }
             }
             here.into_iter().for_each(|scope| *opens.entry(scope).or_default() += 1);

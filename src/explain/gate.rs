@@ -54,10 +54,14 @@ pub(super) fn gates(engine: &Engine, supposed: &Supposed, questions: &[Answered]
         let questions = if passed == Passed::NotReached { Vec::new() } else { questions };
         gates.push(Gate { gate, passed, why, questions });
     };
-    gate("token", Vec::new(), token(engine, supposed, decision));
+    // Where one of these fails, what denies is a guard rail, and the last question says which.
+    let guarded = |answer: (Passed, String)| (if answer.0 == Passed::Fail { vec![last] } else { vec![] }, answer);
+    let (asked, answer) = guarded(token(engine, supposed, decision));
+    gate("token", asked, answer);
     gate("audience", Vec::new(), audience(engine));
     gate("scope", (0..first_use).collect(), scope(engine, questions.get(..first_use).unwrap_or_default()));
-    gate("filter", Vec::new(), filter(engine, supposed));
+    let (asked, answer) = guarded(filter(engine, supposed));
+    gate("filter", asked, answer);
     if decision.because == Because::UnknownServer {
         gate("listed", vec![], (Passed::Fail, turn::no_server(supposed.target.server(), engine)));
         gate("policy", vec![last], (Passed::Fail, "there is no such server".into()));

@@ -57,7 +57,8 @@ pub(super) fn turn(decision: &Decision, supposed: &Supposed, engine: &Engine) ->
             format!("a request whose `?tags=` names only what its token has, which lacks {}", listed(&lacking))
         }
         Because::ExplicitForbid | Because::ConditionFailed => {
-            "no scope would: the forbids above hold whatever the token has; change them at their lines".into()
+            "no scope would: the forbids above hold whatever the token has; change the request, or them at their lines"
+                .into()
         }
         Because::UnknownServer => no_server(target.server(), engine),
         Because::PolicyError => "mend the policy that could not be evaluated; until then it denies".into(),

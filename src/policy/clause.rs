@@ -202,7 +202,9 @@ fn condition(policy: &str) -> String {
     let mut rest = inner.trim();
     while let Some(c) = rest.chars().next() {
         let after = rest.get(c.len_utf8()..).unwrap_or_default();
-        let bare = if quoted || c != '(' { None } else { attribute(after) };
+        // Behind a name they are the parentheses of a call.
+        let call = text.ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
+        let bare = if quoted || c != '(' || call { None } else { attribute(after) };
         if let Some((name, beyond)) = bare {
             text.push_str(name);
             rest = beyond;
@@ -253,8 +255,12 @@ mod tests {
                 r#"principal == Portcullis::User::"a""#,
                 r#"resource.server == Portcullis::Server::"s""#,
                 r#"(context has client) && (context.client == "(context.x)\") {")"#,
-                r#"!((context.scopes.contains("tag:a")) && (!context.filtered))"#,
+                r#"!(context.scopes.contains("tag:a") && (!context.filtered))"#,
             ]
+        );
+        assert_eq!(
+            condition("permit(principal, action, resource) when { (context.a).containsAll(context.b) };"),
+            "context.a.containsAll(context.b)"
         );
     }
 }

@@ -63,7 +63,7 @@ impl Reach<'_> {
     #[must_use]
     pub fn minimal(&self, caller: &Caller, verb: Verb, target: &Target, most: &BTreeSet<ScopeName>) -> Minimal {
         let free: Vec<ScopeName> = self.relevant(verb, target).intersection(most).cloned().collect();
-        let opens = |scopes: &BTreeSet<ScopeName>| self.letter(caller, scopes, verb, target).opens();
+        let opens = |scopes: &BTreeSet<ScopeName>| self.opens_with(caller, scopes, verb, target);
         let mut sets: Vec<BTreeSet<ScopeName>> = Vec::new();
         let mut extent = Extent::Whole;
         if free.len() <= MOST_RELEVANT {

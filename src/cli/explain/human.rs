@@ -100,8 +100,8 @@ impl Tree {
         self.line("");
         for gate in gates {
             self.gate(gate);
-            for answered in gate.questions.iter().filter_map(|nth| questions.get(*nth)) {
-                let last = gate.gate == "policy";
+            for (nth, answered) in gate.questions.iter().filter_map(|nth| Some((nth, questions.get(*nth)?))) {
+                let last = nth + 1 == questions.len();
                 self.answered(answered, if last { determining } else { &[] });
             }
         }
