@@ -66,7 +66,9 @@ fn line(text: &str) -> Option<Line> {
     let mut parts = Vec::new();
     for word in shell_words::split(text).ok()? {
         match word.split_once('=') {
-            Some((name, value)) if parts.is_empty() && crate::config::is_variable(name) => {
+            Some((name, value))
+                if parts.is_empty() && crate::config::is_variable(name) && !crate::config::secrecy::is_marked(name) =>
+            {
                 env.push((name.to_owned(), value.to_owned()));
             }
             _ if parts.is_empty() && word == "exec" => {}

@@ -267,6 +267,10 @@ impl Reading<'_> {
             .map(|(name, value)| (name.value.clone(), value.scalar(), &name.place));
         for (name, value, place) in listed.chain(named) {
             match value {
+                // Who wrote a secret where a name belongs is not to have it copied.
+                _ if is_marked(&name) => self
+                    .notes
+                    .add(place, format!("a variable of `{}`, which has a secret in the place of its name", self.name)),
                 Some(value) if is_variable(&name) && !env.iter().any(|(known, _)| *known == name) => {
                     let owner = Owner { server: self.name, place };
                     env.push((name.clone(), self.variables.text(&name, &value, owner)));
