@@ -106,6 +106,7 @@ pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -
 ///
 /// # Errors
 /// A finding: it cannot be read, or is no text.
+#[cfg(feature = "cli")]
 pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Box<Diagnostic>> {
     let file = resolve::file_name(path);
     let bytes = source::bytes(path).map_err(|error| {

@@ -16,7 +16,7 @@
 //! | the fewest scopes that suffice | [`Reach::minimal`]: an antichain, and whether it is known to be whole |
 //! | a set of scopes with another answer | [`Reach::find`]: what `never` and `always` ask |
 //!
-//! ```ignore
+//! ```text
 //! // `never: {principal: {scopes_subset_of: [tag:read]}, tool: {annotations: {destructiveHint: true}}}`
 //! for caller in reach.callers() {
 //!     for aim in reach.aims(server, Verb::ToolsCall) {

@@ -39,7 +39,7 @@ pub struct SelectArgs {
     /// Say for each rule how grave it is and who says so, and no more
     #[arg(long, env = "PORTCULLIS_CHECK_SHOW_EFFECTIVE", hide_env = true)]
     pub show_effective: bool,
-    /// The mildest finding that makes the answer no: error, security[:LEVEL], warning or suggestion
+    /// The mildest finding that makes the answer no: error, security:LEVEL, warning or suggestion
     #[arg(long, value_name = "CLASS", default_value = "security:medium", value_parser = FailOn::read)]
     #[arg(env = "PORTCULLIS_CHECK_FAIL_ON", hide_env = true)]
     pub fail_on: FailOn,

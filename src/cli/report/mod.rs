@@ -4,7 +4,7 @@
 //! what is printed of the author's words goes through `escape` or a writer that escapes.
 //!
 //! SPEC: `requirements/lint-rules.md` §3.1, §3.5. To add a format: a file, a variant of [`Style`], and
-//! an arm in [`write`].
+//! an arm in [`write()`].
 
 mod cases;
 mod concise;
