@@ -193,6 +193,18 @@ impl Bundle {
         Self { schema, schema_text, policies, grants, servers, scopes, oauth, digest }
     }
 
+    /// The same bundle, deciding by an inventory of this digest as well.
+    #[must_use]
+    pub fn with_inventory(mut self, inventory: &str) -> Self {
+        let mut digest = Sha256::new();
+        for part in ["portcullis.bundle.inventory.v1", &self.digest, inventory] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        self.digest = format!("sha256:{}", hex(&digest.finalize()));
+        self
+    }
+
     /// `sha256:` and the hexadecimal digest of everything that decides.
     #[must_use]
     pub fn digest(&self) -> &str {

@@ -13,8 +13,7 @@
 mod line;
 mod text;
 
-#[cfg(feature = "serve")]
-pub(crate) use text::visible;
+pub(crate) use text::{quote, visible};
 
 use std::net::IpAddr;
 
@@ -132,8 +131,23 @@ pub struct Request<'a> {
     pub read: &'a [(&'a str, &'a Value)],
     /// Keyed digest of all arguments.
     pub digest: Option<&'a str>,
+    /// What has drifted of the target from what `portcullis.lock` pins.
+    pub drift: Option<Drift<'a>>,
     /// Bytes of the request body.
     pub size: u64,
+}
+
+/// That a target is not what was pinned.
+#[derive(Debug, Clone, Copy)]
+pub struct Drift<'a> {
+    /// `added` or `changed`.
+    pub how: &'a str,
+    /// Whether the engine was told, and so it may not be used.
+    pub refused: bool,
+    /// Digest of what was pinned.
+    pub pinned: Option<&'a str>,
+    /// Digest of what its server offers.
+    pub seen: Option<&'a str>,
 }
 
 /// What of a server is asked for.

@@ -66,6 +66,7 @@ fn a_decision_reads_as_the_sheet_says() {
             rpc_id: Some("\"7\""),
             read: &[("/path", &path)],
             digest: Some("cc"),
+            drift: None,
             size: 120,
         }),
         decision: &decision,
@@ -109,6 +110,7 @@ fn t221_long_fields_are_cut_and_named_with_a_digest_of_the_whole() {
         rpc_id: Some(&long),
         read,
         digest: None,
+        drift: None,
         size: 1,
     };
     let decided = |read| {
@@ -156,6 +158,7 @@ fn t215_hostile_fields_stay_one_line_of_json() {
             rpc_id: Some(hostile),
             read: &[(hostile, &args)],
             digest: None,
+            drift: None,
             size: 1,
         }),
         decision: &decision,

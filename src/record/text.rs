@@ -47,7 +47,7 @@ pub(super) fn kept(value: &str) -> &str {
 }
 
 /// Appends `value` as a JSON string.
-pub(super) fn quote(value: &str, out: &mut Vec<u8>) {
+pub(crate) fn quote(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = value;
     // Plain stretches are copied whole; almost every field is one.
@@ -77,7 +77,6 @@ fn character(c: char, out: &mut Vec<u8>) {
 }
 
 /// Appends `text`, characters that could deceive its reader as JSON escapes.
-#[cfg(feature = "serve")]
 pub(crate) fn visible(text: &str, out: &mut Vec<u8>) {
     for c in text.chars() {
         if deceives(c) { escaped(c, out) } else { out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()) }

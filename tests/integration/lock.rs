@@ -29,7 +29,8 @@ fn findings(lock: &str) -> Vec<String> {
 
 #[test]
 fn a_whole_lock_is_read() {
-    let digest = "0123456789abcdef".repeat(4);
+    // printf '{"annotations":{"readOnlyHint":true,"title":"Read","x":[null,1.5]},"inputSchema":{"default":null,"type":"object"},"name":"read"}' | sha256sum
+    let digest = "1ed140c304a210fddf1347456a82b9ad28183e8226ddbd8e3f788317df8b425b";
     let lock = format!(
         r#"{{
   "version": 1,
@@ -49,6 +50,23 @@ fn a_whole_lock_is_read() {
 "#
     );
     assert_eq!(findings(&lock), Vec::<String>::new());
+}
+
+#[test]
+fn t179_what_was_changed_by_hand_is_not_what_was_pinned() {
+    let zeros = "0".repeat(64);
+    for (entry, column) in [
+        (format!(r#""tools": {{"read": {{"digest": "sha256:{zeros}", "description": "x"}}}}"#), 64),
+        (format!(r#""templates": {{"a://{{x}}": {{"digest": "sha256:{zeros}"}}}}"#), 69),
+        (format!(r#""prompts": {{"sum up": {{"digest": "sha256:{zeros}"}}}}"#), 68),
+        (format!(r#""digest": "sha256:{zeros}""#), 45),
+    ] {
+        assert_eq!(
+            findings(&format!(r#"{{"version": 1, "servers": {{"a": {{{entry}}}}}}}"#)),
+            [format!("1:{column} PC005 `digest` is not that of what stands here")],
+            "{entry}"
+        );
+    }
 }
 
 #[test]

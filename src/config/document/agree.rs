@@ -40,6 +40,36 @@ pub(super) fn disagreement(root: &Node, text: &str) -> Option<Diagnostic> {
     )
 }
 
+/// The same for a file of JSON, which is YAML as well: its second reader is one of JSON.
+pub(super) fn with_json(root: &Node, text: &str) -> Option<Diagnostic> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let second = serde_json::from_str::<serde_json::Value>(text).map_err(|error| (error.line(), error.column()));
+    let second = match second {
+        Ok(second) => serde_yaml::to_value(second).unwrap_or_default(),
+        Err((line, column)) => {
+            let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+            let start = (start + column.saturating_sub(1)).min(text.len());
+            let place = Place {
+                file: root.place.file.clone(),
+                line: u32::try_from(line).unwrap_or(u32::MAX),
+                column: u32::try_from(column.max(1)).unwrap_or(u32::MAX),
+                start,
+                end: start,
+            };
+            return Some(
+                findings::YAML_SYNTAX.at(&place, "this is not JSON").help("restore the file, or write it again"),
+            );
+        }
+    };
+    let place = differs(root, &second)?;
+    Some(
+        findings::YAML_SYNTAX
+            .at(place, "two readers read this value differently")
+            .label("ambiguous")
+            .help("restore the file, or write it again"),
+    )
+}
+
 /// The first place where the two trees differ.
 fn differs<'n>(node: &'n Node, other: &serde_yaml::Value) -> Option<&'n Place> {
     use serde_yaml::Value as Second;

@@ -142,15 +142,15 @@ pub(super) fn read(root: &mut Node, variables: &Variables<'_>, findings: &mut Ve
     Reading { document: deserialize::read(root, findings), from_env, missing }
 }
 
-/// Reads a text of another format of ours into a tree; what is wrong with it goes to `findings`.
-pub(super) fn tree_of(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+/// Reads a text of JSON into a tree; what is wrong with it goes to `findings`.
+pub(crate) fn tree_of(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
     let mut found = Vec::new();
     let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), &mut found);
     // What a program wrote is not told how to write more clearly.
     found.retain(|finding| finding.class == Class::Error);
     if found.is_empty() {
         match &root {
-            Some(root) => found.extend(agree::disagreement(root, text)),
+            Some(root) => found.extend(agree::with_json(root, text)),
             None => {
                 let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
                 found.push(findings::YAML_SYNTAX.at(&place, "the file is empty"));

@@ -10,7 +10,6 @@ const UNBUILT: &[(&str, &[&str])] = &[
     ("ListenSection", &["tls"]),
     ("OAuthSection", &["access_token", "allow", "baseline", "clients", "failure_delay", "login", "scope_drift"]),
     ("PrincipalSection", &["claims"]),
-    ("ServerSection", &["drift"]),
     ("StoreSection", &["postgres", "privacy", "valkey"]),
     ("SuiteFile", &["headers", "limits"]),
 ];
