@@ -55,7 +55,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     runtime.block_on(async {
         let program = std::env::args_os().next().unwrap_or_default();
         let said = Said::of(&config, bundle.policies().count(), &program, &globals.config, loaded.environment.as_ref());
-        let server = Server::build(config, bundle).await?;
+        let server = Server::build(config, bundle, examined.lock).await?;
         report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
         server.run().await?;
         Ok(ExitCode::SUCCESS)

@@ -18,6 +18,7 @@ use super::{
     Answer, Endpoint, Gateway, Inquiry, Message, Pending, Refusal, Said, Stop, answer,
     classify::{Act, Asked},
     denied,
+    drift::Drifted,
     list::Unoffered,
     name_space,
     offer::{Offer, acted_by, shown_by, target},
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     mcp::{Era, Id, Kind, Method, Object, code, envelope},
     name::ServerName,
-    policy::{Allowed, Because, Decision, Inventory, Question, Target},
+    policy::{Allowed, Because, Decision, Inventory, Moment, Question, Target},
     record as trail, seal,
     tasks::Tasks,
     upstream::{Call, Outgoing, Progress, Reply, UpstreamError, Upstreams},
@@ -66,10 +67,13 @@ impl Gateway {
             .map(|arguments| crate::policy::hex(&seal::mac(&self.parts.digest_key, arguments.get().as_bytes())));
         let found = self.find(inquiry, act, known).await?;
         known.target = Some(found.target.clone());
+        known.drift = found.drift.clone();
+        let refused = found.drift.as_ref().is_some_and(|drift| drift.refused);
+        let drifted = refused.then(|| Moment { drifted: true, ..inquiry.moment.clone() });
+        let moment = drifted.as_ref().unwrap_or(&inquiry.moment);
         let inventory = found.alone.as_ref().unwrap_or(&found.offer.inventory);
         let verb = acted_by(act.kind);
-        let question =
-            Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
+        let question = Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment };
         let (progress, heard) = match asked.meta.progress_token() {
             Some(_) if inquiry.streams => {
                 let (progress, heard) = Progress::open(ROOM);
@@ -87,7 +91,9 @@ impl Gateway {
                 let open = self.write_decision(known, &decision)?;
                 let listed = Question { verb: shown_by(act.kind), ..question };
                 let unknown = Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() };
-                let refusal = denied(&decision, inquiry.engine().allows(&listed), unknown);
+                // What has drifted is listed to nobody.
+                let listed = !refused && inquiry.engine().allows(&listed);
+                let refusal = denied(&decision, listed, unknown);
                 return Err(Stop::After(refusal, open));
             }
         };
@@ -166,15 +172,16 @@ impl Gateway {
             }
         };
         if offer.inventory.knows(&target) {
-            return Ok(Found { target, offer, alone: None });
+            let drift = offer.drift(name).cloned();
+            return Ok(Found { target, offer, alone: None, drift });
         }
         // A resource need not be listed where a template makes it (PX-26).
         if act.kind == Kind::Resources
             && let Ok(templates) = self.offer(inquiry, &server, Kind::Templates).await
-            && templates.fits_template(name)
+            && let Some(drift) = templates.fitting(name)
         {
             let alone = inquiry.engine().inventory(&server, [target.clone()]).map_err(|error| unready(&error))?;
-            return Ok(Found { target, offer, alone: Some(alone) });
+            return Ok(Found { target, offer, alone: Some(alone), drift: drift.cloned() });
         }
         known.target = Some(target);
         Err(unknown(Because::UnknownTool))
@@ -207,6 +214,8 @@ struct Found {
     offer: Arc<Offer>,
     /// The inventory of this target alone, where no list has it.
     alone: Option<Inventory>,
+    /// What has drifted of it.
+    drift: Option<Arc<Drifted>>,
 }
 
 const fn singular(kind: Kind) -> &'static str {

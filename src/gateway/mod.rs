@@ -11,6 +11,7 @@
 mod answer;
 mod call;
 mod classify;
+mod drift;
 mod filter;
 mod list;
 mod name_space;
@@ -180,7 +181,8 @@ impl Gateway {
     /// When the engine cannot make anybody ready to ask, in words.
     pub(crate) fn new(parts: Parts) -> Result<Arc<Self>, String> {
         let anonymous = Ready::new(&parts.snapshot.engine, Standing::anonymous())?;
-        Ok(Arc::new(Self { parts, offers: Offers::new(), anonymous: Arc::new(anonymous) }))
+        let offers = Offers::new(drift::Watch::new(&parts));
+        Ok(Arc::new(Self { parts, offers, anonymous: Arc::new(anonymous) }))
     }
 
     /// The parts it works with.
@@ -342,7 +344,8 @@ impl Gateway {
                             let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
                             let offered =
                                 offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
-                            (open, serde_json::Value::Object(offered), about.instructions.as_deref().map(str::to_owned))
+                            let instructions = self.offers.watch.instructions(server, about.instructions.as_deref());
+                            (open, serde_json::Value::Object(offered), instructions.map(str::to_owned))
                         }
                         Err(error) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
                     },

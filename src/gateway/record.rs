@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{Gateway, offer::Ready, refusal::Refusal};
+use super::{Gateway, drift::Drifted, offer::Ready, refusal::Refusal};
 use crate::{
     audit::TrailError,
     chance,
@@ -43,6 +43,8 @@ pub(crate) struct Known {
     pub(crate) version: Option<Version>,
     pub(crate) rpc_id: Option<mcp::Id>,
     pub(crate) digest: Option<String>,
+    /// What has drifted of the target.
+    pub(crate) drift: Option<Arc<Drifted>>,
     pub(crate) size: usize,
 }
 
@@ -62,6 +64,7 @@ impl Known {
             version: None,
             rpc_id: None,
             digest: None,
+            drift: None,
             size,
         })
     }
@@ -170,6 +173,7 @@ impl Gateway {
             rpc_id: rpc_id.as_deref(),
             read: &[],
             digest: known.digest.as_deref(),
+            drift: known.drift.as_deref().map(Drifted::record),
             size: known.size as u64,
         });
         write(&Decided {

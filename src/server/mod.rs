@@ -30,6 +30,7 @@ use crate::{
     http::{self, Health, guard::Guard, listener},
     id::Id,
     identity::{self, Bearer},
+    lock::Lock,
     oauth::TokenKeys,
     policy::{Bundle, Engine},
     record::{Access, Event, Family},
@@ -94,7 +95,11 @@ impl Server {
     ///
     /// # Errors
     /// When some part cannot be had.
-    pub(crate) async fn build(config: Config, bundle: Arc<Bundle>) -> Result<Self, StartError> {
+    pub(crate) async fn build(
+        config: Config,
+        bundle: Arc<Bundle>,
+        lock: Option<Arc<Lock>>,
+    ) -> Result<Self, StartError> {
         // First: whoever stops us from now on is heard, if only once all is up.
         let signals = signals()?;
         let engine = Engine::new(bundle).map_err(StartError::Engine)?;
@@ -128,7 +133,7 @@ impl Server {
             )));
             store = Some(opened);
         }
-        let snapshot = Arc::new(Snapshot::new(config, engine));
+        let snapshot = Arc::new(Snapshot::new(config, engine, lock));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
         let parts =
@@ -242,13 +247,13 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
 }
 
 /// Our own executable, which starts children.
-fn launcher() -> Result<PathBuf, StartError> {
+pub(crate) fn launcher() -> Result<PathBuf, StartError> {
     std::env::current_exe().map_err(|error| StartError::System(format!("our own executable cannot be found: {error}")))
 }
 
 /// Our environment, with the directory of our own executable last in `PATH`: a server of `portcullis
 /// demo-server` needs nothing installed.
-fn environment(launcher: &Path) -> BTreeMap<OsString, OsString> {
+pub(crate) fn environment(launcher: &Path) -> BTreeMap<OsString, OsString> {
     let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     let path = environment.remove(OsStr::new("PATH")).unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(launcher.parent().map(Path::to_owned));

@@ -51,6 +51,7 @@ fn decided<'a>(number: u32, decision: &'a Decision, tool: &'a str) -> Decided<'a
             rpc_id: Some("1"),
             read: &[],
             digest: None,
+            drift: None,
             size: 2,
         }),
         decision,

@@ -28,6 +28,7 @@ fn config(directory: &Path) -> Config {
     let stdio = Stdio { command: vec![Placed::new("true".to_owned(), place())], env: BTreeMap::new(), cwd: None };
     let server = Server {
         tags: vec![],
+        drift: None,
         require: Require::All,
         public: false,
         transport: Transport::Stdio(stdio),

@@ -22,6 +22,8 @@ pub use baseline::BaselineArgs;
 pub use fix::{FixArgs, Which};
 pub use output::{Output, Terminal};
 pub use select::{FailOn, SelectArgs};
+#[cfg(feature = "serve")]
+pub(super) use write::whole;
 
 use super::report::{self, Report};
 use crate::{

@@ -27,6 +27,8 @@ pub struct Server {
     pub public: bool,
     /// How it is spoken to.
     pub transport: Transport,
+    /// What becomes of what differs from `portcullis.lock`, where that is said.
+    pub drift: Option<Drift>,
     /// What is said of some of its tools, by pattern, sorted.
     pub tools: BTreeMap<Pattern, Exception>,
     /// What is said of some of its prompts.
@@ -44,6 +46,17 @@ pub enum Require {
     All,
     /// At least one tag.
     Any,
+}
+
+/// What becomes of what a server offers and `portcullis.lock` does not pin like that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// It is neither shown nor used.
+    Refuse,
+    /// It is used, logged, and marked in the audit trail.
+    Warn,
+    /// Nothing is compared.
+    Allow,
 }
 
 /// What is said of the tools, prompts or resources that a pattern fits.
@@ -72,6 +85,9 @@ pub(crate) struct ServerSection {
     http: Option<Written<HttpSection>>,
     /// It is a program that the gateway starts. Exactly one of `http` and `stdio`.
     stdio: Option<Written<StdioSection>>,
+    /// What becomes of a tool, prompt, template or instructions that `portcullis.lock` does not pin
+    /// like that, new ones too. Default: `refuse` for a server in the lock, `warn` for another.
+    drift: Option<Written<DriftSection>>,
     /// What is said of some of its tools, by name; `*` in a name stands for any characters.
     #[serde(default)]
     #[schemars(schema_with = "exceptions_schema")]
@@ -94,6 +110,18 @@ pub(crate) enum RequireSection {
     All,
     /// At least one tag.
     Any,
+}
+
+/// What becomes of what differs from `portcullis.lock`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DriftSection {
+    /// It is neither shown nor used.
+    Refuse,
+    /// It is used, logged, and marked in the audit trail.
+    Warn,
+    /// Nothing is compared.
+    Allow,
 }
 
 /// What is said of the tools, prompts or resources that a pattern fits: `deny`, or more tags.
@@ -128,8 +156,14 @@ pub(crate) fn resolve(
 }
 
 impl Server {
+    /// What becomes of drift, given whether `portcullis.lock` has the server.
+    #[must_use]
+    pub fn drift(&self, pinned: bool) -> Drift {
+        self.drift.unwrap_or(if pinned { Drift::Refuse } else { Drift::Warn })
+    }
+
     fn resolve(section: ServerSection, name: &Placed<String>, cx: &mut Resolver<'_>) -> Option<Self> {
-        let ServerSection { tags, require, public, http, stdio, tools, prompts, resources } = section;
+        let ServerSection { tags, require, public, http, stdio, drift, tools, prompts, resources } = section;
         let tags = match tags {
             Some(tags) => known_tags(tags, &format!("servers.{}.tags", name.value), cx),
             None => Some(Vec::new()),
@@ -139,6 +173,11 @@ impl Server {
             Some(RequireSection::All) | None => Require::All,
         };
         let transport = transport(http, stdio, name, cx);
+        let drift = drift.and_then(|written| written.value).map(|written| match written {
+            DriftSection::Refuse => Drift::Refuse,
+            DriftSection::Warn => Drift::Warn,
+            DriftSection::Allow => Drift::Allow,
+        });
         let tools = exceptions(tools, cx);
         let prompts = exceptions(prompts, cx);
         let resources = exceptions(resources, cx);
@@ -147,6 +186,7 @@ impl Server {
             require,
             public: public.and_then(|written| written.value).unwrap_or_default(),
             transport: transport?,
+            drift,
             tools,
             prompts,
             resources,

@@ -42,6 +42,7 @@ fn options() -> Options {
 fn server(transport: Transport) -> Server {
     Server {
         tags: Vec::new(),
+        drift: None,
         require: Require::All,
         public: false,
         transport,
