@@ -55,6 +55,8 @@ impl Check for InventoryDrift {
     }
 
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
+        // Of a file that is broken nobody knows what it does not pin.
+        let whole = subject.reach.is_some();
         for (name, server) in subject.servers() {
             let pinned = subject.lock.and_then(|lock| lock.server(name));
             let drift = server.drift(pinned.is_some());
@@ -67,6 +69,7 @@ impl Check for InventoryDrift {
                     let changes = seen.map(|seen| compare::server(Some(pinned), seen)).unwrap_or_default();
                     findings.extend(changes.iter().map(|change| drifted(name, pinned, change)));
                 }
+                None if !whole => {}
                 None if server.drift == Some(Drift::Refuse) => {
                     let message =
                         format!("`{name}` is not in portcullis.lock, and `drift: refuse` lets nothing of it be used");

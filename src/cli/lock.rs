@@ -27,7 +27,7 @@ use crate::{
 /// What to ask and what to do with the answers.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "portcullis.lock stands beside the configuration: names, descriptions, schemas and annotations of every\ntool, prompt and template, and the instructions, each with its digest. Review it and commit it. A\ngateway then refuses what differs (`servers.NAME.drift`), new tools too.\n\nStdio servers are started with the environment that the configuration gives them, and ended again.\n\nExamples:\n  portcullis lock\n  portcullis lock --check\n  portcullis lock --server notes\n  portcullis lock --check --format json | jq -r '.servers[] | select(.state != \"same\").name'\n\nExit status: 0 written, or the same; 1 --check: something differs; 2 could not tell (unreadable, a server could\nnot be asked); 3 nothing to check."
+    after_help = "portcullis.lock stands beside the configuration: names, descriptions, schemas and annotations of\nevery tool, prompt and template, and the instructions, each with its digest. Review it and commit\nit. A gateway then refuses what differs (`servers.NAME.drift`), new tools too.\n\nStdio servers are started with the environment that the configuration gives them, and ended again.\n\nExamples:\n  portcullis lock\n  portcullis lock --check\n  portcullis lock --server notes\n  portcullis lock --check --format json | jq -r '.servers[] | select(.state != \"same\").name'\n\nExit status: 0 written, or the same; 1 --check: something differs; 2 could not tell (unreadable,\na server could not be asked); 3 nothing to check."
 )]
 pub(super) struct LockArgs {
     /// Write nothing; say what differs from what is pinned

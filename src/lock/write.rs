@@ -130,3 +130,62 @@ fn pretty(value: &Value, level: usize, out: &mut Vec<u8>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config;
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            prop::num::f64::NORMAL.prop_map(Value::from),
+            "(\\PC|[\u{0}-\u{9f}\u{200b}-\u{206f}\u{e0000}-\u{e007f}]|<<|[\"\\\\]){0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 20, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("\\PC{0,6}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// An entry under any mixture of our keys and others.
+    fn entry() -> impl Strategy<Value = Map<String, Value>> {
+        let field =
+            prop_oneof![prop::sample::select(OWN).prop_map(str::to_owned), "[a-z_]{1,6}", Just("digest".into())];
+        prop::collection::btree_map(field, json(), 0..6).prop_map(|fields| fields.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn t179_what_is_read_back_is_what_was_written(
+            tool in entry(), prompt in entry(), template in entry(), instructions in prop::option::of("\\PC{0,40}"),
+        ) {
+            let mut inventory = Inventory {
+                instructions: instructions.map(|text| Said::of(text.into())),
+                ..Inventory::default()
+            };
+            for (part, mut fields) in [(Part::Tool, tool), (Part::Prompt, prompt), (Part::Template, template)] {
+                fields.insert(part.kind().key().into(), "a".into());
+                inventory.entries.insert((part, "a".into()), Said::of(fields.into()));
+            }
+            let servers = BTreeMap::from([("s".parse().unwrap(), inventory)]);
+            let text = text(&servers, None);
+            let mut findings = Vec::new();
+            let tree = config::tree_of(&"portcullis.lock".into(), &text, &mut findings);
+            let lock = tree.and_then(|tree| Lock::read(&tree, &mut findings));
+            prop_assert_eq!(findings.iter().map(ToString::to_string).collect::<Vec<_>>(), Vec::<String>::new(), "{}", text);
+            let lock = lock.unwrap();
+            let read = lock.servers.iter().map(|(name, offered)| (name.clone(), offered.inventory())).collect();
+            prop_assert_eq!(&servers, &read, "{}", text);
+            prop_assert_eq!(super::text(&read, Some(&lock)), text);
+        }
+    }
+}

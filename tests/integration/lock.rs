@@ -55,17 +55,15 @@ fn a_whole_lock_is_read() {
 #[test]
 fn t179_what_was_changed_by_hand_is_not_what_was_pinned() {
     let zeros = "0".repeat(64);
-    for (entry, column) in [
-        (format!(r#""tools": {{"read": {{"digest": "sha256:{zeros}", "description": "x"}}}}"#), 64),
-        (format!(r#""templates": {{"a://{{x}}": {{"digest": "sha256:{zeros}"}}}}"#), 69),
-        (format!(r#""prompts": {{"sum up": {{"digest": "sha256:{zeros}"}}}}"#), 68),
-        (format!(r#""digest": "sha256:{zeros}""#), 45),
+    for entry in [
+        format!(r#""tools": {{"read": {{"digest": "sha256:{zeros}", "description": "x"}}}}"#),
+        format!(r#""templates": {{"a://{{x}}": {{"digest": "sha256:{zeros}"}}}}"#),
+        format!(r#""prompts": {{"sum up": {{"digest": "sha256:{zeros}"}}}}"#),
+        format!(r#""digest": "sha256:{zeros}""#),
     ] {
-        assert_eq!(
-            findings(&format!(r#"{{"version": 1, "servers": {{"a": {{{entry}}}}}}}"#)),
-            [format!("1:{column} PC005 `digest` is not that of what stands here")],
-            "{entry}"
-        );
+        let lock = format!(r#"{{"version": 1, "servers": {{"a": {{{entry}}}}}}}"#);
+        let column = lock.find("\"sha256:").unwrap() + 1;
+        assert_eq!(findings(&lock), [format!("1:{column} PC005 `digest` is not that of what stands here")], "{entry}");
     }
 }
 
@@ -99,6 +97,24 @@ fn a_lock_that_is_none_is_never_ignored() {
         let found = findings(lock);
         assert!(found.len() == 1 && found[0].contains(code), "{lock}: {found:?}");
     }
+}
+
+#[test]
+fn the_digest_of_the_bundle_is_that_of_the_lock_too() {
+    let digest = |lock: Option<&str>| {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(lock) = lock {
+            std::fs::write(folder.path().join("portcullis.lock"), lock).unwrap();
+        }
+        let file = folder.path().join("portcullis.yaml");
+        std::fs::write(&file, crate::support::BASE).unwrap();
+        check::examine(&config::load(&file, &|_| None)).bundle.unwrap().digest().to_owned()
+    };
+    let lock = |tools: &str| format!(r#"{{"version": 1, "servers": {{"s0": {{"tools": {{{tools}}}}}}}}}"#);
+    let one = digest(Some(&lock(r#""write": {"description": "Writes"}"#)));
+    assert_eq!(one, digest(Some(&lock(r#""write":   {"description": "Writes"}"#))));
+    assert_ne!(one, digest(Some(&lock(r#""write": {"description": "Writes more"}"#))));
+    assert_ne!(one, digest(None));
 }
 
 #[test]

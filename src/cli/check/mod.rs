@@ -11,6 +11,7 @@ mod select;
 mod write;
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -29,12 +30,14 @@ use super::report::{self, Report};
 use crate::{
     check,
     config::{self, Wanted},
+    lock::Inventory,
+    name::ServerName,
 };
 
 /// Check the configuration, and say what is wrong with it and where.
 #[derive(Debug, Default, Args)]
 #[command(
-    after_help = "Suggestions, warnings and security findings below `medium` are shown, but do not fail: see\n--fail-on. Every flag can be set by a variable, as PORTCULLIS_CHECK_FAIL_ON for --fail-on.\n\nExamples:\n  portcullis check\n  portcullis check --env all\n  portcullis check --fix\n  portcullis check --fail-on=warning --baseline portcullis-baseline.json\n  portcullis check --format json | jq -r '.findings[].code'\n  portcullis check --format sarif > portcullis.sarif\n  portcullis check --explain PC101\n  portcullis check --list-rules\n\nExit status: 0 good, 1 findings, 2 the configuration cannot be read, 3 nothing to check."
+    after_help = "Suggestions, warnings and security findings below `medium` are shown, but do not fail: see\n--fail-on. Every flag can be set by a variable, as PORTCULLIS_CHECK_FAIL_ON for --fail-on.\n\nExamples:\n  portcullis check\n  portcullis check --env all\n  portcullis check --online\n  portcullis check --fix\n  portcullis check --fail-on=warning --baseline portcullis-baseline.json\n  portcullis check --format json | jq -r '.findings[].code'\n  portcullis check --format sarif > portcullis.sarif\n  portcullis check --explain PC101\n  portcullis check --list-rules\n\nExit status: 0 good, 1 findings, 2 the configuration cannot be read, 3 nothing to check."
 )]
 pub struct CheckArgs {
     /// The configuration, instead of --config; `-` is stdin
@@ -49,6 +52,10 @@ pub struct CheckArgs {
     /// Only warn of variables that have no value here, and check what stands around them
     #[arg(long, env = "PORTCULLIS_CHECK_ALLOW_MISSING_ENV", hide_env = true)]
     pub allow_missing_env: bool,
+    /// Ask every server what it offers, and find what differs from portcullis.lock
+    #[cfg(feature = "serve")]
+    #[arg(long, env = "PORTCULLIS_CHECK_ONLINE", hide_env = true)]
+    pub online: bool,
     /// Which rules run
     #[command(flatten)]
     pub select: SelectArgs,
@@ -73,7 +80,17 @@ pub fn run(
     out: &mut dyn Write,
     terminal: Terminal,
 ) -> anyhow::Result<u8> {
-    let CheckArgs { file, stdin_filename, output, allow_missing_env, select, baseline, fix } = args;
+    let CheckArgs {
+        file,
+        stdin_filename,
+        output,
+        allow_missing_env,
+        #[cfg(feature = "serve")]
+        online,
+        select,
+        baseline,
+        fix,
+    } = args;
     let look = output.look(terminal, env);
     if let Some(status) = output.about_rules(out, &look)? {
         return Ok(status);
@@ -101,7 +118,12 @@ pub fn run(
         select::show(&loaded.lint, &asked, output.format, out)?;
         return Ok(0);
     }
-    let examined = check::examine(&loaded);
+    #[cfg(feature = "serve")]
+    let live = online.then(|| live(&loaded)).transpose()?;
+    #[cfg(not(feature = "serve"))]
+    let live: Option<Live> = None;
+    let silent = live.as_ref().is_some_and(|live| live.silent);
+    let examined = check::examine_live(&loaded, live.as_ref().map(|live| &live.offered));
     drop(progress);
     let judged = check::judge(&loaded, &examined, &asked);
     let (judged, stale) = baseline.apply(judged, &loaded, &examined, &wanted.path)?;
@@ -110,5 +132,28 @@ pub fn run(
     output.write(out, &report, &look, env)?;
     let fails = report.fails() && output.counts();
     let stale = baseline.strict_baseline && !stale.is_empty();
-    Ok(if !loaded.readable { 2 } else { u8::from(fails || refused || stale) })
+    Ok(match fails || refused || stale {
+        _ if !loaded.readable => 2,
+        true => 1,
+        false if silent => 2,
+        false => 0,
+    })
+}
+
+/// What servers were found to offer.
+struct Live {
+    offered: BTreeMap<ServerName, Inventory>,
+    /// Whether one of them could not be asked.
+    silent: bool,
+}
+
+/// Asks the servers that can be drawn from a configuration whose policies may yet be wrong.
+#[cfg(feature = "serve")]
+fn live(loaded: &config::Loaded) -> anyhow::Result<Live> {
+    let servers = loaded.whole().into_iter().flat_map(|config| &config.servers);
+    let found = super::inventory::ask(servers)?;
+    for (server, why) in &found.silent {
+        report::talk(&format!("`{server}` could not be asked: {why}"));
+    }
+    Ok(Live { offered: found.offered, silent: !found.silent.is_empty() })
 }

@@ -3,6 +3,8 @@
 
 /// Hostile requests at the door.
 mod door;
+/// What differs from what is pinned.
+mod drift;
 /// Upstreams that misbehave behind the gateway.
 mod hostile;
 /// How it starts and ends.

@@ -49,9 +49,14 @@ impl Running {
     /// Starts a gateway with `yaml`, in which `{address}` stands for a free address of its own.
     pub(crate) fn start(yaml: &str) -> Self {
         let mut running = Self::prepare(yaml);
-        running.child = Some(running.spawn());
-        running.wait_until_ready();
+        running.launch();
         running
+    }
+
+    /// Starts what was prepared, or stopped.
+    pub(crate) fn launch(&mut self) {
+        self.child = Some(self.spawn());
+        self.wait_until_ready();
     }
 
     /// A directory with the configuration, and nothing running.
