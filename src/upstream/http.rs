@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Mutex, mpsc};
 
@@ -28,10 +28,9 @@ use super::{
     inbound::{self, Inbound},
     session::cancelled,
     spec::HttpSpec,
-    sse::Events,
 };
 use crate::{
-    egress::{self, Egress, Reach},
+    egress::{self, Content, Egress, Events, Reach},
     mcp::{Method, envelope, header as field},
     name::ServerName,
 };
@@ -226,7 +225,7 @@ impl Line {
             _ => {}
         }
         let session_id = response.headers().get(field::SESSION_ID).cloned();
-        let reply = match content(response.headers()) {
+        let reply = match Content::of(response.headers()) {
             Content::Json => {
                 let body = egress::read(response.into_body(), self.options.largest_message).await;
                 match Inbound::read(&body.map_err(Trouble::from)?) {
@@ -359,24 +358,6 @@ impl Drop for Posted<'_> {
                 tracing::debug!(server = %line.server, %why, "a cancellation was not taken");
             }
         }));
-    }
-}
-
-enum Content {
-    Json,
-    Events,
-    Other,
-}
-
-fn content(headers: &HeaderMap) -> Content {
-    let written = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = written.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Content::Json
-    } else if essence.eq_ignore_ascii_case("text/event-stream") {
-        Content::Events
-    } else {
-        Content::Other
     }
 }
 

@@ -18,7 +18,6 @@ mod inbound;
 mod session;
 mod spawn;
 mod spec;
-mod sse;
 mod stdio;
 mod supervise;
 
