@@ -13,6 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(super) url: Uri,
+    pub(super) egress: Egress,
     shown: String,
 }
 
@@ -33,7 +34,7 @@ pub(crate) enum EndpointError {
 }
 
 impl Endpoint {
-    /// Reads a URL.
+    /// Reads a URL. Who names a host on the command line wants to reach it, inside or outside.
     pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
         let url = Url::parse(text).map_err(EndpointError::Form)?;
         if url.scheme == "http" && !url.is_loopback() {
@@ -42,21 +43,16 @@ impl Endpoint {
         let path = url.rest.split('?').next().unwrap_or_default();
         let shown = format!("{}{path}", url.origin());
         let url = Uri::try_from(text).map_err(|_| EndpointError::Form("is no URL"))?;
-        Ok(Self { url, shown })
+        let reach = match Reach::of_configured(&url) {
+            Reach::Public => Reach::Private,
+            named => named,
+        };
+        Ok(Self { egress: Egress::new(&url, reach, &Options::default())?, url, shown })
     }
 
     /// As people are told of it: without the query.
     pub(crate) fn shown(&self) -> &str {
         &self.shown
-    }
-
-    /// A client for it. Who names a host on the command line wants to reach it, inside or outside.
-    pub(super) fn egress(&self) -> Result<Egress, EgressError> {
-        let reach = match Reach::of_configured(&self.url) {
-            Reach::Public => Reach::Private,
-            named => named,
-        };
-        Egress::new(&self.url, reach, &Options::default())
     }
 }
 

@@ -74,6 +74,11 @@ impl Failure {
         }
     }
 
+    /// Whether the gateway could not be reached at all.
+    pub(super) const fn is_down(&self) -> bool {
+        matches!(self, Self::Unreachable(_))
+    }
+
     /// The words.
     pub(super) fn words(&self, endpoint: &Endpoint, token: &Token) -> String {
         let url = endpoint.shown();

@@ -30,7 +30,7 @@ use super::{
     spoken::{Kind, Spoken},
 };
 use crate::{
-    egress::{Body, Content, Egress, EgressError},
+    egress::{Body, Content},
     mcp::{self, Era, Id, Message, Method, Outcome, envelope},
     tasks::{Stop, Tasks},
 };
@@ -40,7 +40,7 @@ const ASIDE: Duration = Duration::from_secs(30);
 /// How long a request that was taken back may still be answered.
 const LATE: Duration = Duration::from_secs(5);
 /// How long the session's end may take.
-const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE: Duration = Duration::from_millis(500);
 /// How long to wait before the session's stream is opened again: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
@@ -48,7 +48,6 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 #[derive(Debug)]
 pub(super) struct Link {
     endpoint: Endpoint,
-    egress: Egress,
     token: Token,
     out: Output,
     tasks: Arc<Tasks>,
@@ -60,9 +59,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(endpoint: Endpoint, token: Token, out: Output, tasks: Arc<Tasks>) -> Result<Self, EgressError> {
-        Ok(Self {
-            egress: endpoint.egress()?,
+    pub(super) fn new(endpoint: Endpoint, token: Token, out: Output, tasks: Arc<Tasks>) -> Self {
+        Self {
             endpoint,
             token,
             out,
@@ -71,7 +69,7 @@ impl Link {
             parameters: Parameters::default(),
             sessions: Sessions::default(),
             down: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Asks, and says the answer or why there is none. A request taken back is not answered.
@@ -223,6 +221,9 @@ impl Link {
 
     /// Keeps the session's own stream open, where the gateway has one.
     fn listen(self: &Arc<Self>, session: Arc<Session>) {
+        if session.heard.swap(true, Ordering::Relaxed) {
+            return;
+        }
         let (link, mut stop) = (self.clone(), self.tasks.stop());
         self.tasks.spawn("stream", async move {
             tokio::select! {
@@ -254,8 +255,10 @@ impl Link {
                         self.note(&failure);
                     }
                 }
-                Ok(response) if !response.status().is_server_error() => return,
-                Ok(_) => {}
+                // A token may be renewed, and a gateway come back.
+                Ok(response)
+                    if response.status() == StatusCode::UNAUTHORIZED || response.status().is_server_error() => {}
+                Ok(_) => return,
                 Err(failure) => self.note(&failure),
             }
             tokio::time::sleep(pause).await;
@@ -298,11 +301,13 @@ impl Link {
             );
             headers.extend(bearer.as_ref().map(|bearer| (header::AUTHORIZATION, bearer.header())));
             *request.headers_mut() = headers;
-            let response = match self.egress.send(request).await {
+            let response = match self.endpoint.egress.send(request).await {
                 Ok(response) => response,
                 Err(error) => {
-                    let failure = error.into();
-                    self.note(&failure);
+                    let failure = Failure::from(error);
+                    if failure.is_down() {
+                        self.note(&failure);
+                    }
                     return Err(failure);
                 }
             };
@@ -321,8 +326,7 @@ impl Link {
 
     /// Says on stderr what went wrong: of a gateway that is down, once.
     fn note(&self, failure: &Failure) {
-        let down = matches!(failure, Failure::Unreachable(_));
-        if !down || !self.down.swap(true, Ordering::Relaxed) {
+        if !failure.is_down() || !self.down.swap(true, Ordering::Relaxed) {
             tracing::warn!("{}", failure.words(&self.endpoint, &self.token));
         }
     }

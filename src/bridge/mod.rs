@@ -32,7 +32,6 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use token::Token;
 
 use crate::{
-    egress::EgressError,
     mcp::{Era, Method, code, envelope},
     tasks::Tasks,
 };
@@ -52,7 +51,7 @@ const MOST_BYTES: u32 = 64 << 20;
 /// How long requests may take once the input has ended.
 const GRACE: Duration = Duration::from_secs(30);
 /// How long they may take once we are told to stop: clients that do so wait about two seconds.
-const HURRY: Duration = Duration::from_millis(500);
+const HURRY: Duration = Duration::from_millis(300);
 
 /// What ended the bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,19 +65,16 @@ enum End {
 }
 
 /// Passes messages until the input ends, nobody reads the output, or `told` comes.
-///
-/// # Errors
-/// When the endpoint cannot be spoken to at all.
 pub(crate) async fn run(
     endpoint: Endpoint,
     token: Token,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
     told: impl Future<Output = ()>,
-) -> Result<(), EgressError> {
+) {
     let (out, queue) = Output::new();
     let tasks = Arc::new(Tasks::new());
-    let link = Arc::new(Link::new(endpoint, token, out.clone(), tasks.clone())?);
+    let link = Arc::new(Link::new(endpoint, token, out.clone(), tasks.clone()));
     let bridge = Bridge::new(link, out, tasks);
     let (over, ended) = oneshot::channel::<()>();
     let life = async {
@@ -93,7 +89,6 @@ pub(crate) async fn run(
         }
     };
     tokio::join!(life, writing);
-    Ok(())
 }
 
 struct Bridge {

@@ -120,7 +120,8 @@ mod tests {
 
     fn mirrored(parameters: &Parameters, tool: &str, arguments: &str) -> Vec<(String, String)> {
         let arguments: &RawValue = serde_json::from_str(arguments).unwrap();
-        let fields = parameters.of_call(tool, Some(arguments));
+        let mut fields = parameters.of_call(tool, Some(arguments));
+        fields.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         fields.into_iter().map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect()
     }
 
@@ -136,8 +137,8 @@ mod tests {
             mirrored(&parameters, "query", r#"{"sql":"x","region":"caf\u00e9","at":{"row":42,"dry":false}}"#),
             [
                 ("mcp-param-dry".to_owned(), "false".to_owned()),
-                ("mcp-param-row".to_owned(), "42".to_owned()),
                 ("mcp-param-region".to_owned(), "=?base64?Y2Fmw6k=?=".to_owned()),
+                ("mcp-param-row".to_owned(), "42".to_owned()),
             ]
         );
         assert_eq!(mirrored(&parameters, "query", r#"{"region":null,"at":{}}"#), []);

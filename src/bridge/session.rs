@@ -5,7 +5,7 @@
 //!
 //! SPEC: MCP 2025-11-25, transports, "Session Management"; TR-31, CL-16.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -20,6 +20,8 @@ pub(super) struct Session {
     /// What the gateway calls it, where it keeps sessions at all.
     pub(super) id: Option<HeaderValue>,
     version: Option<HeaderValue>,
+    /// Whether somebody keeps its stream open.
+    pub(super) heard: AtomicBool,
 }
 
 /// The session that there is, and how to open it again.
@@ -50,6 +52,7 @@ impl Session {
         Some(Self {
             id: headers.get(header::SESSION_ID).cloned(),
             version: version.and_then(|version| HeaderValue::try_from(&*version).ok()),
+            heard: AtomicBool::new(false),
         })
     }
 

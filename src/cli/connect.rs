@@ -46,7 +46,7 @@ pub(super) fn run(args: ConnectArgs) -> anyhow::Result<ExitCode> {
             }
         };
         let (input, output) = (descriptor(std::io::stdin())?, descriptor(std::io::stdout())?);
-        bridge::run(endpoint, token, input, output, told).await?;
+        bridge::run(endpoint, token, input, output, told).await;
         anyhow::Ok(ExitCode::SUCCESS)
     });
     // A read of stdin that is under way ends with the process, not before.
