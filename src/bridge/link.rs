@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method as Verb, Request, Response, StatusCode, header};
 use http_body_util::Full;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     Endpoint, Token,
@@ -244,9 +244,12 @@ impl Link {
                 Ok(response)
                     if response.status() == StatusCode::OK && Content::of(response.headers()) == Content::Events =>
                 {
-                    pause = first;
+                    let since = Instant::now();
                     if let Err(failure) = answer::pass_all(response.into_body(), &self.out).await {
                         tracing::debug!(?failure, "the session's stream broke");
+                    }
+                    if since.elapsed() > most {
+                        pause = first;
                     }
                 }
                 Ok(response) if response.status() == StatusCode::NOT_FOUND && session.id.is_some() => {
