@@ -13,7 +13,9 @@
 mod line;
 mod text;
 
-pub(crate) use text::{quote, visible};
+pub(crate) use text::quote;
+#[cfg(feature = "serve")]
+pub(crate) use text::visible;
 
 use std::net::IpAddr;
 

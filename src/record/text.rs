@@ -77,6 +77,7 @@ fn character(c: char, out: &mut Vec<u8>) {
 }
 
 /// Appends `text`, characters that could deceive its reader as JSON escapes.
+#[cfg(feature = "serve")]
 pub(crate) fn visible(text: &str, out: &mut Vec<u8>) {
     for c in text.chars() {
         if deceives(c) { escaped(c, out) } else { out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()) }

@@ -118,12 +118,11 @@ pub fn run(
         select::show(&loaded.lint, &asked, output.format, out)?;
         return Ok(0);
     }
+    let live: Live = None;
     #[cfg(feature = "serve")]
-    let live = online.then(|| live(&loaded)).transpose()?;
-    #[cfg(not(feature = "serve"))]
-    let live: Option<Live> = None;
-    let silent = live.as_ref().is_some_and(|live| live.silent);
-    let examined = check::examine_live(&loaded, live.as_ref().map(|live| &live.offered));
+    let live = if *online { Some(asked_of(&loaded)?) } else { live };
+    let silent = live.as_ref().is_some_and(|(_, silent)| *silent);
+    let examined = check::examine_live(&loaded, live.as_ref().map(|(offered, _)| offered));
     drop(progress);
     let judged = check::judge(&loaded, &examined, &asked);
     let (judged, stale) = baseline.apply(judged, &loaded, &examined, &wanted.path)?;
@@ -140,20 +139,16 @@ pub fn run(
     })
 }
 
-/// What servers were found to offer.
-struct Live {
-    offered: BTreeMap<ServerName, Inventory>,
-    /// Whether one of them could not be asked.
-    silent: bool,
-}
+/// What servers were found to offer, where they were asked, and whether one of them was silent.
+type Live = Option<(BTreeMap<ServerName, Inventory>, bool)>;
 
-/// Asks the servers that can be drawn from a configuration whose policies may yet be wrong.
+/// Asks the servers; its policies may be wrong all the same.
 #[cfg(feature = "serve")]
-fn live(loaded: &config::Loaded) -> anyhow::Result<Live> {
+fn asked_of(loaded: &config::Loaded) -> anyhow::Result<(BTreeMap<ServerName, Inventory>, bool)> {
     let servers = loaded.whole().into_iter().flat_map(|config| &config.servers);
     let found = super::inventory::ask(servers)?;
     for (server, why) in &found.silent {
         report::talk(&format!("`{server}` could not be asked: {why}"));
     }
-    Ok(Live { offered: found.offered, silent: !found.silent.is_empty() })
+    Ok((found.offered, !found.silent.is_empty()))
 }

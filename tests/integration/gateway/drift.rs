@@ -249,7 +249,7 @@ fn a_server_that_is_not_in_the_lock_is_warned_of_and_refused_where_that_is_said(
 
     let gateway = start("drift: refuse", false);
     let token = Tokens::of(&gateway);
-    assert_eq!(gateway.tools("/mcp", Some(token.at("/mcp"))), Vec::<String>::new());
+    assert_eq!(gateway.tools("/mcp", Some(token.at("/mcp"))), ["time__now", "time__convert"]);
     assert_eq!(gateway.call("/mcp", Some(token.at("/mcp")), "shop__echo", json!({})).code(), -32602);
     assert_eq!(gateway.last_decision()["decision"]["determining"][0]["policy"], "guard/drifted");
     assert_eq!(instructions(&gateway, &token), Value::Null);
