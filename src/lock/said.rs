@@ -4,8 +4,8 @@
 //! as much as a description does. What only writes the same thing differently (the order of keys, white
 //! space, escapes) is no change.
 //!
-//! INVARIANT: two things with one digest have the same fields with the same values. Numbers that no
-//! 64 bits hold are compared as the nearest fraction.
+//! INVARIANT: two things with one digest have the same fields with the same values. Fractions, and whole
+//! numbers that no 64 bits hold, are compared as fractions near to them.
 //! SPEC: T-179.
 
 use serde_json::{Map, Value};
@@ -23,7 +23,8 @@ pub struct Said {
 impl Said {
     /// Takes a value.
     #[must_use]
-    pub fn of(value: Value) -> Self {
+    pub fn of(mut value: Value) -> Self {
+        settle(&mut value);
         let digest = digest(&value).into();
         Self { value, digest }
     }
@@ -60,6 +61,25 @@ pub(super) fn digest(value: &Value) -> String {
     let mut text = String::new();
     canonical(value, &mut text);
     format!("sha256:{}", hex(&Sha256::digest(text)))
+}
+
+/// Fractions as they are once written and read again: the reader of JSON may miss one by a hair, and
+/// then what was pinned would differ from itself.
+fn settle(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            for _ in 0..8 {
+                let again = serde_json::from_str::<serde_json::Number>(&number.to_string());
+                match again {
+                    Ok(again) if again != *number => *number = again,
+                    Ok(_) | Err(_) => break,
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::Object(fields) => fields.values_mut().for_each(settle),
+    }
 }
 
 /// The keys of an object sorted, whatever order its map keeps.
