@@ -63,17 +63,18 @@ pub(super) fn digest(value: &Value) -> String {
     format!("sha256:{}", hex(&Sha256::digest(text)))
 }
 
-/// Fractions as they are once written and read again: the reader of JSON may miss one by a hair, and
-/// then what was pinned would differ from itself.
+/// Fractions that are the same when they are written and read again: the reader of JSON may miss one by a
+/// hair, and then what was pinned would differ from itself. Such a one becomes its neighbour of fewer
+/// digits; where no neighbour will do, the lock that is written does not read back, and is not kept.
 fn settle(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
-            for _ in 0..8 {
-                let again = serde_json::from_str::<serde_json::Number>(&number.to_string());
-                match again {
-                    Ok(again) if again != *number => *number = again,
-                    Ok(_) | Err(_) => break,
-                }
+            let read = |text: &str| serde_json::from_str::<serde_json::Number>(text).ok();
+            let stays = |number: &serde_json::Number| read(&number.to_string()).as_ref() == Some(number);
+            let written = number.as_f64().unwrap_or_default();
+            let fewer = (1..17).rev().filter_map(|digits| read(&format!("{written:.digits$e}")));
+            if let Some(near) = std::iter::once(number.clone()).chain(fewer).find(stays) {
+                *number = near;
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

@@ -144,7 +144,7 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<u64>().prop_map(Value::from),
-            prop::num::f64::NORMAL.prop_map(Value::from),
+            (-1e18..1e18_f64).prop_map(Value::from),
             "(\\PC|[\u{0}-\u{9f}\u{200b}-\u{206f}\u{e0000}-\u{e007f}]|<<|[\"\\\\]){0,8}".prop_map(Value::from),
         ];
         leaf.prop_recursive(3, 20, 4, |inner| {
