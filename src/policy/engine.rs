@@ -23,7 +23,7 @@ use super::{
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
     question::{Moment, Standing, Target, Verb},
-    shard::{Shard, Shards},
+    shard::{Grants, Shard, Shards},
 };
 use crate::{
     name::{ClientId, GroupId, ScopeName, ServerName},
@@ -68,7 +68,7 @@ pub struct Engine {
     bundle: Arc<Bundle>,
     authorizer: Authorizer,
     shards: HashMap<ServerName, Shards>,
-    grants: PolicySet,
+    grants: Grants,
     reasons: HashMap<PolicyId, Arc<[Reason]>>,
     actions: [EntityUid; Verb::ALL.len()],
     /// Which of [`VOLATILE`] some policy reads: the schema declares these and no other.
@@ -84,18 +84,19 @@ impl Engine {
     /// # Errors
     /// When two policies share an id; the compiler does not make such bundles.
     pub fn new(bundle: Arc<Bundle>) -> Result<Self, String> {
-        let mut grants = PolicySet::new();
-        for policy in &bundle.grants {
-            grants.add(policy.cedar.clone()).map_err(|error| error.to_string())?;
+        let mut reasons = HashMap::new();
+        for policy in bundle.policies() {
+            let reason = Arc::from([policy.reason.clone()]);
+            if reasons.insert(PolicyId::new(policy.id()), reason).is_some() {
+                return Err(format!("two policies share the id `{}`", policy.id()));
+            }
         }
-        let reasons =
-            bundle.policies().map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()]))).collect();
         Ok(Self {
             shards: Shards::plan(&bundle),
             volatile: VOLATILE.map(|fact| bundle.reads(fact)),
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
-            grants,
+            grants: Grants::plan(&bundle),
             reasons,
             bundle,
         })
@@ -237,15 +238,17 @@ impl Engine {
         }
         let groups = RestrictedExpression::new_set(groups.iter().map(|group| text(group.as_str())));
         let mut facts = vec![("groups".to_owned(), groups)];
+        let caller = entity::principal(principal);
         facts.extend(client.map(|client| ("client".to_owned(), text(client.as_str()))));
         let request = Context::from_pairs(facts).map_err(|error| error.to_string()).and_then(|context| {
-            let parts = (entity::principal(principal), entity::grant_action(), entity::scope(scope));
+            let parts = (caller.clone(), entity::grant_action(), entity::scope(scope));
             Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema))
                 .map_err(|error| error.to_string())
         });
         match request {
             Ok(request) => {
-                let mut decision = self.answer(&request, &self.grants, &cedar_policy::Entities::empty());
+                let grants = self.grants.of(&self.bundle, &caller);
+                let mut decision = self.answer(&request, grants, &cedar_policy::Entities::empty());
                 if decision.because == Because::ExplicitForbid {
                     decision.because = Because::NoMatchingGrant;
                 }
