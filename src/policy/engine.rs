@@ -62,6 +62,17 @@ impl Asker {
     }
 }
 
+/// An answer without its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Allowed.
+    Allowed,
+    /// Denied since no permit holds, and every policy could be evaluated.
+    Unpermitted,
+    /// Denied by a forbid, or since a policy could not be evaluated.
+    Denied,
+}
+
 /// The decision core over one bundle.
 #[derive(Debug)]
 pub struct Engine {
@@ -181,6 +192,20 @@ impl Engine {
         let Ok(request) = self.request(question) else { return false };
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
         response.decision() == cedar_policy::Decision::Allow && response.diagnostics().errors().next().is_none()
+    }
+
+    /// Whether the answer is allow, and if not, whether anything speaks against it.
+    pub(crate) fn answers(&self, question: &Question<'_>) -> Answer {
+        let Ok(shard) = self.shard(question) else { return Answer::Unpermitted };
+        let Ok(request) = self.request(question) else { return Answer::Denied };
+        let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
+        let (decision, diagnostics) = (response.decision(), response.diagnostics());
+        match decision {
+            _ if diagnostics.errors().next().is_some() => Answer::Denied,
+            cedar_policy::Decision::Allow => Answer::Allowed,
+            cedar_policy::Decision::Deny if diagnostics.reason().next().is_none() => Answer::Unpermitted,
+            cedar_policy::Decision::Deny => Answer::Denied,
+        }
     }
 
     /// Answers a question by the full policy set, unsharded. The oracle that shards are tested against.
