@@ -13,6 +13,7 @@ pub mod envelope;
 pub mod header;
 mod id;
 mod jsonrpc;
+mod level;
 mod list;
 mod meta;
 mod method;
@@ -23,6 +24,7 @@ mod version;
 
 pub use id::{Id, MAX_ID};
 pub use jsonrpc::{Message, Notification, Outcome, ParseError, Problem, Request, Response};
+pub use level::LogLevel;
 pub use list::{Entry, Kind, Page, PageError};
 pub use meta::{Meta, MetaError};
 pub use method::Method;

@@ -21,7 +21,7 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Mutex, mpsc};
 
 use super::{
-    About, Deadline, Health, Options, Outgoing, Reply, SpecError, Trouble,
+    About, Deadline, Health, Options, Outgoing, Reply, SpecError, Told, Trouble,
     about::initialize,
     background,
     catalog::Changes,
@@ -29,6 +29,7 @@ use super::{
     session::cancelled,
     spec::HttpSpec,
     sse::Events,
+    words,
 };
 use crate::{
     egress::{self, Egress, Reach},
@@ -211,7 +212,7 @@ impl Line {
         id: u64,
         outgoing: &Outgoing,
     ) -> Result<(Reply, Option<HeaderValue>), Failed> {
-        let body = envelope::request(id, outgoing.method, &outgoing.params);
+        let body = envelope::request(id, outgoing.method, &words::legacy(outgoing));
         let response = self.egress.send(self.message(session, body.into())).await.map_err(Trouble::from)?;
         let status = response.status();
         if status == StatusCode::NOT_FOUND && session.is_some_and(|session| session.id.is_some()) {
@@ -259,7 +260,7 @@ impl Line {
         outgoing: &Outgoing,
         response: Response<egress::Body>,
     ) -> Result<Reply, Trouble> {
-        let sink = outgoing.progress.as_ref().map(|progress| (progress.token, &progress.sink));
+        let sink = outgoing.side.as_ref().map(|side| (side.token, &side.sink));
         let mut body = response.into_body();
         let mut events = Events::new(self.options.largest_message);
         let mut room = self.options.largest_message.saturating_mul(STREAM_FACTOR);
@@ -381,10 +382,10 @@ fn content(headers: &HeaderMap) -> Content {
 }
 
 /// Passes progress on, if it is this request's; dropped where there is no room.
-fn hear(sink: Option<(u64, &mpsc::Sender<Bytes>)>, token: u64, params: Bytes) {
+fn hear(sink: Option<(u64, &mpsc::Sender<Told>)>, token: u64, params: Bytes) {
     if let Some((ours, sink)) = sink
         && ours == token
     {
-        drop(sink.try_send(params));
+        drop(sink.try_send(Told::Progress(params)));
     }
 }
