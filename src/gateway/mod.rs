@@ -12,20 +12,28 @@ mod answer;
 mod call;
 mod classify;
 mod filter;
+mod legacy;
 mod list;
 mod name_space;
 mod offer;
 mod record;
 mod refusal;
+mod session;
+mod sessions;
+mod stream;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::sync::watch;
 
+pub(crate) use call::Messages;
 pub(crate) use offer::Ready;
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
+pub(crate) use session::{Owner, Session};
+pub(crate) use stream::{News, Stream};
 
 use crate::{
     audit::Trail,
@@ -40,9 +48,11 @@ use crate::{
     tasks::Tasks,
     upstream::Upstreams,
 };
+use call::Parked;
 use classify::{Asked, Classified, What};
 use offer::Offers;
 use record::Known;
+use sessions::Sessions;
 
 /// What the gateway works with.
 #[derive(Debug)]
@@ -80,9 +90,31 @@ pub(crate) enum Endpoint {
     One(ServerName),
 }
 
+/// What HTTP is to do with an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Take a message.
+    Post,
+    /// Open the stream of a legacy session.
+    Get,
+    /// End a legacy session.
+    Delete,
+}
+
+impl Way {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Get => "GET",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// A request as HTTP hands it over.
 #[derive(Debug)]
 pub(crate) struct Received {
+    pub(crate) way: Way,
     pub(crate) endpoint: Endpoint,
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
@@ -99,6 +131,8 @@ pub(crate) struct Answer {
     pub(crate) pending: Pending,
     /// Whether errors have HTTP statuses of their own.
     pub(crate) modern: bool,
+    /// The session that was opened.
+    pub(crate) session: Option<Arc<str>>,
 }
 
 /// What goes back.
@@ -106,10 +140,14 @@ pub(crate) struct Answer {
 pub(crate) enum Said {
     /// A whole JSON-RPC message.
     Message(Message),
-    /// A stream of messages; its record is closed by the stream.
-    Stream(call::Messages),
-    /// Nothing: a notification was taken.
+    /// The messages of a call; its record is closed by the stream.
+    Messages(Messages),
+    /// The stream of a session.
+    Stream(Stream),
+    /// Nothing: a notification or an answer was taken.
     Noted,
+    /// Nothing: the session is over.
+    Ended,
     /// No.
     Refused {
         refusal: Refusal,
@@ -136,6 +174,9 @@ pub(crate) struct Gateway {
     parts: Parts,
     offers: Offers,
     anonymous: Arc<Ready>,
+    sessions: Arc<Sessions>,
+    parked: Arc<Parked>,
+    closing: watch::Sender<bool>,
 }
 
 /// A request whose caller is known: what every stage after that reads.
@@ -146,6 +187,12 @@ struct Inquiry<'a> {
     ready: &'a Ready,
     endpoint: &'a Endpoint,
     moment: Moment,
+    caller: Option<&'a Arc<Caller<Ready>>>,
+    /// The session, where there is one.
+    session: Option<&'a Arc<Session>>,
+    /// The whole message, of which parts are passed on as they are.
+    body: &'a Bytes,
+    headers: &'a HeaderMap,
 }
 
 impl Inquiry<'_> {
@@ -182,7 +229,22 @@ impl Gateway {
     /// When the engine cannot make anybody ready to ask, in words.
     pub(crate) fn new(parts: Parts) -> Result<Arc<Self>, String> {
         let anonymous = Ready::new(&parts.snapshot.engine, Standing::anonymous())?;
-        Ok(Arc::new(Self { parts, offers: Offers::new(), anonymous: Arc::new(anonymous) }))
+        let (sessions, parked) = (Arc::default(), Arc::default());
+        let (offers, anonymous) = (Offers::new(), Arc::new(anonymous));
+        let closing = watch::Sender::new(false);
+        Ok(Arc::new(Self { parts, offers, anonymous, sessions, parked, closing }))
+    }
+
+    /// Starts what it does beside requests.
+    pub(crate) fn start(&self) {
+        let tasks = &self.parts.tasks;
+        tasks.spawn("sessions", Arc::clone(&self.sessions).keep(tasks.stop()));
+        tasks.spawn("parked", Arc::clone(&self.parked).keep(tasks.stop()));
+    }
+
+    /// Ends what would never end by itself: the streams that wait for news.
+    pub(crate) fn end_streams(&self) {
+        self.closing.send_replace(true);
     }
 
     /// The parts it works with.
@@ -235,19 +297,38 @@ impl Gateway {
                 &filtered
             }
         };
-        let classified = classify::read(&received.body, &received.headers).map_err(|unclear| {
-            *modern = unclear.modern;
-            known.rpc_id = unclear.id;
-            known.method = unclear.method;
-            unclear.refusal
-        })?;
-        let asked = match classified {
+        match received.way {
+            Way::Post => {}
+            Way::Get => return self.listen(received, caller.as_ref(), known),
+            Way::Delete => return self.end(received, caller.as_ref(), known),
+        }
+        let classified = match classify::read(&received.body, &received.headers) {
+            Ok(classified) => classified,
+            Err(unclear) => {
+                *modern = unclear.modern;
+                known.rpc_id = unclear.id;
+                known.method = unclear.method;
+                if unclear.of_session {
+                    drop(self.session(received, caller.as_ref())?);
+                }
+                return Err(unclear.refusal.into());
+            }
+        };
+        let mut asked = match classified {
             Classified::Asked(asked) => asked,
-            Classified::Noted => return Ok(Answer { outcome: Said::Noted, pending: Pending::Nothing, modern: false }),
+            Classified::Noted(noted) => return self.noted(received, caller.as_ref(), noted),
+            Classified::Answered(id, outcome) => return self.answered(received, caller.as_ref(), &id, &outcome),
         };
         *modern = asked.version.era() == Era::Modern;
         known.rpc_id = Some(asked.id.clone());
         known.method = Some(asked.method.as_str().to_owned());
+        let session = match (&asked.what, asked.version.era()) {
+            (What::Initialize(_), _) | (_, Era::Modern) => None,
+            (_, Era::Legacy) => Some(self.session(received, caller.as_ref())?),
+        };
+        if let Some(session) = &session {
+            asked.version = session.opening().version;
+        }
         known.version = Some(asked.version);
         let moment = Moment {
             now: known.at,
@@ -262,12 +343,27 @@ impl Gateway {
             ready,
             endpoint: &received.endpoint,
             moment,
+            caller: caller.as_ref(),
+            session: session.as_ref(),
+            body: &received.body,
+            headers: &received.headers,
         };
         match &asked.what {
-            What::Initialize(version) => self.open(&inquiry, &asked, known, Version::negotiate(version)).await,
+            What::Initialize(hello) => {
+                let version = Version::negotiate(&hello.version);
+                let answer = self.open(&inquiry, &asked, known, version).await?;
+                self.welcome(&inquiry, hello, version, answer)
+            }
             What::Discover => self.open(&inquiry, &asked, known, asked.version).await,
             What::Ping => {
                 let open = self.write_decision(known, &permitted(Vec::new().into()))?;
+                Ok(message(&asked, b"{}", open))
+            }
+            What::SetLevel(level) => {
+                let open = self.write_decision(known, &permitted(Vec::new().into()))?;
+                if let Some(session) = &session {
+                    session.set_level(*level);
+                }
                 Ok(message(&asked, b"{}", open))
             }
             What::List(kind) => self.list(&inquiry, &asked, *kind, known).await,
@@ -396,7 +492,7 @@ impl Gateway {
             }
             Stop::After(refusal, open) => (refusal, Pending::Decided(open)),
         };
-        Answer { outcome: Said::Refused { refusal, id, decision: decision_id }, pending, modern }
+        Answer { outcome: Said::Refused { refusal, id, decision: decision_id }, pending, modern, session: None }
     }
 }
 
@@ -406,6 +502,7 @@ fn refused_unrecorded(refusal: Refusal) -> Answer {
         outcome: Said::Refused { refusal, id: None, decision: String::new() },
         pending: Pending::Nothing,
         modern: true,
+        session: None,
     }
 }
 
@@ -470,5 +567,6 @@ fn message(asked: &Asked<'_>, result: &[u8], open: record::Open) -> Answer {
         outcome: Said::Message(Message { body, code: None, is_error: None }),
         pending: Pending::Decided(open),
         modern,
+        session: None,
     }
 }

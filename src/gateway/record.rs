@@ -30,7 +30,7 @@ pub(crate) struct Peer {
 }
 
 /// What is known of a request so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) id: Id,
     pub(crate) at: Timestamp,

@@ -177,7 +177,7 @@ impl Session {
     }
 
     /// Waits until a request of this session is not wanted any more.
-    pub(super) fn cancelled(&self, id: Id) -> impl Future<Output = ()> + Send + 'static {
+    pub(super) fn cancelled(&self, id: Id) -> impl Future<Output = ()> + Send + use<> {
         let mut cancels = self.cancels.subscribe();
         async move {
             loop {

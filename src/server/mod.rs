@@ -177,6 +177,7 @@ impl Server {
             );
             parts.tasks.spawn("tokens", keep);
         }
+        gateway.start();
         let (close, closing) = watch::channel(false);
         let guard = Guard::new(&parts.snapshot.public_url, address, parts.snapshot.engine.bundle().oauth());
         let routes = http::routes(Arc::clone(&gateway), guard, Health::new(Arc::clone(&parts.trail), store.clone()));
@@ -188,6 +189,7 @@ impl Server {
                 _ = interrupt.recv() => {}
             }
             tracing::info!("told to stop: requests in flight finish, new ones are not taken");
+            gateway.end_streams();
             close.send_replace(true);
         };
         tokio::join!(serving, told);
