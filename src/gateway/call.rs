@@ -78,7 +78,7 @@ impl Gateway {
             Some(_) | None => (None, None),
         };
         let manner = Manner { meta: asked.meta.unreserved().into(), ..Manner::default() };
-        let timeout = inquiry.snapshot.config.listen.limits.request;
+        let timeout = inquiry.revision.snapshot.config.listen.limits.request;
         let outgoing =
             Outgoing { method: asked.method, params: params(act, found.target.name()).into(), manner, side, timeout };
         let call = Call { server: found.target.server().clone(), outgoing };
@@ -99,18 +99,18 @@ impl Gateway {
             kind: act.kind,
             token: asked.meta.progress_token().cloned(),
         };
-        Ok(self.send(allowed, form, heard, open).await)
+        Ok(self.send(Arc::clone(&inquiry.revision.upstreams), allowed, form, heard, open).await)
     }
 
     /// Sends a call and waits for what comes first: its answer, or progress.
     async fn send(
         self: &Arc<Self>,
+        upstreams: Arc<Upstreams>,
         allowed: Allowed<Call>,
         form: Form,
         heard: Option<mpsc::Receiver<Told>>,
         open: Open,
     ) -> Answer {
-        let upstreams = Arc::clone(&self.parts.upstreams);
         let modern = form.era == Era::Modern;
         if heard.is_none() {
             let reply = if modern {
@@ -153,7 +153,7 @@ impl Gateway {
             }
         };
         let Some(target) = target(&server, act.kind, name) else { return Err(unknown(Because::UnknownTool)) };
-        if !inquiry.snapshot.config.servers.contains_key(&server) {
+        if !inquiry.revision.snapshot.config.servers.contains_key(&server) {
             return Err(unknown(Because::UnknownServer));
         }
         known.server = Some(server.to_string());

@@ -17,15 +17,17 @@ mod name_space;
 mod offer;
 mod record;
 mod refusal;
+mod revision;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderMap;
 
-pub(crate) use offer::Ready;
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
+pub(crate) use revision::{Facts, Revision};
 
 use crate::{
     audit::Trail,
@@ -36,21 +38,17 @@ use crate::{
     policy::{Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail, seal,
-    snapshot::Snapshot,
     tasks::Tasks,
-    upstream::Upstreams,
 };
 use classify::{Asked, Classified, What};
-use offer::Offers;
+use offer::Ready;
 use record::Known;
 
 /// What the gateway works with.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) snapshot: Arc<Snapshot>,
-    /// Nothing while OAuth is off.
-    pub(crate) bearer: Option<Arc<Bearer<Ready>>>,
-    pub(crate) upstreams: Arc<Upstreams>,
+    /// Nothing where OAuth was off at the start.
+    pub(crate) bearer: Option<Arc<Bearer<Facts>>>,
     pub(crate) trail: Arc<Trail>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Arc<Tasks>,
@@ -134,15 +132,14 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct Gateway {
     parts: Parts,
-    offers: Offers,
-    anonymous: Arc<Ready>,
+    revision: ArcSwap<Revision>,
 }
 
 /// A request whose caller is known: what every stage after that reads.
 struct Inquiry<'a> {
     /// Whether the caller can read a stream.
     streams: bool,
-    snapshot: &'a Arc<Snapshot>,
+    revision: &'a Arc<Revision>,
     ready: &'a Ready,
     endpoint: &'a Endpoint,
     moment: Moment,
@@ -150,7 +147,7 @@ struct Inquiry<'a> {
 
 impl Inquiry<'_> {
     fn engine(&self) -> &Engine {
-        &self.snapshot.engine
+        &self.revision.snapshot.engine
     }
 }
 
@@ -177,12 +174,8 @@ impl From<Refusal> for Stop {
 
 impl Gateway {
     /// Puts the gateway together.
-    ///
-    /// # Errors
-    /// When the engine cannot make anybody ready to ask, in words.
-    pub(crate) fn new(parts: Parts) -> Result<Arc<Self>, String> {
-        let anonymous = Ready::new(&parts.snapshot.engine, Standing::anonymous())?;
-        Ok(Arc::new(Self { parts, offers: Offers::new(), anonymous: Arc::new(anonymous) }))
+    pub(crate) fn new(parts: Parts, revision: Revision) -> Arc<Self> {
+        Arc::new(Self { parts, revision: ArcSwap::from_pointee(revision) })
     }
 
     /// The parts it works with.
@@ -190,10 +183,15 @@ impl Gateway {
         &self.parts
     }
 
+    /// The revision in force.
+    pub(crate) fn revision(&self) -> Arc<Revision> {
+        self.revision.load_full()
+    }
+
     /// The way of a request: who, what, may they, do it, say it.
     pub(crate) async fn handle(self: &Arc<Self>, received: Received) -> Answer {
         let now = self.parts.clock.now();
-        let known = Known::new(now, received.started, received.peer.clone(), received.body.len());
+        let known = Known::new(self.revision(), now, received.started, received.peer.clone(), received.body.len());
         let mut known = match known {
             Ok(known) => known,
             Err(error) => {
@@ -214,27 +212,19 @@ impl Gateway {
         known: &mut Known,
         modern: &mut bool,
     ) -> Result<Answer, Stop> {
-        let snapshot = &self.parts.snapshot;
+        let revision = Arc::clone(&known.revision);
         known.server = match &received.endpoint {
             Endpoint::All => None,
             Endpoint::One(server) => Some(server.to_string()),
         };
         let caller = self.authenticate(received, known).await?;
         if let Endpoint::One(server) = &received.endpoint
-            && !snapshot.config.servers.contains_key(server)
+            && !revision.snapshot.config.servers.contains_key(server)
         {
             return Err(Refusal::NoEndpoint.into());
         }
         let named = filter::parse(received.query.as_deref())?;
-        let filtered;
-        let ready: &Ready = match (named, caller.as_deref()) {
-            (None, None) => &self.anonymous,
-            (None, Some(caller)) => self.ready(caller)?,
-            (named, caller) => {
-                filtered = self.filtered(caller, named)?;
-                &filtered
-            }
-        };
+        let ready = ready(&revision, caller.as_deref(), named)?;
         let classified = classify::read(&received.body, &received.headers).map_err(|unclear| {
             *modern = unclear.modern;
             known.rpc_id = unclear.id;
@@ -258,8 +248,8 @@ impl Gateway {
         };
         let inquiry = Inquiry {
             streams: accepts_stream(&received.headers),
-            snapshot,
-            ready,
+            revision: &revision,
+            ready: &ready,
             endpoint: &received.endpoint,
             moment,
         };
@@ -275,11 +265,14 @@ impl Gateway {
         }
     }
 
-    async fn authenticate(&self, received: &Received, known: &mut Known) -> Result<Option<Arc<Caller<Ready>>>, Stop> {
-        let Some(bearer) = &self.parts.bearer else { return Ok(None) };
+    async fn authenticate(&self, received: &Received, known: &mut Known) -> Result<Option<Arc<Caller<Facts>>>, Stop> {
+        let snapshot = &known.revision.snapshot;
+        let Some(bearer) = self.parts.bearer.as_ref().filter(|_| snapshot.engine.bundle().oauth()) else {
+            return Ok(None);
+        };
         let resource = match &received.endpoint {
-            Endpoint::All => self.parts.snapshot.resource(None),
-            Endpoint::One(server) => self.parts.snapshot.resource(Some(server.as_str())),
+            Endpoint::All => snapshot.resource(None),
+            Endpoint::One(server) => snapshot.resource(Some(server.as_str())),
         };
         match bearer.authenticate(&received.headers, &resource, known.at).await {
             Ok(Outcome::Caller(caller)) => {
@@ -302,29 +295,6 @@ impl Gateway {
         }
     }
 
-    /// A caller made ready to ask: once for each token.
-    fn ready<'c>(&self, caller: &'c Caller<Ready>) -> Result<&'c Ready, Stop> {
-        if let Some(ready) = caller.facts.get() {
-            return Ok(ready);
-        }
-        let ready =
-            Ready::new(&self.parts.snapshot.engine, standing(Some(caller), None)).map_err(|error| unready(&error))?;
-        Ok(caller.facts.get_or_init(|| ready))
-    }
-
-    /// A caller who named tags: all of them must be granted.
-    fn filtered(&self, caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) -> Result<Ready, Stop> {
-        let engine = &self.parts.snapshot.engine;
-        let standing = standing(caller, named);
-        match engine.may_name(&standing) {
-            Ok(()) => Ready::new(engine, standing).map_err(|error| unready(&error)),
-            Err(Denial::InsufficientScope) => {
-                Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into())
-            }
-            Err(_) => Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into()),
-        }
-    }
-
     /// `initialize` and `server/discover`.
     async fn open(
         self: &Arc<Self>,
@@ -338,7 +308,7 @@ impl Gateway {
             Endpoint::All => (self.write_decision(known, &permitted(Vec::new().into()))?, every, None),
             Endpoint::One(server) => {
                 let open = self.may_discover(inquiry, server, known)?;
-                match self.parts.upstreams.get(server) {
+                match inquiry.revision.upstreams.get(server) {
                     Some(upstream) => match upstream.about().await {
                         Ok(about) => {
                             let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
@@ -366,7 +336,7 @@ impl Gateway {
         server: &ServerName,
         known: &mut Known,
     ) -> Result<record::Open, Stop> {
-        let offer = self.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
+        let offer = inquiry.revision.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
         let target = Target::Server(server.clone());
         let verb = Verb::ServerDiscover;
         let question = Question {
@@ -418,8 +388,36 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
     })
 }
 
+/// A caller made ready to ask: once for each token and revision, unless the request names tags, all of
+/// which must be granted.
+fn ready(
+    revision: &Revision,
+    caller: Option<&Caller<Facts>>,
+    named: Option<BTreeSet<ScopeName>>,
+) -> Result<Arc<Ready>, Stop> {
+    let engine = &revision.snapshot.engine;
+    let made = match (named, caller) {
+        (None, None) => Ok(Arc::clone(&revision.anonymous)),
+        (None, Some(caller)) => caller.facts.ready(revision, || Ready::new(engine, standing(Some(caller), None))),
+        (named, caller) => {
+            let standing = standing(caller, named);
+            match engine.may_name(&standing) {
+                Ok(()) => Ready::new(engine, standing).map(Arc::new),
+                Err(Denial::InsufficientScope) => {
+                    let needed = standing.named.iter().flatten().cloned().collect();
+                    return Err(Refusal::InsufficientScope(needed).into());
+                }
+                Err(_) => {
+                    return Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into());
+                }
+            }
+        }
+    };
+    made.map_err(|error| unready(&error))
+}
+
 /// Who a caller is to the engine.
-fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) -> Standing {
+fn standing(caller: Option<&Caller<Facts>>, named: Option<BTreeSet<ScopeName>>) -> Standing {
     let Some(caller) = caller else { return Standing { named, ..Standing::anonymous() } };
     let client = match &caller.principal {
         Principal::Client(client) => Some(client.clone()),

@@ -56,7 +56,8 @@ impl PoemEndpoint for Mcp {
         if let Some(refused) = unreadable(request.headers()) {
             return Ok(unread(refused));
         }
-        let limits = &self.gateway.parts().snapshot.config.listen.limits;
+        let revision = self.gateway.revision();
+        let limits = &revision.snapshot.config.listen.limits;
         let declared = request
             .headers()
             .get(header::CONTENT_LENGTH)
@@ -173,7 +174,7 @@ impl Mcp {
 
     fn refuse(&self, refusal: &Refusal, body: Vec<u8>, server: Option<&ServerName>, modern: bool) -> Response {
         let mut response = respond::json(respond::status(refusal, modern), body);
-        let metadata = super::well_known::url(&self.gateway.parts().snapshot.public_url, server);
+        let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, server);
         if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
