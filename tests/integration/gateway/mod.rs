@@ -9,6 +9,8 @@ mod hostile;
 mod life;
 /// Who may see and do what.
 mod access;
+/// Legacy sessions, and whose they are.
+mod session;
 
 /// Two servers of the demonstration kind, as in the quickstart.
 pub(crate) const DEMO: &str = "version: 1
