@@ -38,11 +38,13 @@ const ROOM: usize = 64;
 
 /// How an answer is to be written.
 #[derive(Debug, Clone)]
-struct Form {
-    id: Id,
-    era: Era,
-    kind: Kind,
-    token: Option<Id>,
+pub(super) struct Form {
+    pub(super) id: Id,
+    pub(super) era: Era,
+    pub(super) kind: Kind,
+    pub(super) token: Option<Id>,
+    /// Whether the result must say how long it holds.
+    pub(super) cacheable: bool,
 }
 
 /// What comes back from a call, in order.
@@ -66,7 +68,7 @@ impl Gateway {
             .map(|arguments| crate::policy::hex(&seal::mac(&self.parts.digest_key, arguments.get().as_bytes())));
         let found = self.find(inquiry, act, known).await?;
         known.target = Some(found.target.clone());
-        let inventory = found.alone.as_ref().unwrap_or(&found.offer.inventory);
+        let inventory = found.inventory();
         let verb = acted_by(act.kind);
         let question =
             Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
@@ -98,6 +100,7 @@ impl Gateway {
             era: asked.version.era(),
             kind: act.kind,
             token: asked.meta.progress_token().cloned(),
+            cacheable: act.kind == Kind::Resources,
         };
         Ok(self.send(Arc::clone(&inquiry.revision.upstreams), allowed, form, heard, open).await)
     }
@@ -135,7 +138,12 @@ impl Gateway {
     }
 
     /// Finds what a name means at this endpoint.
-    async fn find(self: &Arc<Self>, inquiry: &Inquiry<'_>, act: &Act<'_>, known: &mut Known) -> Result<Found, Stop> {
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        act: &Act<'_>,
+        known: &mut Known,
+    ) -> Result<Found, Stop> {
         let unknown = |because| {
             Stop::Before(
                 Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() },
@@ -184,7 +192,7 @@ impl Gateway {
     /// The one server, of those the caller may reach, that offers a URI.
     async fn owner(self: &Arc<Self>, inquiry: &Inquiry<'_>, uri: &str) -> Result<ServerName, Stop> {
         let reachable = self.reachable(inquiry);
-        let offers = |kind| self.offers_of(inquiry, &reachable, kind);
+        let offers = async |kind| self.offers_of(inquiry, &reachable, kind).await.offered;
         let lists = |offer: &Offer| offer.list().is_some_and(|list| list.get(uri).is_some());
         // Who lists a resource has it; a template only says what could be.
         let mut owners: Vec<_> = offers(Kind::Resources).await.into_iter().filter(|(_, offer)| lists(offer)).collect();
@@ -203,14 +211,21 @@ impl Gateway {
 }
 
 /// What a name means.
-struct Found {
-    target: Target,
+pub(super) struct Found {
+    pub(super) target: Target,
     offer: Arc<Offer>,
     /// The inventory of this target alone, where no list has it.
     alone: Option<Inventory>,
 }
 
-const fn singular(kind: Kind) -> &'static str {
+impl Found {
+    /// What the server offers, as far as the engine needs it for this target.
+    pub(super) fn inventory(&self) -> &Inventory {
+        self.alone.as_ref().unwrap_or(&self.offer.inventory)
+    }
+}
+
+pub(super) const fn singular(kind: Kind) -> &'static str {
     match kind {
         Kind::Tools => "tool",
         Kind::Prompts => "prompt",
@@ -309,7 +324,7 @@ fn tell(events: &mpsc::Sender<Heard>, told: Told) {
     }
 }
 
-fn whole(form: &Form, reply: Result<Reply, impl Into<Option<UpstreamError>>>, open: Open) -> Answer {
+pub(super) fn whole(form: &Form, reply: Result<Reply, impl Into<Option<UpstreamError>>>, open: Open) -> Answer {
     match reply.map_err(Into::into) {
         Ok(reply) => {
             let message = finish(form, &reply);
@@ -336,9 +351,7 @@ fn finish(form: &Form, reply: &Reply) -> Message {
             });
             let body = match form.era {
                 Era::Legacy => envelope::result(&form.id, result),
-                Era::Modern => {
-                    envelope::result(&form.id, answer::finish(text, form.era, form.kind == Kind::Resources).as_bytes())
-                }
+                Era::Modern => envelope::result(&form.id, answer::finish(text, form.era, form.cacheable).as_bytes()),
             };
             Message { body, code: None, is_error }
         }

@@ -11,10 +11,13 @@
 mod answer;
 mod call;
 mod classify;
+mod complete;
 mod filter;
 mod list;
 mod name_space;
 mod offer;
+mod open;
+mod page;
 mod record;
 mod refusal;
 mod revision;
@@ -260,7 +263,9 @@ impl Gateway {
                 let open = self.write_decision(known, &permitted(Vec::new().into()))?;
                 Ok(message(&asked, b"{}", open))
             }
-            What::List(kind) => self.list(&inquiry, &asked, *kind, known).await,
+            What::List(kind, cursor) => self.list(&inquiry, &asked, (*kind, cursor.as_deref()), known).await,
+            What::Complete(complete) => self.complete(&inquiry, &asked, complete, known).await,
+            What::Listen(_) => Err(Refusal::UnknownMethod(asked.method.as_str().to_owned()).into()),
             What::Act(act) => self.act(&inquiry, &asked, act, known).await,
         }
     }
@@ -293,40 +298,6 @@ impl Gateway {
                 Err(Refusal::Internal.into())
             }
         }
-    }
-
-    /// `initialize` and `server/discover`.
-    async fn open(
-        self: &Arc<Self>,
-        inquiry: &Inquiry<'_>,
-        asked: &Asked<'_>,
-        known: &mut Known,
-        version: Version,
-    ) -> Result<Answer, Stop> {
-        let every = serde_json::json!({ "tools": {}, "prompts": {}, "resources": {} });
-        let (open, capabilities, instructions) = match inquiry.endpoint {
-            Endpoint::All => (self.write_decision(known, &permitted(Vec::new().into()))?, every, None),
-            Endpoint::One(server) => {
-                let open = self.may_discover(inquiry, server, known)?;
-                match inquiry.revision.upstreams.get(server) {
-                    Some(upstream) => match upstream.about().await {
-                        Ok(about) => {
-                            let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
-                            let offered =
-                                offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
-                            (open, serde_json::Value::Object(offered), about.instructions.as_deref().map(str::to_owned))
-                        }
-                        Err(error) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
-                    },
-                    None => return Err(Stop::After(Refusal::Internal, open)),
-                }
-            }
-        };
-        let result = match version.era() {
-            Era::Legacy => answer::initialized(version, &capabilities, instructions.as_deref()),
-            Era::Modern => answer::discovered(&capabilities, instructions.as_deref()),
-        };
-        Ok(message(asked, &result, open))
     }
 
     /// Whether the caller may reach this server at all; written down either way.

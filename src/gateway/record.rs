@@ -15,6 +15,7 @@ use crate::{
     id::Id,
     identity::Caller,
     mcp::{self, Version},
+    name::ServerName,
     policy::{Decision, Target},
     principal::Principal,
     record::{self, Access, Decided, Refused, Response, Who},
@@ -95,6 +96,8 @@ pub(crate) struct Open {
     id: Id,
     started: Instant,
     closed: bool,
+    /// The servers that a merged list had to leave out.
+    without: Vec<ServerName>,
 }
 
 impl Gateway {
@@ -102,7 +105,7 @@ impl Gateway {
     pub(super) fn write_decision(self: &Arc<Self>, known: &Known, decision: &Decision) -> Result<Open, Refusal> {
         self.decided(known, decision, None, |decided| self.parts.trail.decision(decided))
             .map_err(|error| lost(&error))?;
-        Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false })
+        Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false, without: Vec::new() })
     }
 
     /// Writes how a request was answered, before the answer leaves.
@@ -206,6 +209,11 @@ impl Open {
         self.write(Some(Response { us, ..response })).map_err(|error| lost(&error))
     }
 
+    /// Marks the answer as one without these servers.
+    pub(super) fn leave_out(&mut self, servers: Vec<ServerName>) {
+        self.without = servers;
+    }
+
     /// The id of the decision.
     pub(crate) const fn id(&self) -> Id {
         self.id
@@ -214,7 +222,13 @@ impl Open {
     fn write(&mut self, response: Option<Response>) -> Result<(), TrailError> {
         self.closed = true;
         let parts = &self.gateway.parts;
-        parts.trail.access(Access { id: self.id, at: parts.clock.now(), gateway: parts.instance(), response })
+        parts.trail.access(Access {
+            id: self.id,
+            at: parts.clock.now(),
+            gateway: parts.instance(),
+            response,
+            without: &self.without,
+        })
     }
 }
 

@@ -158,6 +158,8 @@ pub struct Access<'a> {
     pub gateway: Gateway<'a>,
     /// The answer; nothing says that what came of the call is unknown (a crash, a caller gone).
     pub response: Option<Response>,
+    /// The servers that a merged list had to leave out.
+    pub without: &'a [ServerName],
 }
 
 /// How a request was answered.
