@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 
 use super::{
-    Answer, Endpoint, Gateway, Inquiry, Pending, Ready, Received, Refusal, Said, Stop, accepts_stream,
+    Answer, Endpoint, Facts, Gateway, Inquiry, Pending, Received, Refusal, Said, Stop, accepts_stream,
     classify::{self, Hello, Noted},
     permitted,
     record::Known,
@@ -25,7 +25,7 @@ use crate::{
     upstream::Reply,
 };
 
-type Who<'a> = Option<&'a Arc<Caller<Ready>>>;
+type Who<'a> = Option<&'a Arc<Caller<Facts>>>;
 
 impl Gateway {
     /// Whose a request is.
@@ -38,9 +38,10 @@ impl Gateway {
                 resource: Arc::clone(&caller.resource),
             },
             None => {
+                let snapshot = &self.revision.load().snapshot;
                 let resource = match endpoint {
-                    Endpoint::All => self.parts.snapshot.resource(None),
-                    Endpoint::One(server) => self.parts.snapshot.resource(Some(server.as_str())),
+                    Endpoint::All => snapshot.resource(None),
+                    Endpoint::One(server) => snapshot.resource(Some(server.as_str())),
                 };
                 Owner { principal: Principal::Anonymous, client: None, resource: resource.into() }
             }
@@ -193,7 +194,7 @@ impl Gateway {
     }
 
     /// Waits until a caller's token is revoked.
-    pub(super) fn revoked(&self, caller: &Caller<Ready>) -> impl Future<Output = ()> + Send + 'static + use<> {
+    pub(super) fn revoked(&self, caller: &Caller<Facts>) -> impl Future<Output = ()> + Send + 'static + use<> {
         let revoked = self.parts.bearer.as_ref().map(|bearer| bearer.revoked(caller.token));
         async move {
             match revoked {

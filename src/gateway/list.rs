@@ -63,10 +63,13 @@ impl Gateway {
 
     /// The servers that the caller may reach, with the policies that say so.
     pub(super) fn reachable<'i>(&self, inquiry: &Inquiry<'i>) -> Vec<(&'i ServerName, Arc<[Reason]>)> {
-        let servers = inquiry.snapshot.config.servers.keys();
+        let servers = inquiry.revision.snapshot.config.servers.keys();
         servers
             .filter_map(|server| {
-                Some((server, self.offers.reachable(inquiry.engine(), inquiry.ready, server, &inquiry.moment)?))
+                Some((
+                    server,
+                    inquiry.revision.offers.reachable(inquiry.engine(), inquiry.ready, server, &inquiry.moment)?,
+                ))
             })
             .collect()
     }
@@ -101,8 +104,8 @@ impl Gateway {
         server: &ServerName,
         kind: Kind,
     ) -> Result<Arc<Offer>, Unoffered> {
-        let upstream = self
-            .parts
+        let upstream = inquiry
+            .revision
             .upstreams
             .get(server)
             .ok_or_else(|| Unoffered::Engine(format!("server `{server}` has no upstream")))?;
@@ -111,7 +114,7 @@ impl Gateway {
             // Rarely needed, and large: boxed, so that every request's future need not have room for it.
             None => Box::pin(upstream.list(kind)).await.map_err(Unoffered::Upstream)?,
         };
-        self.offers.of(inquiry.engine(), server, &list).map_err(Unoffered::Engine)
+        inquiry.revision.offers.of(inquiry.engine(), server, &list).map_err(Unoffered::Engine)
     }
 
     /// Appends the entries that the caller may see, under the names of this endpoint.
@@ -125,7 +128,7 @@ impl Gateway {
     ) {
         let Some(list) = offer.list() else { return };
         let renamed = matches!(list.kind(), Kind::Tools | Kind::Prompts);
-        let visible = self.offers.visible(inquiry.engine(), inquiry.ready, offer, &inquiry.moment);
+        let visible = inquiry.revision.offers.visible(inquiry.engine(), inquiry.ready, offer, &inquiry.moment);
         for (entry, _) in list.entries().iter().zip(visible).filter(|(_, visible)| *visible) {
             if contested.contains(entry.key()) {
                 continue;

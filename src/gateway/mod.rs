@@ -18,20 +18,22 @@ mod name_space;
 mod offer;
 mod record;
 mod refusal;
+mod revision;
 mod session;
 mod sessions;
 mod stream;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::watch;
 
 pub(crate) use call::Messages;
-pub(crate) use offer::Ready;
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
+pub(crate) use revision::{Facts, Revision};
 pub(crate) use session::{Owner, Session};
 pub(crate) use stream::{News, Stream};
 
@@ -44,23 +46,19 @@ use crate::{
     policy::{Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail, seal,
-    snapshot::Snapshot,
     tasks::Tasks,
-    upstream::Upstreams,
 };
 use call::Parked;
 use classify::{Asked, Classified, What};
-use offer::Offers;
+use offer::Ready;
 use record::Known;
 use sessions::Sessions;
 
 /// What the gateway works with.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) snapshot: Arc<Snapshot>,
-    /// Nothing while OAuth is off.
-    pub(crate) bearer: Option<Arc<Bearer<Ready>>>,
-    pub(crate) upstreams: Arc<Upstreams>,
+    /// Nothing where OAuth was off at the start.
+    pub(crate) bearer: Option<Arc<Bearer<Facts>>>,
     pub(crate) trail: Arc<Trail>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Arc<Tasks>,
@@ -172,8 +170,7 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct Gateway {
     parts: Parts,
-    offers: Offers,
-    anonymous: Arc<Ready>,
+    revision: ArcSwap<Revision>,
     sessions: Arc<Sessions>,
     parked: Arc<Parked>,
     closing: watch::Sender<bool>,
@@ -183,11 +180,11 @@ pub(crate) struct Gateway {
 struct Inquiry<'a> {
     /// Whether the caller can read a stream.
     streams: bool,
-    snapshot: &'a Arc<Snapshot>,
+    revision: &'a Arc<Revision>,
     ready: &'a Ready,
     endpoint: &'a Endpoint,
     moment: Moment,
-    caller: Option<&'a Arc<Caller<Ready>>>,
+    caller: Option<&'a Arc<Caller<Facts>>>,
     /// The session, where there is one.
     session: Option<&'a Arc<Session>>,
     /// The whole message, of which parts are passed on as they are.
@@ -197,7 +194,7 @@ struct Inquiry<'a> {
 
 impl Inquiry<'_> {
     fn engine(&self) -> &Engine {
-        &self.snapshot.engine
+        &self.revision.snapshot.engine
     }
 }
 
@@ -224,15 +221,10 @@ impl From<Refusal> for Stop {
 
 impl Gateway {
     /// Puts the gateway together.
-    ///
-    /// # Errors
-    /// When the engine cannot make anybody ready to ask, in words.
-    pub(crate) fn new(parts: Parts) -> Result<Arc<Self>, String> {
-        let anonymous = Ready::new(&parts.snapshot.engine, Standing::anonymous())?;
+    pub(crate) fn new(parts: Parts, revision: Revision) -> Arc<Self> {
         let (sessions, parked) = (Arc::default(), Arc::default());
-        let (offers, anonymous) = (Offers::new(), Arc::new(anonymous));
         let closing = watch::Sender::new(false);
-        Ok(Arc::new(Self { parts, offers, anonymous, sessions, parked, closing }))
+        Arc::new(Self { parts, revision: ArcSwap::from_pointee(revision), sessions, parked, closing })
     }
 
     /// Starts what it does beside requests.
@@ -252,10 +244,15 @@ impl Gateway {
         &self.parts
     }
 
+    /// The revision in force.
+    pub(crate) fn revision(&self) -> Arc<Revision> {
+        self.revision.load_full()
+    }
+
     /// The way of a request: who, what, may they, do it, say it.
     pub(crate) async fn handle(self: &Arc<Self>, received: Received) -> Answer {
         let now = self.parts.clock.now();
-        let known = Known::new(now, received.started, received.peer.clone(), received.body.len());
+        let known = Known::new(self.revision(), now, received.started, received.peer.clone(), received.body.len());
         let mut known = match known {
             Ok(known) => known,
             Err(error) => {
@@ -276,27 +273,19 @@ impl Gateway {
         known: &mut Known,
         modern: &mut bool,
     ) -> Result<Answer, Stop> {
-        let snapshot = &self.parts.snapshot;
+        let revision = Arc::clone(&known.revision);
         known.server = match &received.endpoint {
             Endpoint::All => None,
             Endpoint::One(server) => Some(server.to_string()),
         };
         let caller = self.authenticate(received, known).await?;
         if let Endpoint::One(server) = &received.endpoint
-            && !snapshot.config.servers.contains_key(server)
+            && !revision.snapshot.config.servers.contains_key(server)
         {
             return Err(Refusal::NoEndpoint.into());
         }
         let named = filter::parse(received.query.as_deref())?;
-        let filtered;
-        let ready: &Ready = match (named, caller.as_deref()) {
-            (None, None) => &self.anonymous,
-            (None, Some(caller)) => self.ready(caller)?,
-            (named, caller) => {
-                filtered = self.filtered(caller, named)?;
-                &filtered
-            }
-        };
+        let ready = ready(&revision, caller.as_deref(), named)?;
         match received.way {
             Way::Post => {}
             Way::Get => return self.listen(received, caller.as_ref(), known),
@@ -339,8 +328,8 @@ impl Gateway {
         };
         let inquiry = Inquiry {
             streams: accepts_stream(&received.headers),
-            snapshot,
-            ready,
+            revision: &revision,
+            ready: &ready,
             endpoint: &received.endpoint,
             moment,
             caller: caller.as_ref(),
@@ -371,11 +360,14 @@ impl Gateway {
         }
     }
 
-    async fn authenticate(&self, received: &Received, known: &mut Known) -> Result<Option<Arc<Caller<Ready>>>, Stop> {
-        let Some(bearer) = &self.parts.bearer else { return Ok(None) };
+    async fn authenticate(&self, received: &Received, known: &mut Known) -> Result<Option<Arc<Caller<Facts>>>, Stop> {
+        let snapshot = &known.revision.snapshot;
+        let Some(bearer) = self.parts.bearer.as_ref().filter(|_| snapshot.engine.bundle().oauth()) else {
+            return Ok(None);
+        };
         let resource = match &received.endpoint {
-            Endpoint::All => self.parts.snapshot.resource(None),
-            Endpoint::One(server) => self.parts.snapshot.resource(Some(server.as_str())),
+            Endpoint::All => snapshot.resource(None),
+            Endpoint::One(server) => snapshot.resource(Some(server.as_str())),
         };
         match bearer.authenticate(&received.headers, &resource, known.at).await {
             Ok(Outcome::Caller(caller)) => {
@@ -398,29 +390,6 @@ impl Gateway {
         }
     }
 
-    /// A caller made ready to ask: once for each token.
-    fn ready<'c>(&self, caller: &'c Caller<Ready>) -> Result<&'c Ready, Stop> {
-        if let Some(ready) = caller.facts.get() {
-            return Ok(ready);
-        }
-        let ready =
-            Ready::new(&self.parts.snapshot.engine, standing(Some(caller), None)).map_err(|error| unready(&error))?;
-        Ok(caller.facts.get_or_init(|| ready))
-    }
-
-    /// A caller who named tags: all of them must be granted.
-    fn filtered(&self, caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) -> Result<Ready, Stop> {
-        let engine = &self.parts.snapshot.engine;
-        let standing = standing(caller, named);
-        match engine.may_name(&standing) {
-            Ok(()) => Ready::new(engine, standing).map_err(|error| unready(&error)),
-            Err(Denial::InsufficientScope) => {
-                Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into())
-            }
-            Err(_) => Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into()),
-        }
-    }
-
     /// `initialize` and `server/discover`.
     async fn open(
         self: &Arc<Self>,
@@ -434,7 +403,7 @@ impl Gateway {
             Endpoint::All => (self.write_decision(known, &permitted(Vec::new().into()))?, every, None),
             Endpoint::One(server) => {
                 let open = self.may_discover(inquiry, server, known)?;
-                match self.parts.upstreams.get(server) {
+                match inquiry.revision.upstreams.get(server) {
                     Some(upstream) => match upstream.about().await {
                         Ok(about) => {
                             let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
@@ -462,7 +431,7 @@ impl Gateway {
         server: &ServerName,
         known: &mut Known,
     ) -> Result<record::Open, Stop> {
-        let offer = self.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
+        let offer = inquiry.revision.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
         let target = Target::Server(server.clone());
         let verb = Verb::ServerDiscover;
         let question = Question {
@@ -515,8 +484,36 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
     })
 }
 
+/// A caller made ready to ask: once for each token and revision, unless the request names tags, all of
+/// which must be granted.
+fn ready(
+    revision: &Revision,
+    caller: Option<&Caller<Facts>>,
+    named: Option<BTreeSet<ScopeName>>,
+) -> Result<Arc<Ready>, Stop> {
+    let engine = &revision.snapshot.engine;
+    let made = match (named, caller) {
+        (None, None) => Ok(Arc::clone(&revision.anonymous)),
+        (None, Some(caller)) => caller.facts.ready(revision, || Ready::new(engine, standing(Some(caller), None))),
+        (named, caller) => {
+            let standing = standing(caller, named);
+            match engine.may_name(&standing) {
+                Ok(()) => Ready::new(engine, standing).map(Arc::new),
+                Err(Denial::InsufficientScope) => {
+                    let needed = standing.named.iter().flatten().cloned().collect();
+                    return Err(Refusal::InsufficientScope(needed).into());
+                }
+                Err(_) => {
+                    return Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into());
+                }
+            }
+        }
+    };
+    made.map_err(|error| unready(&error))
+}
+
 /// Who a caller is to the engine.
-fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) -> Standing {
+fn standing(caller: Option<&Caller<Facts>>, named: Option<BTreeSet<ScopeName>>) -> Standing {
     let Some(caller) = caller else { return Standing { named, ..Standing::anonymous() } };
     let client = match &caller.principal {
         Principal::Client(client) => Some(client.clone()),

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A number that no two things of this process share.
-fn serial() -> u64 {
+pub(super) fn serial() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }

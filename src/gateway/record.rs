@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{Gateway, offer::Ready, refusal::Refusal};
+use super::{Facts, Gateway, Revision, refusal::Refusal};
 use crate::{
     audit::TrailError,
     chance,
@@ -32,11 +32,13 @@ pub(crate) struct Peer {
 /// What is known of a request so far.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
+    /// What it is decided by, to its end.
+    pub(crate) revision: Arc<Revision>,
     pub(crate) id: Id,
     pub(crate) at: Timestamp,
     pub(crate) started: Instant,
     pub(crate) peer: Peer,
-    pub(crate) caller: Option<Arc<Caller<Ready>>>,
+    pub(crate) caller: Option<Arc<Caller<Facts>>>,
     pub(crate) method: Option<String>,
     pub(crate) server: Option<String>,
     pub(crate) target: Option<Target>,
@@ -48,9 +50,16 @@ pub(crate) struct Known {
 
 impl Known {
     /// What is known when a request comes in.
-    pub(crate) fn new(at: Timestamp, started: Instant, peer: Peer, size: usize) -> Result<Self, getrandom::Error> {
+    pub(crate) fn new(
+        revision: Arc<Revision>,
+        at: Timestamp,
+        started: Instant,
+        peer: Peer,
+        size: usize,
+    ) -> Result<Self, getrandom::Error> {
         let id = Id::new(at, chance::bytes()?);
         Ok(Self {
+            revision,
             id,
             at,
             started,
@@ -128,7 +137,8 @@ impl Gateway {
         kind: &'static str,
         status: u16,
     ) -> Result<(), Refusal> {
-        let known = Known::new(self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
+        let known =
+            Known::new(self.revision(), self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
         let decision = Decision::deny(crate::policy::Because::ValidationFailed);
         let response = Response { status, code: None, is_error: None, bytes: 0, us: 0 };
         self.close(Pending::Refused(Box::new(known), Box::new(decision), kind), response)
@@ -141,7 +151,7 @@ impl Gateway {
         refused: Option<Refused<'_>>,
         write: impl FnOnce(&Decided<'_>) -> T,
     ) -> T {
-        let snapshot = &self.parts.snapshot;
+        let snapshot = &known.revision.snapshot;
         let who = known.caller.as_deref().map(|caller| Who {
             principal: &caller.principal,
             client: caller.client.as_ref(),

@@ -19,7 +19,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{broadcast, mpsc};
 
-use super::offer::Ready;
+use super::Facts;
 use crate::{
     identity::Caller,
     mcp::{Id, LogLevel, Version, envelope},
@@ -83,7 +83,7 @@ struct State {
     asks: HashMap<u64, Ask>,
     stream: Option<mpsc::Sender<Bytes>>,
     /// Whose token came with the last answer to a question.
-    answered_by: Option<Arc<Caller<Ready>>>,
+    answered_by: Option<Arc<Caller<Facts>>>,
     ended: bool,
 }
 
@@ -154,7 +154,7 @@ impl Session {
     }
 
     /// Takes an answer to a question. One that answers none of this session's is of no consequence.
-    pub(super) fn answered(&self, id: &Id, reply: Reply, by: Option<Arc<Caller<Ready>>>) {
+    pub(super) fn answered(&self, id: &Id, reply: Reply, by: Option<Arc<Caller<Facts>>>) {
         let Id::Number(number) = id else { return };
         let Ok(number) = u64::try_from(*number) else { return };
         let ask = {
@@ -199,7 +199,7 @@ impl Session {
     }
 
     /// Whose token came with the last answer to a question.
-    pub(super) fn answered_by(&self) -> Option<Arc<Caller<Ready>>> {
+    pub(super) fn answered_by(&self) -> Option<Arc<Caller<Facts>>> {
         self.lock().answered_by.clone()
     }
 

@@ -118,7 +118,8 @@ impl Mcp {
         if let Some(refused) = unreadable(request.headers()) {
             return Err(refused);
         }
-        let limits = &self.gateway.parts().snapshot.config.listen.limits;
+        let revision = self.gateway.revision();
+        let limits = &revision.snapshot.config.listen.limits;
         let declared = request
             .headers()
             .get(header::CONTENT_LENGTH)
@@ -217,7 +218,7 @@ impl Mcp {
         if *refusal == Refusal::NotAllowed {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
         }
-        let metadata = super::well_known::url(&self.gateway.parts().snapshot.public_url, server);
+        let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, server);
         if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

@@ -11,7 +11,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -118,7 +118,7 @@ pub struct Bearer<F = ()> {
     revoked: broadcast::Sender<Option<Id>>,
 }
 
-impl<F: Send + Sync + 'static> Bearer<F> {
+impl<F: Default + Send + Sync + 'static> Bearer<F> {
     /// `cache_key` is random and of this process; `seq` is the number of the newest event by now.
     #[must_use]
     pub fn new(store: Arc<Store>, keys: TokenKeys, cache_key: [u8; 32], seq: i64) -> Self {
@@ -267,7 +267,7 @@ impl<F: Send + Sync + 'static> Bearer<F> {
             issued_at,
             expires_at,
             resource: resource.into(),
-            facts: OnceLock::new(),
+            facts: F::default(),
             revoked: AtomicBool::new(revoked_at.is_some()),
         }
     }

@@ -45,6 +45,13 @@ pub struct Question<'a> {
     pub moment: &'a Moment,
 }
 
+impl Question<'_> {
+    /// The question that must be answered with allow as well.
+    fn besides(&self) -> Option<Self> {
+        Some(Self { verb: self.verb.besides(self.target)?, ..*self })
+    }
+}
+
 /// A caller's standing, made ready to ask with: its part of the context is built once.
 #[derive(Debug)]
 pub struct Asker {
@@ -161,6 +168,9 @@ impl Engine {
     /// turn it.
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Decision {
+        if let Some(first) = question.besides().map(|first| self.decide(&first)).filter(|first| !first.is_allow()) {
+            return first;
+        }
         let shard = match self.shard(question) {
             Ok(shard) => shard,
             Err(because) => return Decision::deny(because),
@@ -176,6 +186,9 @@ impl Engine {
     /// Whether the answer is allow. For entries of lists: nothing is said about why.
     #[must_use]
     pub fn allows(&self, question: &Question<'_>) -> bool {
+        if question.besides().is_some_and(|first| !self.allows(&first)) {
+            return false;
+        }
         let Ok(shard) = self.shard(question) else { return false };
         let Ok(request) = self.request(question) else { return false };
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
@@ -185,6 +198,10 @@ impl Engine {
     /// Answers a question by the full policy set, unsharded. The oracle that shards are tested against.
     #[must_use]
     pub fn decide_unsharded(&self, question: &Question<'_>) -> Decision {
+        let first = question.besides().map(|first| self.decide_unsharded(&first));
+        if let Some(first) = first.filter(|first| !first.is_allow()) {
+            return first;
+        }
         let shard = match self.shard(question) {
             Ok(shard) => shard,
             Err(because) => return Decision::deny(because),
@@ -259,7 +276,7 @@ impl Engine {
         let target = question.target;
         let shards = self.shards.get(target.server()).ok_or(Because::UnknownServer)?;
         if question.inventory.server != *target.server()
-            || question.verb.resource() != target.kind()
+            || !question.verb.takes(target.kind())
             || !question.inventory.knows(target)
         {
             return Err(Because::UnknownTool);

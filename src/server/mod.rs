@@ -26,8 +26,8 @@ use crate::{
     chance,
     clock::{Clock, SystemClock},
     config::Config,
-    gateway::{Gateway, Parts},
-    http::{self, Health, guard::Guard, listener},
+    gateway::{Gateway, Parts, Revision},
+    http::{self, Health, listener},
     id::Id,
     identity::{self, Bearer},
     oauth::TokenKeys,
@@ -134,18 +134,9 @@ impl Server {
         let snapshot = Arc::new(Snapshot::new(config, engine));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
-        let parts = Parts {
-            snapshot,
-            bearer,
-            upstreams: Arc::new(upstreams),
-            trail,
-            clock,
-            tasks,
-            instance,
-            digest_key,
-            handles,
-        };
-        let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
+        let parts = Parts { bearer, trail, clock, tasks, instance, digest_key, handles };
+        let revision = Revision::new(snapshot, Arc::new(upstreams)).map_err(StartError::Engine)?;
+        let gateway = Gateway::new(parts, revision);
         Ok(Self { gateway, store, listener, address, signals })
     }
 
@@ -163,8 +154,9 @@ impl Server {
         let Self { gateway, store, listener, address, signals } = self;
         let parts = gateway.parts();
         let [mut terminate, mut interrupt] = signals;
-        note_start(parts)?;
-        parts.upstreams.start();
+        let revision = gateway.revision();
+        note_start(parts, &revision)?;
+        revision.upstreams.start();
         parts.tasks.spawn("audit", audit::keep(Arc::clone(&parts.trail), Arc::clone(&parts.clock), parts.tasks.stop()));
         if let (Some(bearer), Some(store)) = (&parts.bearer, &store) {
             let keep = identity::keep_up(
@@ -179,9 +171,8 @@ impl Server {
         }
         gateway.start();
         let (close, closing) = watch::channel(false);
-        let guard = Guard::new(&parts.snapshot.public_url, address, parts.snapshot.engine.bundle().oauth());
-        let routes = http::routes(Arc::clone(&gateway), guard, Health::new(Arc::clone(&parts.trail), store.clone()));
-        let limits = parts.snapshot.config.listen.limits.clone();
+        let routes = http::routes(Arc::clone(&gateway), address, Health::new(Arc::clone(&parts.trail), store.clone()));
+        let limits = revision.snapshot.config.listen.limits.clone();
         let serving = listener::serve(listener, routes, &limits, &parts.tasks, closing, GRACE);
         let told = async {
             tokio::select! {
@@ -193,7 +184,7 @@ impl Server {
             close.send_replace(true);
         };
         tokio::join!(serving, told);
-        parts.upstreams.shutdown().await;
+        gateway.revision().upstreams.shutdown().await;
         let cut = parts.tasks.shut_down(TASK_GRACE).await;
         if !cut.is_empty() {
             tracing::warn!(tasks = cut.join(", "), "cut off: they did not end in time");
@@ -222,7 +213,7 @@ fn signals() -> Result<[Signal; 2], StartError> {
 }
 
 /// What the trail says of a start: what is in force, and what was left unfinished.
-fn note_start(parts: &Parts) -> Result<(), StartError> {
+fn note_start(parts: &Parts, revision: &Revision) -> Result<(), StartError> {
     if parts.trail.was_torn() {
         tracing::warn!("the last line of the audit trail was not whole; it was closed off");
     }
@@ -236,10 +227,10 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
     }
     let random =
         chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
-    let bundle = parts.snapshot.engine.bundle();
+    let bundle = revision.snapshot.engine.bundle();
     let policies = bundle.policies().count().to_string();
     let facts = [
-        ("config_revision", parts.snapshot.config.digest.as_str()),
+        ("config_revision", revision.snapshot.config.digest.as_str()),
         ("bundle", bundle.digest()),
         ("policies", policies.as_str()),
         ("oauth", if bundle.oauth() { "on" } else { "off" }),

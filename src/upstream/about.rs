@@ -26,6 +26,8 @@ pub(super) fn initialize(deadline: Deadline) -> Outgoing {
 pub struct About {
     /// The version of the protocol that was agreed on.
     pub version: Box<str>,
+    /// The era it speaks.
+    pub era: Era,
     /// `serverInfo`, as JSON.
     pub server_info: Option<Box<str>>,
     /// Its instructions for models.
@@ -55,6 +57,7 @@ impl About {
             offers: Kind::ALL.into_iter().filter(|kind| declared.get(kind.capability()).is_some()).collect(),
             capabilities: capabilities.into(),
             version: version.into(),
+            era: Era::Legacy,
         })
     }
 

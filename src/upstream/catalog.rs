@@ -8,10 +8,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,9 +16,9 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Deadline, Manner, Outgoing, Reply, Trouble, Upstream, UpstreamError};
+use super::{Deadline, Manner, Outgoing, Reply, Trouble, Upstream, UpstreamError, change::Changes};
 use crate::{
-    mcp::{Entry, Id, Kind, Page},
+    mcp::{Entry, Era, Id, Kind, Page, ParamHeader},
     name::{PromptName, ResourceUri, ToolName},
 };
 
@@ -36,11 +33,21 @@ pub struct List {
     kind: Kind,
     entries: Vec<Entry>,
     by_key: HashMap<Box<str>, usize>,
+    param_headers: HashMap<Box<str>, Box<[ParamHeader]>>,
+    ttl_ms: Option<u64>,
+    public: bool,
 }
 
 impl List {
     fn new(kind: Kind) -> Self {
-        Self { kind, entries: Vec::new(), by_key: HashMap::new() }
+        Self {
+            kind,
+            entries: Vec::new(),
+            by_key: HashMap::new(),
+            param_headers: HashMap::new(),
+            ttl_ms: None,
+            public: false,
+        }
     }
 
     /// What the list is of.
@@ -61,50 +68,49 @@ impl List {
         self.by_key.get(key).and_then(|at| self.entries.get(*at))
     }
 
+    /// The parameters of a tool that travel in header fields too.
+    #[must_use]
+    pub fn param_headers(&self, tool: &str) -> &[ParamHeader] {
+        self.param_headers.get(tool).map_or(&[], |headers| headers)
+    }
+
+    /// How long the server says it stays good; nothing where it does not say.
+    #[must_use]
+    pub fn ttl_ms(&self) -> Option<u64> {
+        self.ttl_ms
+    }
+
+    /// Whether the server says of every page that it is the same for everybody.
+    #[must_use]
+    pub fn public(&self) -> bool {
+        self.public
+    }
+
     /// Takes an entry in, or says why not.
-    fn add(&mut self, entry: Entry) -> Result<(), &'static str> {
+    fn add(&mut self, entry: Entry, era: Era) -> Result<(), String> {
         let fits = match self.kind {
             Kind::Tools => entry.key().parse::<ToolName>().is_ok(),
             Kind::Prompts => entry.key().parse::<PromptName>().is_ok(),
             Kind::Resources | Kind::Templates => entry.key().parse::<ResourceUri>().is_ok(),
         };
         if !fits {
-            return Err("its name does not fit the grammar");
+            return Err("its name does not fit the grammar".into());
         }
         if self.by_key.contains_key(entry.key()) {
-            return Err("an entry before it has the same name");
+            return Err("an entry before it has the same name".into());
+        }
+        if self.kind == Kind::Tools {
+            match entry.field("inputSchema").map_or(Ok(Vec::new()), |schema| ParamHeader::read(schema.get())) {
+                Ok(headers) if headers.is_empty() => {}
+                Ok(headers) => drop(self.param_headers.insert(entry.key().into(), headers.into())),
+                Err(problem) if era == Era::Modern => return Err(problem.to_string()),
+                // A server of the legacy era does not know the word, and means nothing by it.
+                Err(_) => {}
+            }
         }
         self.by_key.insert(entry.key().into(), self.entries.len());
         self.entries.push(entry);
         Ok(())
-    }
-}
-
-/// How often each list of a server may have changed.
-#[derive(Debug, Default)]
-pub(super) struct Changes([AtomicU64; 4]);
-
-impl Changes {
-    pub(super) fn bump(&self, kind: Kind) {
-        self.of(kind).fetch_add(1, Ordering::Release);
-    }
-
-    pub(super) fn bump_all(&self) {
-        Kind::ALL.into_iter().for_each(|kind| self.bump(kind));
-    }
-
-    fn count(&self, kind: Kind) -> u64 {
-        self.of(kind).load(Ordering::Acquire)
-    }
-
-    fn of(&self, kind: Kind) -> &AtomicU64 {
-        let [tools, prompts, resources, templates] = &self.0;
-        match kind {
-            Kind::Tools => tools,
-            Kind::Prompts => prompts,
-            Kind::Resources => resources,
-            Kind::Templates => templates,
-        }
     }
 }
 
@@ -171,7 +177,11 @@ impl Catalog {
         let fetched = match upstream.about().await {
             Ok(about) => {
                 let change = self.changes.count(kind);
-                let list = if about.offers(kind) { fetch(upstream, kind, deadline).await } else { Ok(List::new(kind)) };
+                let list = if about.offers(kind) {
+                    fetch(upstream, kind, about.era, deadline).await
+                } else {
+                    Ok(List::new(kind))
+                };
                 list.map(|list| (list, change))
             }
             Err(error) => Err(error),
@@ -203,7 +213,7 @@ impl Catalog {
 }
 
 /// All pages of a list.
-async fn fetch(upstream: &Upstream, kind: Kind, deadline: Deadline) -> Result<List, UpstreamError> {
+async fn fetch(upstream: &Upstream, kind: Kind, era: Era, deadline: Deadline) -> Result<List, UpstreamError> {
     let mut list = List::new(kind);
     let mut cursors = HashSet::new();
     let mut cursor: Option<String> = None;
@@ -214,7 +224,7 @@ async fn fetch(upstream: &Upstream, kind: Kind, deadline: Deadline) -> Result<Li
                 return Err(upstream.trouble(Trouble::EndlessList));
             }
             let name: String = entry.key().chars().take(80).flat_map(char::escape_debug).collect();
-            if let Err(problem) = list.add(entry) {
+            if let Err(problem) = list.add(entry, era) {
                 tracing::warn!(server = %upstream.name, kind = kind.field(), name, problem, "left out of the list");
             }
         }

@@ -24,7 +24,7 @@ use super::{
     About, Deadline, Health, Options, Outgoing, Reply, SpecError, Told, Trouble,
     about::initialize,
     background,
-    catalog::Changes,
+    change::Changes,
     inbound::{self, Inbound},
     session::cancelled,
     spec::HttpSpec,
@@ -190,7 +190,7 @@ impl Endpoint {
         let version = HeaderValue::try_from(&*about.version).map_err(|_| Trouble::Garbage)?;
         let session = Arc::new(Session { about, id: session_id, version });
         self.line.tell(Some(&session), envelope::notification(Method::Initialized, b"")).await?;
-        self.line.changes.bump_all();
+        self.line.changes.opened();
         self.session.store(Some(session.clone()));
         tracing::info!(server = %self.line.server, version = %session.about.version, "is up");
         Ok(session)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Reply, catalog::Changes};
+use super::Reply;
 use crate::mcp::{Id, Kind, Message, Method, Object, Outcome, code, envelope};
 
 /// A message from an upstream.
@@ -63,15 +63,6 @@ pub(super) fn answer(id: &Id, method: Option<Method>) -> Vec<u8> {
         return envelope::result(id, b"{}");
     }
     envelope::error(Some(id), &envelope::error_object(code::METHOD_NOT_FOUND, "the gateway does no such thing", None))
-}
-
-impl Changes {
-    /// Notes that lists changed.
-    pub(super) fn note(&self, kinds: &[Kind]) {
-        for kind in kinds {
-            self.bump(*kind);
-        }
-    }
 }
 
 fn ours(id: &Id) -> Option<u64> {

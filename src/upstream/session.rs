@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Deadline, Outgoing, Reply, Told, Trouble,
-    catalog::Changes,
+    change::Changes,
     inbound::{self, Inbound},
     words,
 };

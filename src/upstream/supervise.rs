@@ -24,7 +24,7 @@ use super::{
     About, Deadline, Health, Options, Outgoing, Reply, Trouble,
     about::initialize,
     background,
-    catalog::Changes,
+    change::Changes,
     session::Session,
     spawn::{self, Group},
     spec::StdioSpec,
@@ -236,7 +236,7 @@ impl Keeper {
         match self.open(session, deadline).await {
             Ok(about) => {
                 tracing::info!(server = %self.server, version = %about.version, "is up");
-                self.changes.bump_all();
+                self.changes.opened();
                 self.state
                     .send_replace(State::Ready(Arc::new(Life { session: session.clone(), about: Arc::new(about) })));
                 std::future::pending().await

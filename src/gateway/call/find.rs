@@ -57,7 +57,7 @@ impl Gateway {
             }
         };
         let Some(target) = target(&server, act.kind, name) else { return Err(unknown(Because::UnknownTool)) };
-        if !inquiry.snapshot.config.servers.contains_key(&server) {
+        if !inquiry.revision.snapshot.config.servers.contains_key(&server) {
             return Err(unknown(Because::UnknownServer));
         }
         known.server = Some(server.to_string());

@@ -133,9 +133,9 @@ impl Gateway {
             let ended = self.ended(plan.inquiry, &plan.form.id);
             let reply = if modern {
                 // Nothing outlives this future: dropping it is what cancels the call.
-                guarded(&self.parts.upstreams, allowed, ended).await
+                guarded(&plan.inquiry.revision.upstreams, allowed, ended).await
             } else {
-                let upstreams = Arc::clone(&self.parts.upstreams);
+                let upstreams = Arc::clone(&plan.inquiry.revision.upstreams);
                 let call = Box::pin(async move { guarded(&upstreams, allowed, ended).await });
                 Lasting { tasks: Arc::clone(&self.parts.tasks), call: Some(call) }.await
             };
@@ -264,7 +264,6 @@ impl Gateway {
         let server = found.target.server().clone();
         let again = plan.inquiry.session.map(|session| Again {
             gateway: Arc::clone(self),
-            snapshot: Arc::clone(plan.inquiry.snapshot),
             session: Arc::clone(session),
             caller: plan.inquiry.caller.cloned(),
             named: plan.inquiry.ready.asker.standing().named.clone(),
@@ -277,13 +276,13 @@ impl Gateway {
             known: plan.known.clone(),
             tls: plan.inquiry.moment.tls,
             listens: plan.listens(),
-            found,
+            target: found.target,
         });
         Driver {
-            upstreams: Arc::clone(&self.parts.upstreams),
+            upstreams: Arc::clone(&plan.inquiry.revision.upstreams),
             server,
             era: plan.form.era,
-            work: plan.inquiry.snapshot.config.listen.limits.request,
+            work: plan.inquiry.revision.snapshot.config.listen.limits.request,
             watch,
             session: plan.inquiry.session.cloned(),
             again,
@@ -345,7 +344,7 @@ impl Plan<'_> {
 
     /// How long the server has.
     fn timeout(&self) -> std::time::Duration {
-        if self.asking.is_empty() { self.inquiry.snapshot.config.listen.limits.request } else { PATIENCE }
+        if self.asking.is_empty() { self.inquiry.revision.snapshot.config.listen.limits.request } else { PATIENCE }
     }
 
     fn manner(&self) -> Manner {
@@ -389,7 +388,7 @@ fn owner_name(inquiry: &Inquiry<'_>) -> String {
 
 /// What a server may ask this caller for.
 fn asking(inquiry: &Inquiry<'_>, asked: &Asked<'_>, server: &ServerName) -> Asking {
-    let Some(asks) = inquiry.snapshot.config.servers.get(server).map(|server| &server.asks) else {
+    let Some(asks) = inquiry.revision.snapshot.config.servers.get(server).map(|server| &server.asks) else {
         return Asking::default();
     };
     if asks.is_empty() {

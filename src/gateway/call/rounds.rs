@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::{
-    super::{Gateway, Ready, Refusal, denied, record::{Known, Open}, session::Session, standing},
-    find::{Found, singular},
+    super::{Facts, Gateway, Refusal, denied, ready, record::{Known, Open}, session::Session, Stop},
+    find::singular,
     run::{Driver, PATIENCE, ROOM, Start},
     wanted::Wanted,
 };
@@ -26,10 +26,9 @@ use crate::{
     identity::Caller,
     mcp::{Id, Kind, Method},
     name::ScopeName,
-    policy::{Allowed, Moment, Question, Verb},
+    policy::{Allowed, Moment, Question, Target, Verb},
     record as trail,
-    snapshot::Snapshot,
-    upstream::{Ask, Call, Manner, Outgoing, Reply, Side, Told},
+    upstream::{Ask, Call, Manner, Outgoing, Reply, Side, Told, Upstreams},
 };
 
 /// Rounds of one call, the first one not counted.
@@ -38,11 +37,10 @@ const MOST: usize = 10;
 /// What it takes to send a call again: all that was decided on.
 pub(super) struct Again {
     pub(super) gateway: Arc<Gateway>,
-    pub(super) snapshot: Arc<Snapshot>,
     pub(super) session: Arc<Session>,
-    pub(super) caller: Option<Arc<Caller<Ready>>>,
+    pub(super) caller: Option<Arc<Caller<Facts>>>,
     pub(super) named: Option<BTreeSet<ScopeName>>,
-    pub(super) found: Found,
+    pub(super) target: Target,
     pub(super) kind: Kind,
     pub(super) verb: Verb,
     pub(super) method: Method,
@@ -53,6 +51,14 @@ pub(super) struct Again {
     pub(super) known: Known,
     pub(super) tls: bool,
     pub(super) listens: bool,
+}
+
+/// One more round, allowed and written down.
+struct Round {
+    upstreams: Arc<Upstreams>,
+    allowed: Allowed<Call>,
+    heard: Option<mpsc::Receiver<Told>>,
+    open: Open,
 }
 
 impl Driver {
@@ -72,7 +78,8 @@ impl Driver {
             })?;
             let responses = self.answers(&wanted).await?;
             let Some(again) = &self.again else { return Err(Refusal::Internal) };
-            let (allowed, heard, open) = again.allow(&responses, wanted.state.as_deref())?;
+            let Round { upstreams, allowed, heard, open } = again.allow(&responses, wanted.state.as_deref())?;
+            self.upstreams = upstreams;
             reply = self.send(allowed, heard).await?;
             let (bytes, code) = match &reply {
                 Reply::Result(bytes) | Reply::InputRequired(bytes) => (bytes, None),
@@ -129,22 +136,22 @@ impl Driver {
 
 impl Again {
     /// Decides and writes down the next round.
-    fn allow(
-        &self,
-        responses: &[u8],
-        state: Option<&str>,
-    ) -> Result<(Allowed<Call>, Option<mpsc::Receiver<Told>>, Open), Refusal> {
+    fn allow(&self, responses: &[u8], state: Option<&str>) -> Result<Round, Refusal> {
         let now = self.gateway.parts().clock.now();
         let caller = self.session.answered_by().or_else(|| self.caller.clone());
         if caller.as_ref().is_some_and(|caller| !caller.is_good(now)) {
             return Err(Refusal::BadToken);
         }
-        let engine = &self.snapshot.engine;
-        let ready = Ready::new(engine, standing(caller.as_deref(), self.named.clone())).map_err(|error| {
+        let known = self.known(now, caller)?;
+        let revision = &known.revision;
+        let ready = ready(revision, known.caller.as_deref(), self.named.clone()).map_err(|stop| match stop {
+            Stop::Before(refusal, _) | Stop::After(refusal, _) => refusal,
+        })?;
+        let engine = &revision.snapshot.engine;
+        let inventory = engine.inventory(self.target.server(), [self.target.clone()]).map_err(|error| {
             tracing::error!(%error, "the engine could not be asked");
             Refusal::PolicyError
         })?;
-        let known = self.known(now, caller)?;
         let moment = Moment {
             now,
             address: known.peer.address,
@@ -155,8 +162,8 @@ impl Again {
         let question = Question {
             asker: &ready.asker,
             verb: self.verb,
-            target: &self.found.target,
-            inventory: self.found.inventory(),
+            target: &self.target,
+            inventory: &inventory,
             moment: &moment,
         };
         let (side, heard) = match self.listens {
@@ -173,17 +180,17 @@ impl Again {
             side,
             timeout: self.timeout,
         };
-        let call = Call { server: self.found.target.server().clone(), outgoing };
+        let call = Call { server: self.target.server().clone(), outgoing };
         match engine.allow(&question, call) {
             Ok(allowed) => {
                 let open = self.gateway.write_decision(&known, allowed.decision())?;
-                Ok((allowed, heard, open))
+                Ok(Round { upstreams: Arc::clone(&revision.upstreams), allowed, heard, open })
             }
             Err(decision) => {
                 let open = self.gateway.write_decision(&known, &decision)?;
                 let unknown = Refusal::Unknown {
                     kind: singular(self.kind),
-                    name: self.found.target.name().to_owned(),
+                    name: self.target.name().to_owned(),
                 };
                 let refusal = denied(&decision, true, unknown);
                 let code = Some(i64::from(refusal.code()));
@@ -193,9 +200,9 @@ impl Again {
         }
     }
 
-    fn known(&self, now: Timestamp, caller: Option<Arc<Caller<Ready>>>) -> Result<Known, Refusal> {
+    fn known(&self, now: Timestamp, caller: Option<Arc<Caller<Facts>>>) -> Result<Known, Refusal> {
         let first = &self.known;
-        let known = Known::new(now, Instant::now(), first.peer.clone(), first.size).map_err(|error| {
+        let known = Known::new(self.gateway.revision(), now, Instant::now(), first.peer.clone(), first.size).map_err(|error| {
             tracing::error!(%error, "no randomness for the id of a request");
             Refusal::Internal
         })?;
