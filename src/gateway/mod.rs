@@ -11,8 +11,8 @@
 mod answer;
 mod call;
 mod classify;
-mod complete;
 mod filter;
+mod legacy;
 mod list;
 mod name_space;
 mod offer;
@@ -21,16 +21,25 @@ mod page;
 mod record;
 mod refusal;
 mod revision;
+mod session;
+mod sessions;
+mod stream;
+mod subscribe;
+mod watch;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::sync::watch as latest;
 
+pub(crate) use call::Messages;
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
 pub(crate) use revision::{Facts, Revision};
+pub(crate) use session::{Owner, Session};
+pub(crate) use stream::{News, Stream};
 
 use crate::{
     audit::Trail,
@@ -43,9 +52,11 @@ use crate::{
     record as trail, seal,
     tasks::Tasks,
 };
+use call::Parked;
 use classify::{Asked, Classified, What};
 use offer::Ready;
 use record::Known;
+use sessions::Sessions;
 
 /// What the gateway works with.
 #[derive(Debug)]
@@ -81,9 +92,31 @@ pub(crate) enum Endpoint {
     One(ServerName),
 }
 
+/// What HTTP is to do with an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Take a message.
+    Post,
+    /// Open the stream of a legacy session.
+    Get,
+    /// End a legacy session.
+    Delete,
+}
+
+impl Way {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Get => "GET",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// A request as HTTP hands it over.
 #[derive(Debug)]
 pub(crate) struct Received {
+    pub(crate) way: Way,
     pub(crate) endpoint: Endpoint,
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
@@ -100,6 +133,8 @@ pub(crate) struct Answer {
     pub(crate) pending: Pending,
     /// Whether errors have HTTP statuses of their own.
     pub(crate) modern: bool,
+    /// The session that was opened.
+    pub(crate) session: Option<Arc<str>>,
 }
 
 /// What goes back.
@@ -107,10 +142,14 @@ pub(crate) struct Answer {
 pub(crate) enum Said {
     /// A whole JSON-RPC message.
     Message(Message),
-    /// A stream of messages; its record is closed by the stream.
-    Stream(call::Messages),
-    /// Nothing: a notification was taken.
+    /// The messages of a call; its record is closed by the stream.
+    Messages(Messages),
+    /// The stream of a session.
+    Stream(Stream),
+    /// Nothing: a notification or an answer was taken.
     Noted,
+    /// Nothing: the session is over.
+    Ended,
     /// No.
     Refused {
         refusal: Refusal,
@@ -136,6 +175,11 @@ pub(crate) struct Message {
 pub(crate) struct Gateway {
     parts: Parts,
     revision: ArcSwap<Revision>,
+    sessions: Arc<Sessions>,
+    parked: Arc<Parked>,
+    closing: latest::Sender<bool>,
+    /// How often another revision came into force.
+    reloaded: latest::Sender<u64>,
 }
 
 /// A request whose caller is known: what every stage after that reads.
@@ -146,6 +190,12 @@ struct Inquiry<'a> {
     ready: &'a Ready,
     endpoint: &'a Endpoint,
     moment: Moment,
+    caller: Option<&'a Arc<Caller<Facts>>>,
+    /// The session, where there is one.
+    session: Option<&'a Arc<Session>>,
+    /// The whole message, of which parts are passed on as they are.
+    body: &'a Bytes,
+    headers: &'a HeaderMap,
 }
 
 impl Inquiry<'_> {
@@ -178,12 +228,33 @@ impl From<Refusal> for Stop {
 impl Gateway {
     /// Puts the gateway together.
     pub(crate) fn new(parts: Parts, revision: Revision) -> Arc<Self> {
-        Arc::new(Self { parts, revision: ArcSwap::from_pointee(revision) })
+        let (sessions, parked) = (Arc::default(), Arc::default());
+        let closing = latest::Sender::new(false);
+        let (revision, reloaded) = (ArcSwap::from_pointee(revision), latest::Sender::new(0));
+        Arc::new(Self { parts, revision, sessions, parked, closing, reloaded })
+    }
+
+    /// Starts what it does beside requests.
+    pub(crate) fn start(&self) {
+        let tasks = &self.parts.tasks;
+        tasks.spawn("sessions", Arc::clone(&self.sessions).keep(tasks.stop()));
+        tasks.spawn("parked", Arc::clone(&self.parked).keep(tasks.stop()));
+    }
+
+    /// Ends what would never end by itself: the streams that wait for news.
+    pub(crate) fn end_streams(&self) {
+        self.closing.send_replace(true);
     }
 
     /// The parts it works with.
     pub(crate) const fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// Puts another revision into force. Requests in flight finish with theirs; streams are told.
+    pub(crate) fn install(&self, revision: Revision) {
+        self.revision.store(Arc::new(revision));
+        self.reloaded.send_modify(|times| *times += 1);
     }
 
     /// The revision in force.
@@ -228,19 +299,38 @@ impl Gateway {
         }
         let named = filter::parse(received.query.as_deref())?;
         let ready = ready(&revision, caller.as_deref(), named)?;
-        let classified = classify::read(&received.body, &received.headers).map_err(|unclear| {
-            *modern = unclear.modern;
-            known.rpc_id = unclear.id;
-            known.method = unclear.method;
-            unclear.refusal
-        })?;
-        let asked = match classified {
+        match received.way {
+            Way::Post => {}
+            Way::Get => return self.listen(received, caller.as_ref(), known),
+            Way::Delete => return self.end(received, caller.as_ref(), known),
+        }
+        let classified = match classify::read(&received.body, &received.headers) {
+            Ok(classified) => classified,
+            Err(unclear) => {
+                *modern = unclear.modern;
+                known.rpc_id = unclear.id;
+                known.method = unclear.method;
+                if unclear.of_session {
+                    drop(self.session(received, caller.as_ref())?);
+                }
+                return Err(unclear.refusal.into());
+            }
+        };
+        let mut asked = match classified {
             Classified::Asked(asked) => asked,
-            Classified::Noted => return Ok(Answer { outcome: Said::Noted, pending: Pending::Nothing, modern: false }),
+            Classified::Noted(noted) => return self.noted(received, caller.as_ref(), noted),
+            Classified::Answered(id, outcome) => return self.answered(received, caller.as_ref(), &id, &outcome),
         };
         *modern = asked.version.era() == Era::Modern;
         known.rpc_id = Some(asked.id.clone());
         known.method = Some(asked.method.as_str().to_owned());
+        let session = match (&asked.what, asked.version.era()) {
+            (What::Initialize(_), _) | (_, Era::Modern) => None,
+            (_, Era::Legacy) => Some(self.session(received, caller.as_ref())?),
+        };
+        if let Some(session) = &session {
+            asked.version = session.opening().version;
+        }
         known.version = Some(asked.version);
         let moment = Moment {
             now: known.at,
@@ -255,17 +345,32 @@ impl Gateway {
             ready: &ready,
             endpoint: &received.endpoint,
             moment,
+            caller: caller.as_ref(),
+            session: session.as_ref(),
+            body: &received.body,
+            headers: &received.headers,
         };
         match &asked.what {
-            What::Initialize(version) => self.open(&inquiry, &asked, known, Version::negotiate(version)).await,
+            What::Initialize(hello) => {
+                let version = Version::negotiate(&hello.version);
+                let answer = self.open(&inquiry, &asked, known, version).await?;
+                self.welcome(&inquiry, hello, version, answer)
+            }
             What::Discover => self.open(&inquiry, &asked, known, asked.version).await,
             What::Ping => {
                 let open = self.write_decision(known, &permitted(Vec::new().into()))?;
                 Ok(message(&asked, b"{}", open))
             }
+            What::SetLevel(level) => {
+                let open = self.write_decision(known, &permitted(Vec::new().into()))?;
+                if let Some(session) = &session {
+                    session.set_level(*level);
+                }
+                Ok(message(&asked, b"{}", open))
+            }
             What::List(kind, cursor) => self.list(&inquiry, &asked, (*kind, cursor.as_deref()), known).await,
             What::Complete(complete) => self.complete(&inquiry, &asked, complete, known).await,
-            What::Listen(_) => Err(Refusal::UnknownMethod(asked.method.as_str().to_owned()).into()),
+            What::Listen(filter) => self.subscribe(&inquiry, &asked, filter, known).await,
             What::Act(act) => self.act(&inquiry, &asked, act, known).await,
         }
     }
@@ -337,7 +442,7 @@ impl Gateway {
             }
             Stop::After(refusal, open) => (refusal, Pending::Decided(open)),
         };
-        Answer { outcome: Said::Refused { refusal, id, decision: decision_id }, pending, modern }
+        Answer { outcome: Said::Refused { refusal, id, decision: decision_id }, pending, modern, session: None }
     }
 }
 
@@ -347,6 +452,7 @@ fn refused_unrecorded(refusal: Refusal) -> Answer {
         outcome: Said::Refused { refusal, id: None, decision: String::new() },
         pending: Pending::Nothing,
         modern: true,
+        session: None,
     }
 }
 
@@ -439,5 +545,6 @@ fn message(asked: &Asked<'_>, result: &[u8], open: record::Open) -> Answer {
         outcome: Said::Message(Message { body, code: None, is_error: None }),
         pending: Pending::Decided(open),
         modern,
+        session: None,
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     chance,
     id::Id,
     identity::Caller,
-    mcp::{self, Version},
+    mcp::{self, Method, Version},
     name::ServerName,
     policy::{Decision, Target},
     principal::Principal,
@@ -31,7 +31,7 @@ pub(crate) struct Peer {
 }
 
 /// What is known of a request so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Known {
     /// What it is decided by, to its end.
     pub(crate) revision: Arc<Revision>,
@@ -73,6 +73,28 @@ impl Known {
             rpc_id: None,
             digest: None,
             size,
+        })
+    }
+}
+
+impl Known {
+    /// What is known of a part of a request that is decided by itself, under an id of its own.
+    pub(super) fn beside(&self, method: Method, started: Instant) -> Result<Self, Refusal> {
+        let id = Id::new(self.at, chance::bytes().map_err(|_| Refusal::Internal)?);
+        Ok(Self {
+            revision: Arc::clone(&self.revision),
+            id,
+            at: self.at,
+            started,
+            peer: self.peer.clone(),
+            caller: self.caller.clone(),
+            method: Some(method.as_str().to_owned()),
+            server: None,
+            target: None,
+            version: self.version,
+            rpc_id: self.rpc_id.clone(),
+            digest: None,
+            size: 0,
         })
     }
 }

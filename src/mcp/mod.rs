@@ -8,6 +8,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod ask;
 pub mod code;
 pub mod envelope;
 pub mod header;
@@ -23,6 +24,7 @@ mod result;
 mod strict;
 mod version;
 
+pub use ask::AskKind;
 pub use id::{Id, MAX_ID};
 pub use jsonrpc::{Message, Notification, Outcome, ParseError, Problem, Request, Response};
 pub use level::LogLevel;

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::{
     id::Id,
-    name::{ClientId, ScopeName},
+    name::{ClientId, ScopeName, ServerName},
     policy::Decision,
     principal::Principal,
 };

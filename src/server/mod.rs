@@ -169,6 +169,7 @@ impl Server {
             );
             parts.tasks.spawn("tokens", keep);
         }
+        gateway.start();
         let (close, closing) = watch::channel(false);
         let routes = http::routes(Arc::clone(&gateway), address, Health::new(Arc::clone(&parts.trail), store.clone()));
         let limits = revision.snapshot.config.listen.limits.clone();
@@ -179,6 +180,7 @@ impl Server {
                 _ = interrupt.recv() => {}
             }
             tracing::info!("told to stop: requests in flight finish, new ones are not taken");
+            gateway.end_streams();
             close.send_replace(true);
         };
         tokio::join!(serving, told);

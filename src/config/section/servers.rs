@@ -1,6 +1,6 @@
 //! `servers:`: what stands behind the gateway, how each is reached and which tags it wears.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::{
         resolve::{Resolver, good},
     },
     diagnostic::{Place, Placed},
+    mcp::AskKind,
     name::{Pattern, ServerName, TagName},
 };
 
@@ -27,6 +28,8 @@ pub struct Server {
     pub public: bool,
     /// How it is spoken to.
     pub transport: Transport,
+    /// What it may ask callers for while it answers them.
+    pub asks: BTreeSet<AskKind>,
     /// What is said of some of its tools, by pattern, sorted.
     pub tools: BTreeMap<Pattern, Exception>,
     /// What is said of some of its prompts.
@@ -72,6 +75,10 @@ pub(crate) struct ServerSection {
     http: Option<Written<HttpSection>>,
     /// It is a program that the gateway starts. Exactly one of `http` and `stdio`.
     stdio: Option<Written<StdioSection>>,
+    /// What it may ask callers for while it answers them, if they can be asked. It then has a
+    /// connection of its own for each of them. Default: nothing.
+    #[schemars(extend("uniqueItems" = true))]
+    asks: Option<Written<Vec<Written<AskSection>>>>,
     /// What is said of some of its tools, by name; `*` in a name stands for any characters.
     #[serde(default)]
     #[schemars(schema_with = "exceptions_schema")]
@@ -94,6 +101,28 @@ pub(crate) enum RequireSection {
     All,
     /// At least one tag.
     Any,
+}
+
+/// What a server may ask a caller for.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AskSection {
+    /// Something of the person who uses the caller.
+    Elicitation,
+    /// Where the caller works.
+    Roots,
+    /// Something of the caller's model.
+    Sampling,
+}
+
+impl From<AskSection> for AskKind {
+    fn from(section: AskSection) -> Self {
+        match section {
+            AskSection::Elicitation => Self::Elicitation,
+            AskSection::Roots => Self::Roots,
+            AskSection::Sampling => Self::Sampling,
+        }
+    }
 }
 
 /// What is said of the tools, prompts or resources that a pattern fits: `deny`, or more tags.
@@ -129,7 +158,7 @@ pub(crate) fn resolve(
 
 impl Server {
     fn resolve(section: ServerSection, name: &Placed<String>, cx: &mut Resolver<'_>) -> Option<Self> {
-        let ServerSection { tags, require, public, http, stdio, tools, prompts, resources } = section;
+        let ServerSection { tags, require, public, http, stdio, asks, tools, prompts, resources } = section;
         let tags = match tags {
             Some(tags) => known_tags(tags, &format!("servers.{}.tags", name.value), cx),
             None => Some(Vec::new()),
@@ -139,6 +168,7 @@ impl Server {
             Some(RequireSection::All) | None => Require::All,
         };
         let transport = transport(http, stdio, name, cx);
+        let asks = good(asks.and_then(|asks| asks.value).unwrap_or_default());
         let tools = exceptions(tools, cx);
         let prompts = exceptions(prompts, cx);
         let resources = exceptions(resources, cx);
@@ -147,6 +177,7 @@ impl Server {
             require,
             public: public.and_then(|written| written.value).unwrap_or_default(),
             transport: transport?,
+            asks: asks.into_iter().map(|ask| ask.value.into()).collect(),
             tools,
             prompts,
             resources,

@@ -8,11 +8,14 @@
 use std::sync::Arc;
 
 use super::{
-    Answer, Gateway, Inquiry, Refusal, Stop,
-    call::{Form, singular, whole},
-    classify::{Act, Asked, Complete},
-    denied,
-    record::Known,
+    super::{
+        Answer, Gateway, Inquiry, Refusal, Stop,
+        classify::{Act, Asked, Complete},
+        denied,
+        record::Known,
+    },
+    find::singular,
+    form::{Form, whole},
 };
 use crate::{
     mcp::{Id, Kind, with_value},
@@ -23,7 +26,7 @@ use crate::{
 
 impl Gateway {
     /// Completes, if it is allowed.
-    pub(super) async fn complete(
+    pub(in super::super) async fn complete(
         self: &Arc<Self>,
         inquiry: &Inquiry<'_>,
         asked: &Asked<'_>,
@@ -61,10 +64,16 @@ impl Gateway {
             }
         };
         let open = self.write_decision(known, allowed.decision())?;
+        // No result of a completion is kept or comes in rounds.
         let form =
-            Form { id: asked.id.clone(), era: asked.version.era(), kind: complete.kind, token: None, cacheable: false };
-        let reply = inquiry.revision.upstreams.send(allowed).await;
-        Ok(whole(&form, reply.map_or(Err(None), |reply| reply.map_err(Some)), open))
+            Form { id: asked.id.clone(), era: asked.version.era(), kind: Kind::Prompts, token: None, level: None };
+        let strange = |_: &_| Err(Refusal::Upstream("the server answered something that is not MCP".into()));
+        let message = match inquiry.revision.upstreams.send(allowed).await {
+            Some(Ok(reply)) => form.message(&reply, strange),
+            Some(Err(error)) => Err(Refusal::Upstream(error.to_string())),
+            None => Err(Refusal::Internal),
+        };
+        Ok(whole(&form, message, open))
     }
 }
 

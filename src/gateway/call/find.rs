@@ -1,0 +1,120 @@
+//! What a name means at an endpoint: which server's, and what it is to the engine.
+//!
+//! On `/mcp` a tool's or prompt's server stands in its name, a resource's is the one that offers it.
+//!
+//! SPEC: PX-01, PX-26, CG-02.
+
+use std::sync::Arc;
+
+use super::super::{
+    Endpoint, Gateway, Inquiry, Refusal, Stop,
+    classify::Act,
+    list::Unoffered,
+    name_space,
+    offer::{Offer, target},
+    record::Known,
+    unready,
+};
+use crate::{
+    mcp::Kind,
+    name::ServerName,
+    policy::{Because, Decision, Inventory, Target},
+};
+
+/// What a name means.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) target: Target,
+    pub(super) offer: Arc<Offer>,
+    /// The inventory of this target alone, where no list has it.
+    pub(super) alone: Option<Inventory>,
+}
+
+impl Found {
+    /// The inventory that the engine is to be asked with.
+    pub(super) fn inventory(&self) -> &Inventory {
+        self.alone.as_ref().unwrap_or(&self.offer.inventory)
+    }
+}
+
+impl Gateway {
+    /// Finds what a name means at this endpoint.
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        act: &Act<'_>,
+        known: &mut Known,
+    ) -> Result<Found, Stop> {
+        let unknown = |because| {
+            Stop::Before(
+                Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() },
+                Box::new(Decision::deny(because)),
+            )
+        };
+        let (server, name) = match (inquiry.endpoint, act.kind) {
+            (Endpoint::One(server), _) => (server.clone(), act.name.as_ref()),
+            (Endpoint::All, Kind::Tools | Kind::Prompts) => {
+                let (server, name) = name_space::split(&act.name).ok_or_else(|| unknown(Because::UnknownTool))?;
+                (server, name)
+            }
+            (Endpoint::All, Kind::Resources | Kind::Templates) => {
+                (self.owner_of(inquiry, &act.name).await?, act.name.as_ref())
+            }
+        };
+        let Some(target) = target(&server, act.kind, name) else { return Err(unknown(Because::UnknownTool)) };
+        if !inquiry.revision.snapshot.config.servers.contains_key(&server) {
+            return Err(unknown(Because::UnknownServer));
+        }
+        known.server = Some(server.to_string());
+        let offer = match self.offer(inquiry, &server, act.kind).await {
+            Ok(offer) => offer,
+            Err(Unoffered::Engine(error)) => return Err(unready(&error)),
+            // Only who may reach the server learns that it is down.
+            Err(Unoffered::Upstream(error)) => {
+                let open = self.may_discover(inquiry, &server, known)?;
+                return Err(Stop::After(Refusal::Upstream(error.to_string()), open));
+            }
+        };
+        if offer.inventory.knows(&target) {
+            return Ok(Found { target, offer, alone: None });
+        }
+        // A resource need not be listed where a template makes it (PX-26).
+        if act.kind == Kind::Resources
+            && let Ok(templates) = self.offer(inquiry, &server, Kind::Templates).await
+            && templates.fits_template(name)
+        {
+            let alone = inquiry.engine().inventory(&server, [target.clone()]).map_err(|error| unready(&error))?;
+            return Ok(Found { target, offer, alone: Some(alone) });
+        }
+        known.target = Some(target);
+        Err(unknown(Because::UnknownTool))
+    }
+
+    /// The one server, of those the caller may reach, that offers a URI.
+    async fn owner_of(self: &Arc<Self>, inquiry: &Inquiry<'_>, uri: &str) -> Result<ServerName, Stop> {
+        let reachable = self.reachable(inquiry);
+        let offers = async |kind| self.offers_of(inquiry, &reachable, kind).await.offered;
+        let lists = |offer: &Offer| offer.list().is_some_and(|list| list.get(uri).is_some());
+        // Who lists a resource has it; a template only says what could be.
+        let mut owners: Vec<_> = offers(Kind::Resources).await.into_iter().filter(|(_, offer)| lists(offer)).collect();
+        if owners.is_empty() {
+            owners = offers(Kind::Templates).await.into_iter().filter(|(_, offer)| offer.fits_template(uri)).collect();
+        }
+        match owners.as_slice() {
+            [(owner, _)] => Ok((*owner).clone()),
+            [] => Err(Refusal::Unknown { kind: "resource", name: uri.to_owned() }.into()),
+            _ => {
+                let problem = "more than one server offers this resource; read it at `/mcp/SERVER`";
+                Err(Refusal::BadParams(problem.into()).into())
+            }
+        }
+    }
+}
+
+pub(super) const fn singular(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Tools => "tool",
+        Kind::Prompts => "prompt",
+        Kind::Resources | Kind::Templates => "resource",
+    }
+}
