@@ -76,8 +76,7 @@ impl Gateway {
         let own = |part: Option<&serde_json::value::RawValue>| {
             part.map_or_else(Bytes::new, |part| Bytes::copy_from_slice(part.get().as_bytes()))
         };
-        let opening =
-            Opening { version, capabilities: own(hello.capabilities), client_info: own(hello.client_info) };
+        let opening = Opening { version, capabilities: own(hello.capabilities), client_info: own(hello.client_info) };
         let owner = self.owner(inquiry.endpoint, inquiry.caller);
         match self.sessions.open(owner, opening, random, Instant::now()) {
             Some(session) => {

@@ -16,19 +16,23 @@ mod legacy;
 mod list;
 mod name_space;
 mod offer;
+mod open;
+mod page;
 mod record;
 mod refusal;
 mod revision;
 mod session;
 mod sessions;
 mod stream;
+mod subscribe;
+mod watch;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderMap;
-use tokio::sync::watch;
+use tokio::sync::watch as latest;
 
 pub(crate) use call::Messages;
 pub(crate) use record::{Peer, Pending};
@@ -173,7 +177,9 @@ pub(crate) struct Gateway {
     revision: ArcSwap<Revision>,
     sessions: Arc<Sessions>,
     parked: Arc<Parked>,
-    closing: watch::Sender<bool>,
+    closing: latest::Sender<bool>,
+    /// How often another revision came into force.
+    reloaded: latest::Sender<u64>,
 }
 
 /// A request whose caller is known: what every stage after that reads.
@@ -223,8 +229,9 @@ impl Gateway {
     /// Puts the gateway together.
     pub(crate) fn new(parts: Parts, revision: Revision) -> Arc<Self> {
         let (sessions, parked) = (Arc::default(), Arc::default());
-        let closing = watch::Sender::new(false);
-        Arc::new(Self { parts, revision: ArcSwap::from_pointee(revision), sessions, parked, closing })
+        let closing = latest::Sender::new(false);
+        let (revision, reloaded) = (ArcSwap::from_pointee(revision), latest::Sender::new(0));
+        Arc::new(Self { parts, revision, sessions, parked, closing, reloaded })
     }
 
     /// Starts what it does beside requests.
@@ -242,6 +249,12 @@ impl Gateway {
     /// The parts it works with.
     pub(crate) const fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// Puts another revision into force. Requests in flight finish with theirs; streams are told.
+    pub(crate) fn install(&self, revision: Revision) {
+        self.revision.store(Arc::new(revision));
+        self.reloaded.send_modify(|times| *times += 1);
     }
 
     /// The revision in force.
@@ -355,7 +368,9 @@ impl Gateway {
                 }
                 Ok(message(&asked, b"{}", open))
             }
-            What::List(kind) => self.list(&inquiry, &asked, *kind, known).await,
+            What::List(kind, cursor) => self.list(&inquiry, &asked, (*kind, cursor.as_deref()), known).await,
+            What::Complete(complete) => self.complete(&inquiry, &asked, complete, known).await,
+            What::Listen(filter) => self.subscribe(&inquiry, &asked, filter, known).await,
             What::Act(act) => self.act(&inquiry, &asked, act, known).await,
         }
     }
@@ -388,40 +403,6 @@ impl Gateway {
                 Err(Refusal::Internal.into())
             }
         }
-    }
-
-    /// `initialize` and `server/discover`.
-    async fn open(
-        self: &Arc<Self>,
-        inquiry: &Inquiry<'_>,
-        asked: &Asked<'_>,
-        known: &mut Known,
-        version: Version,
-    ) -> Result<Answer, Stop> {
-        let every = serde_json::json!({ "tools": {}, "prompts": {}, "resources": {} });
-        let (open, capabilities, instructions) = match inquiry.endpoint {
-            Endpoint::All => (self.write_decision(known, &permitted(Vec::new().into()))?, every, None),
-            Endpoint::One(server) => {
-                let open = self.may_discover(inquiry, server, known)?;
-                match inquiry.revision.upstreams.get(server) {
-                    Some(upstream) => match upstream.about().await {
-                        Ok(about) => {
-                            let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
-                            let offered =
-                                offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
-                            (open, serde_json::Value::Object(offered), about.instructions.as_deref().map(str::to_owned))
-                        }
-                        Err(error) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
-                    },
-                    None => return Err(Stop::After(Refusal::Internal, open)),
-                }
-            }
-        };
-        let result = match version.era() {
-            Era::Legacy => answer::initialized(version, &capabilities, instructions.as_deref()),
-            Era::Modern => answer::discovered(&capabilities, instructions.as_deref()),
-        };
-        Ok(message(asked, &result, open))
     }
 
     /// Whether the caller may reach this server at all; written down either way.

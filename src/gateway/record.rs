@@ -14,7 +14,8 @@ use crate::{
     chance,
     id::Id,
     identity::Caller,
-    mcp::{self, Version},
+    mcp::{self, Method, Version},
+    name::ServerName,
     policy::{Decision, Target},
     principal::Principal,
     record::{self, Access, Decided, Refused, Response, Who},
@@ -76,6 +77,28 @@ impl Known {
     }
 }
 
+impl Known {
+    /// What is known of a part of a request that is decided by itself, under an id of its own.
+    pub(super) fn beside(&self, method: Method, started: Instant) -> Result<Self, Refusal> {
+        let id = Id::new(self.at, chance::bytes().map_err(|_| Refusal::Internal)?);
+        Ok(Self {
+            revision: Arc::clone(&self.revision),
+            id,
+            at: self.at,
+            started,
+            peer: self.peer.clone(),
+            caller: self.caller.clone(),
+            method: Some(method.as_str().to_owned()),
+            server: None,
+            target: None,
+            version: self.version,
+            rpc_id: self.rpc_id.clone(),
+            digest: None,
+            size: 0,
+        })
+    }
+}
+
 /// What is still to be written of a request.
 #[derive(Debug)]
 pub(crate) enum Pending {
@@ -95,6 +118,8 @@ pub(crate) struct Open {
     id: Id,
     started: Instant,
     closed: bool,
+    /// The servers that a merged list had to leave out.
+    without: Vec<ServerName>,
 }
 
 impl Gateway {
@@ -102,7 +127,7 @@ impl Gateway {
     pub(super) fn write_decision(self: &Arc<Self>, known: &Known, decision: &Decision) -> Result<Open, Refusal> {
         self.decided(known, decision, None, |decided| self.parts.trail.decision(decided))
             .map_err(|error| lost(&error))?;
-        Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false })
+        Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false, without: Vec::new() })
     }
 
     /// Writes how a request was answered, before the answer leaves.
@@ -206,6 +231,11 @@ impl Open {
         self.write(Some(Response { us, ..response })).map_err(|error| lost(&error))
     }
 
+    /// Marks the answer as one without these servers.
+    pub(super) fn leave_out(&mut self, servers: Vec<ServerName>) {
+        self.without = servers;
+    }
+
     /// The id of the decision.
     pub(crate) const fn id(&self) -> Id {
         self.id
@@ -214,7 +244,13 @@ impl Open {
     fn write(&mut self, response: Option<Response>) -> Result<(), TrailError> {
         self.closed = true;
         let parts = &self.gateway.parts;
-        parts.trail.access(Access { id: self.id, at: parts.clock.now(), gateway: parts.instance(), response })
+        parts.trail.access(Access {
+            id: self.id,
+            at: parts.clock.now(),
+            gateway: parts.instance(),
+            response,
+            without: &self.without,
+        })
     }
 }
 

@@ -41,13 +41,7 @@ struct Table {
 
 impl Sessions {
     /// Opens a session under an id made of `random`. Nothing where there is room for no more.
-    pub(super) fn open(
-        &self,
-        owner: Owner,
-        opening: Opening,
-        random: [u8; 24],
-        now: Instant,
-    ) -> Option<Arc<Session>> {
+    pub(super) fn open(&self, owner: Owner, opening: Opening, random: [u8; 24], now: Instant) -> Option<Arc<Session>> {
         let id: Arc<str> = URL_SAFE_NO_PAD.encode(random).into();
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let mut ended = Vec::new();
@@ -215,7 +209,10 @@ mod tests {
         let (mine, other) = (open(&sessions, "local/ana", now), open(&sessions, "local/ana", now));
         let (ask, mut answered) = Ask::new(Method::RootsList, "".into());
         let (number, request) = mine.ask(ask).unwrap();
-        assert_eq!(String::from_utf8(request).unwrap(), format!(r#"{{"jsonrpc":"2.0","id":{number},"method":"roots/list"}}"#));
+        assert_eq!(
+            String::from_utf8(request).unwrap(),
+            format!(r#"{{"jsonrpc":"2.0","id":{number},"method":"roots/list"}}"#)
+        );
         let id = Id::Number(number.into());
         for (session, id) in
             [(&other, id.clone()), (&mine, Id::Text(number.to_string().into())), (&mine, Id::Number(-1))]

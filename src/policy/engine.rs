@@ -308,6 +308,12 @@ impl Engine {
         Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
     }
 
+    /// Whether some policy reads when or whence a request comes, and so may answer two alike unlike.
+    #[must_use]
+    pub const fn reads_the_moment(&self) -> bool {
+        self.is_volatile()
+    }
+
     /// Whether some policy reads what differs from request to request of one token.
     const fn is_volatile(&self) -> bool {
         let [address, now, tls] = self.volatile;

@@ -222,7 +222,7 @@ fn note_start(parts: &Parts, revision: &Revision) -> Result<(), StartError> {
         tracing::warn!(%id, "the outcome of this call is unknown: the gateway ended before it did");
         // Said once: the record that closes it says that nobody knows.
         if let Ok(id) = id.parse() {
-            parts.trail.access(Access { id, at: now, gateway: parts.instance(), response: None })?;
+            parts.trail.access(Access { id, at: now, gateway: parts.instance(), response: None, without: &[] })?;
         }
     }
     let random =

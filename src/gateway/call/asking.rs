@@ -63,7 +63,9 @@ impl Asking {
     /// With what the caller lacks, or what the server did that it may not.
     pub(super) fn admit(&self, server: &ServerName, method: Method, params: &[u8]) -> Result<(), Refusal> {
         let beyond = |what: &str| {
-            Refusal::Upstream(format!("server `{server}` asks its caller for {what}, which it may not; see `servers.*.asks`"))
+            Refusal::Upstream(format!(
+                "server `{server}` asks its caller for {what}, which it may not; see `servers.*.asks`"
+            ))
         };
         let Some(kind) = AskKind::of(method) else { return Err(beyond("something else")) };
         if !self.kinds.contains(&kind) {
@@ -136,11 +138,19 @@ mod tests {
         use AskKind::{Elicitation, Roots, Sampling};
         for (allowed, declared, told) in [
             (&[][..], r#"{"elicitation":{},"sampling":{},"roots":{}}"#, ""),
-            (&[Elicitation], r#"{"elicitation":{},"sampling":{},"extensions":{"x":{}},"tasks":{}}"#, r#"{"elicitation":{}}"#),
+            (
+                &[Elicitation],
+                r#"{"elicitation":{},"sampling":{},"extensions":{"x":{}},"tasks":{}}"#,
+                r#"{"elicitation":{}}"#,
+            ),
             (&[Elicitation], r#"{"elicitation":{"form":{},"url":{}}}"#, r#"{"elicitation":{"form":{}}}"#),
             (&[Elicitation], r#"{"elicitation":{"url":{}}}"#, ""),
             (&[Elicitation], r#"{"elicitation":true}"#, ""),
-            (&[Roots, Sampling], r#"{"sampling":{"tools":{}},"roots":{"listChanged":true}}"#, r#"{"roots":{},"sampling":{"tools":{}}}"#),
+            (
+                &[Roots, Sampling],
+                r#"{"sampling":{"tools":{}},"roots":{"listChanged":true}}"#,
+                r#"{"roots":{},"sampling":{"tools":{}}}"#,
+            ),
             (&[Sampling], "", ""),
         ] {
             let asking = asking(allowed, declared);
@@ -151,12 +161,16 @@ mod tests {
 
     #[test]
     fn px13_t185_t186_questions_beyond_that_are_refused() {
-        let asking = asking(&[AskKind::Elicitation, AskKind::Roots], r#"{"elicitation":{"form":{},"url":{}},"sampling":{}}"#);
+        let asking =
+            asking(&[AskKind::Elicitation, AskKind::Roots], r#"{"elicitation":{"form":{},"url":{}},"sampling":{}}"#);
         let server = "wiki".parse().unwrap();
         let admit = |method, params: &str| asking.admit(&server, method, params.as_bytes());
         assert_eq!(admit(Method::ElicitationCreate, r#"{"message":"x"}"#), Ok(()));
         assert_eq!(admit(Method::ElicitationCreate, r#"{"mode":"form","message":"x"}"#), Ok(()));
-        assert!(matches!(admit(Method::ElicitationCreate, r#"{"mode":"url","url":"javascript:x"}"#), Err(Refusal::Upstream(_))));
+        assert!(matches!(
+            admit(Method::ElicitationCreate, r#"{"mode":"url","url":"javascript:x"}"#),
+            Err(Refusal::Upstream(_))
+        ));
         assert_eq!(admit(Method::RootsList, ""), Err(Refusal::MissingCapability(AskKind::Roots)));
         assert!(matches!(admit(Method::SamplingCreateMessage, "{}"), Err(Refusal::Upstream(_))));
         assert!(matches!(admit(Method::ToolsCall, "{}"), Err(Refusal::Upstream(_))));

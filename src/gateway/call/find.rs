@@ -39,7 +39,12 @@ impl Found {
 
 impl Gateway {
     /// Finds what a name means at this endpoint.
-    pub(super) async fn find(self: &Arc<Self>, inquiry: &Inquiry<'_>, act: &Act<'_>, known: &mut Known) -> Result<Found, Stop> {
+    pub(super) async fn find(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        act: &Act<'_>,
+        known: &mut Known,
+    ) -> Result<Found, Stop> {
         let unknown = |because| {
             Stop::Before(
                 Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() },
@@ -88,7 +93,7 @@ impl Gateway {
     /// The one server, of those the caller may reach, that offers a URI.
     async fn owner_of(self: &Arc<Self>, inquiry: &Inquiry<'_>, uri: &str) -> Result<ServerName, Stop> {
         let reachable = self.reachable(inquiry);
-        let offers = |kind| self.offers_of(inquiry, &reachable, kind);
+        let offers = async |kind| self.offers_of(inquiry, &reachable, kind).await.offered;
         let lists = |offer: &Offer| offer.list().is_some_and(|list| list.get(uri).is_some());
         // Who lists a resource has it; a template only says what could be.
         let mut owners: Vec<_> = offers(Kind::Resources).await.into_iter().filter(|(_, offer)| lists(offer)).collect();

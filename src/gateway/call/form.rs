@@ -113,11 +113,12 @@ impl Form {
     fn code(&self, given: i64) -> Option<i32> {
         let is = |code: i32| given == i64::from(code);
         match self.era {
-            Era::Legacy => (self.kind == Kind::Resources && is(code::INVALID_PARAMS)).then_some(code::RESOURCE_NOT_FOUND),
+            Era::Legacy => {
+                (self.kind == Kind::Resources && is(code::INVALID_PARAMS)).then_some(code::RESOURCE_NOT_FOUND)
+            }
             Era::Modern if is(code::RESOURCE_NOT_FOUND) => Some(code::INVALID_PARAMS),
             Era::Modern => {
-                let known =
-                    is(code::HEADER_MISMATCH) || is(code::MISSING_CAPABILITY) || is(code::UNSUPPORTED_VERSION);
+                let known = is(code::HEADER_MISMATCH) || is(code::MISSING_CAPABILITY) || is(code::UNSUPPORTED_VERSION);
                 ((-32099..=-32020).contains(&given) && !known).then_some(code::INTERNAL)
             }
         }
@@ -204,14 +205,17 @@ mod tests {
             assert_eq!((body["error"]["code"].as_i64(), code), (Some(told), Some(told)), "{era:?} {given}");
         }
         // PX-10: what is needed comes along.
-        let lacking = Reply::Error(r#"{"code":-32021,"message":"m","data":{"requiredCapabilities":{"sampling":{}}}}"#.into());
+        let lacking =
+            Reply::Error(r#"{"code":-32021,"message":"m","data":{"requiredCapabilities":{"sampling":{}}}}"#.into());
         let (body, _) = said(&form(Era::Modern, Kind::Tools), &lacking);
         assert_eq!(body["error"]["data"]["requiredCapabilities"]["sampling"], serde_json::json!({}));
     }
 
     #[test]
     fn px25_tr35_a_legacy_caller_gets_nothing_of_the_modern_era() {
-        let result = Reply::Result(r#"{"resultType":"complete","ttlMs":1,"cacheScope":"public","content":[ ],"structuredContent":[1]}"#.into());
+        let result = Reply::Result(
+            r#"{"resultType":"complete","ttlMs":1,"cacheScope":"public","content":[ ],"structuredContent":[1]}"#.into(),
+        );
         let message = form(Era::Legacy, Kind::Tools).message(&result, |_| Err(Refusal::Internal)).unwrap();
         assert_eq!(message.body, br#"{"jsonrpc":"2.0","id":1,"result":{"content":[ ]}}"#);
         let plain = Reply::Result(r#"{ "content" : [ ],"structuredContent":{}}"#.into());
@@ -224,7 +228,9 @@ mod tests {
     #[test]
     fn px22_log_lines_below_the_level_asked_for_are_not_told() {
         let form = form(Era::Legacy, Kind::Tools);
-        for (level, told) in [("debug", false), ("notice", false), ("warning", true), ("emergency", true), ("loud", false)] {
+        for (level, told) in
+            [("debug", false), ("notice", false), ("warning", true), ("emergency", true), ("loud", false)]
+        {
             assert_eq!(form.log(format!(r#"{{"level":"{level}","data":"x"}}"#).as_bytes()).is_some(), told, "{level}");
         }
         let quiet = Form { level: None, ..form };

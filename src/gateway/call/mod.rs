@@ -8,6 +8,7 @@
 //! SPEC: PX-07…PX-20, TR-06, TR-27, TR-28, TR-40.
 
 mod asking;
+mod complete;
 mod find;
 mod form;
 mod messages;
@@ -214,8 +215,7 @@ impl Gateway {
                         alive: messages::alive(),
                         form,
                     };
-                    let (outcome, pending, modern) =
-                        (Said::Messages(messages), Pending::Nothing, false);
+                    let (outcome, pending, modern) = (Said::Messages(messages), Pending::Nothing, false);
                     return Answer { outcome, pending, modern, session: None };
                 }
                 // There is nowhere to say it.
@@ -227,12 +227,7 @@ impl Gateway {
     }
 
     /// What came of a call, for its caller. `bound` is asked for where a state is to be sealed.
-    fn message(
-        &self,
-        form: &Form,
-        reply: &Reply,
-        bound: impl FnOnce() -> Option<Bound>,
-    ) -> Result<Message, Refusal> {
+    fn message(&self, form: &Form, reply: &Reply, bound: impl FnOnce() -> Option<Bound>) -> Result<Message, Refusal> {
         form.message(reply, |result| {
             let bound = bound().ok_or(Refusal::Internal)?;
             Sealing { handles: &self.parts.handles, bound: &bound, now: self.parts.clock.now() }.seal(result)
@@ -240,13 +235,7 @@ impl Gateway {
     }
 
     /// Keeps a call until its caller comes back, and asks it to.
-    fn park(
-        &self,
-        form: &Form,
-        bound: &Bound,
-        ask: Ask,
-        coming: mpsc::Receiver<Heard>,
-    ) -> Result<Message, Refusal> {
+    fn park(&self, form: &Form, bound: &Bound, ask: Ask, coming: mpsc::Receiver<Heard>) -> Result<Message, Refusal> {
         let (now, name) = (self.parts.clock.now(), chance::bytes().map_err(|_| Refusal::Internal)?);
         let sealed = bound.seal(&self.parts.handles, &State::Parked(name), now)?;
         let result = Wanted::write(KEY, ask.method, &ask.params, &sealed);
@@ -413,9 +402,9 @@ fn asking(inquiry: &Inquiry<'_>, asked: &Asked<'_>, server: &ServerName) -> Aski
 fn level(inquiry: &Inquiry<'_>, asked: &Asked<'_>) -> Result<Option<LogLevel>, Refusal> {
     match (inquiry.session, asked.meta.log_level()) {
         (Some(session), _) => Ok(session.level()),
-        (None, Some(text)) => LogLevel::from_text(&text)
-            .map(Some)
-            .ok_or_else(|| Refusal::BadParams("`_meta.io.modelcontextprotocol/logLevel` must be a level of logs".into())),
+        (None, Some(text)) => LogLevel::from_text(&text).map(Some).ok_or_else(|| {
+            Refusal::BadParams("`_meta.io.modelcontextprotocol/logLevel` must be a level of logs".into())
+        }),
         (None, None) => Ok(None),
     }
 }

@@ -6,18 +6,18 @@
 //!
 //! SPEC: sheet `mcp.md` §2.3; PX-13, PX-16, PX-17.
 
-use std::{
-    collections::BTreeSet,
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::{
-    super::{Facts, Gateway, Refusal, denied, ready, record::{Known, Open}, session::Session, Stop},
+    super::{
+        Facts, Gateway, Refusal, Stop, denied, ready,
+        record::{Known, Open},
+        session::Session,
+    },
     find::singular,
     run::{Driver, PATIENCE, ROOM, Start},
     wanted::Wanted,
@@ -152,13 +152,8 @@ impl Again {
             tracing::error!(%error, "the engine could not be asked");
             Refusal::PolicyError
         })?;
-        let moment = Moment {
-            now,
-            address: known.peer.address,
-            tls: self.tls,
-            findings: BTreeSet::new(),
-            drifted: false,
-        };
+        let moment =
+            Moment { now, address: known.peer.address, tls: self.tls, findings: BTreeSet::new(), drifted: false };
         let question = Question {
             asker: &ready.asker,
             verb: self.verb,
@@ -188,10 +183,7 @@ impl Again {
             }
             Err(decision) => {
                 let open = self.gateway.write_decision(&known, &decision)?;
-                let unknown = Refusal::Unknown {
-                    kind: singular(self.kind),
-                    name: self.target.name().to_owned(),
-                };
+                let unknown = Refusal::Unknown { kind: singular(self.kind), name: self.target.name().to_owned() };
                 let refusal = denied(&decision, true, unknown);
                 let code = Some(i64::from(refusal.code()));
                 open.close(trail::Response { status: 200, code, is_error: None, bytes: 0, us: 0 })?;
@@ -202,10 +194,12 @@ impl Again {
 
     fn known(&self, now: Timestamp, caller: Option<Arc<Caller<Facts>>>) -> Result<Known, Refusal> {
         let first = &self.known;
-        let known = Known::new(self.gateway.revision(), now, Instant::now(), first.peer.clone(), first.size).map_err(|error| {
-            tracing::error!(%error, "no randomness for the id of a request");
-            Refusal::Internal
-        })?;
+        let known = Known::new(self.gateway.revision(), now, Instant::now(), first.peer.clone(), first.size).map_err(
+            |error| {
+                tracing::error!(%error, "no randomness for the id of a request");
+                Refusal::Internal
+            },
+        )?;
         Ok(Known {
             caller,
             method: first.method.clone(),

@@ -92,8 +92,7 @@ impl Future for Lasting {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // Nobody polls a future that has ended; a call that is not there is our fault.
-        let reply =
-            self.call.as_mut().map_or(Poll::Ready(Err(Refusal::Internal)), |call| call.as_mut().poll(cx));
+        let reply = self.call.as_mut().map_or(Poll::Ready(Err(Refusal::Internal)), |call| call.as_mut().poll(cx));
         if reply.is_ready() {
             self.call = None;
         }

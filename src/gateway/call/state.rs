@@ -11,11 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::super::{Owner, Refusal};
-use crate::{
-    mcp::Method,
-    policy::Target,
-    seal::Handles,
-};
+use crate::{mcp::Method, policy::Target, seal::Handles};
 
 /// How long a caller may take from one round to the next.
 pub(super) const GOOD_FOR: SignedDuration = SignedDuration::from_mins(10);

@@ -73,11 +73,22 @@ mod tests {
     #[test]
     fn px13_px17_a_result_wants_something_or_is_none() {
         let read = |text: &'static str| Wanted::read(&Bytes::from_static(text.as_bytes()));
-        let wanted = read(r#"{"inputRequests":{"b":{"method":"roots/list"},"a":{"method":"elicitation/create","params":{"x": 1}}}}"#).unwrap();
-        let keys: Vec<_> = wanted.questions.iter().map(|wish| (wish.key.as_str(), wish.method, &wish.params[..])).collect();
+        let wanted = read(
+            r#"{"inputRequests":{"b":{"method":"roots/list"},"a":{"method":"elicitation/create","params":{"x": 1}}}}"#,
+        )
+        .unwrap();
+        let keys: Vec<_> =
+            wanted.questions.iter().map(|wish| (wish.key.as_str(), wish.method, &wish.params[..])).collect();
         assert_eq!(keys, [("b", Method::RootsList, &b""[..]), ("a", Method::ElicitationCreate, br#"{"x": 1}"#)]);
         assert_eq!(read(r#"{"requestState":"s"}"#).unwrap().state.unwrap(), "s");
-        for bad in ["{}", "[]", r#"{"requestState":7}"#, r#"{"inputRequests":{}}"#, r#"{"inputRequests":{"a":{"method":"x"}}}"#, r#"{"inputRequests":{"a":{},"a":{}}}"#] {
+        for bad in [
+            "{}",
+            "[]",
+            r#"{"requestState":7}"#,
+            r#"{"inputRequests":{}}"#,
+            r#"{"inputRequests":{"a":{"method":"x"}}}"#,
+            r#"{"inputRequests":{"a":{},"a":{}}}"#,
+        ] {
             assert!(read(bad).is_none(), "{bad}");
         }
         let ours = Bytes::from(Wanted::write("k", Method::RootsList, b"", "s"));

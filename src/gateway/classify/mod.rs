@@ -41,8 +41,12 @@ pub(crate) enum What<'a> {
     Ping,
     /// `logging/setLevel`
     SetLevel(LogLevel),
-    /// One of the lists.
-    List(Kind),
+    /// One of the lists, from its beginning or from a cursor on.
+    List(Kind, Option<Cow<'a, str>>),
+    /// `completion/complete`
+    Complete(Complete<'a>),
+    /// `subscriptions/listen`
+    Listen(Filter),
     /// To act on one tool, prompt or resource.
     Act(Act<'a>),
 }
@@ -71,6 +75,39 @@ pub(crate) struct Act<'a> {
     pub(crate) responses: Option<&'a RawValue>,
     /// The state that an earlier answer gave. Modern only.
     pub(crate) state: Option<Cow<'a, str>>,
+}
+
+/// To complete an argument of a prompt or of a resource template.
+#[derive(Debug)]
+pub(crate) struct Complete<'a> {
+    /// Prompts or resources.
+    pub(crate) kind: Kind,
+    /// The name of the prompt, or the URI or template, as this endpoint shows it.
+    pub(crate) name: Cow<'a, str>,
+    /// What refers to it, an object.
+    pub(crate) reference: &'a RawValue,
+    /// The argument, an object.
+    pub(crate) argument: &'a RawValue,
+    /// What else is filled in already, an object.
+    pub(crate) context: Option<&'a RawValue>,
+}
+
+/// Of which changes somebody wants to hear.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    pub(crate) tools: bool,
+    pub(crate) prompts: bool,
+    /// Of the list of resources, and of templates.
+    pub(crate) resources: bool,
+    /// Of these resources themselves, each once.
+    pub(crate) uris: Vec<String>,
+}
+
+impl<'a> Act<'a> {
+    /// Nothing but what is acted on.
+    pub(crate) const fn on(kind: Kind, name: Cow<'a, str>) -> Self {
+        Self { kind, name, arguments: None, responses: None, state: None }
+    }
 }
 
 /// What came in, understood or to be refused.
@@ -223,7 +260,13 @@ fn headers_agree(headers: &HeaderMap, method: Method, what: &What<'_>) -> Result
     agree(header::METHOD, "Mcp-Method", method.as_str())?;
     match what {
         What::Act(act) => agree(header::NAME, "Mcp-Name", &act.name),
-        What::Initialize(_) | What::Discover | What::Ping | What::SetLevel(_) | What::List(_) => Ok(()),
+        What::Initialize(_)
+        | What::Discover
+        | What::Ping
+        | What::SetLevel(_)
+        | What::List(..)
+        | What::Complete(_)
+        | What::Listen(_) => Ok(()),
     }
 }
 
@@ -250,10 +293,10 @@ fn params_of<'a>(method: Method, params: &Object<'a>, era: Era) -> Result<What<'
         Method::ToolsCall => act(params, Kind::Tools, era),
         Method::PromptsGet => act(params, Kind::Prompts, era),
         Method::ResourcesRead => act(params, Kind::Resources, era),
-        Method::CompletionComplete
-        | Method::ResourcesSubscribe
+        Method::CompletionComplete => complete(params),
+        Method::SubscriptionsListen => filter(params).map(What::Listen),
+        Method::ResourcesSubscribe
         | Method::ResourcesUnsubscribe
-        | Method::SubscriptionsListen
         | Method::Initialized
         | Method::Cancelled
         | Method::Progress
@@ -271,11 +314,70 @@ fn params_of<'a>(method: Method, params: &Object<'a>, era: Era) -> Result<What<'
 
 fn list<'a>(params: &Object<'a>, kind: Kind) -> Result<What<'a>, Refusal> {
     only(params, &["cursor"])?;
-    // Lists are answered whole, so no cursor is ever ours (PG-01).
-    match params.get("cursor") {
-        Some(_) => Err(Refusal::BadParams("`params.cursor` is not a cursor of ours".into())),
-        None => Ok(What::List(kind)),
+    match (params.get("cursor"), params.text("cursor")) {
+        (None, _) => Ok(What::List(kind, None)),
+        (Some(_), Some(cursor)) => Ok(What::List(kind, Some(cursor))),
+        (Some(_), None) => Err(Refusal::BadParams("`params.cursor` must be a string".into())),
     }
+}
+
+fn complete<'a>(params: &Object<'a>) -> Result<What<'a>, Refusal> {
+    only(params, &["ref", "argument", "context"])?;
+    let bad = |problem: &str| Refusal::BadParams(problem.to_owned());
+    let object = |key: &str| params.get(key).filter(|value| value.get().starts_with('{'));
+    let reference = object("ref").ok_or_else(|| bad("`params.ref` must be an object"))?;
+    let argument = object("argument").ok_or_else(|| bad("`params.argument` must be an object"))?;
+    let context = object("context");
+    if params.get("context").is_some() && context.is_none() {
+        return Err(bad("`params.context` must be an object"));
+    }
+    let inside = |value: &'a RawValue, key: &str| {
+        Object::read(value.get()).map_err(|error| Refusal::BadParams(format!("`params.{key}` {error}")))
+    };
+    let (refers, described) = (inside(reference, "ref")?, inside(argument, "argument")?);
+    only(&described, &["name", "value"])?;
+    if described.text("name").is_none() || described.text("value").is_none() {
+        return Err(bad("`params.argument` must have the strings `name` and `value`"));
+    }
+    if let Some(context) = context {
+        only(&inside(context, "context")?, &["arguments"])?;
+    }
+    let (kind, key) = match refers.text("type").as_deref() {
+        Some("ref/prompt") => (Kind::Prompts, "name"),
+        Some("ref/resource") => (Kind::Resources, "uri"),
+        Some(_) | None => return Err(bad("`params.ref.type` must be `ref/prompt` or `ref/resource`")),
+    };
+    only(&refers, &["type", key, "title"])?;
+    let name = refers.text(key).ok_or_else(|| Refusal::BadParams(format!("`params.ref.{key}` must be a string")))?;
+    Ok(What::Complete(Complete { kind, name, reference, argument, context }))
+}
+
+/// The most resources that one stream may hear of.
+const MOST_URIS: usize = 100;
+
+fn filter(params: &Object<'_>) -> Result<Filter, Refusal> {
+    only(params, &["notifications"])?;
+    let bad = |problem: &str| Refusal::BadParams(problem.to_owned());
+    let wanted = params.get("notifications").ok_or_else(|| bad("`params.notifications` must be an object"))?;
+    let wanted = Object::read(wanted.get()).map_err(|_| bad("`params.notifications` must be an object"))?;
+    // A kind that is not known is not honoured: what is acknowledged says so.
+    let flag = |key: &str| match wanted.get(key).map(RawValue::get) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Refusal::BadParams(format!("`params.notifications.{key}` must be true or false"))),
+    };
+    let mut uris: Vec<String> = match wanted.get("resourceSubscriptions") {
+        None => Vec::new(),
+        Some(uris) => serde_json::from_str(uris.get())
+            .map_err(|_| bad("`params.notifications.resourceSubscriptions` must be a list of strings"))?,
+    };
+    uris.sort();
+    uris.dedup();
+    if uris.len() > MOST_URIS {
+        return Err(bad("too many resources for one stream, at most 100"));
+    }
+    let (tools, prompts) = (flag("toolsListChanged")?, flag("promptsListChanged")?);
+    Ok(Filter { tools, prompts, resources: flag("resourcesListChanged")?, uris })
 }
 
 fn act<'a>(params: &Object<'a>, kind: Kind, era: Era) -> Result<What<'a>, Refusal> {

@@ -14,7 +14,7 @@ fn refused(body: &str, pairs: &[(&'static str, &str)]) -> (i32, bool) {
 fn asked(body: &str, pairs: &[(&'static str, &str)]) -> (Version, String) {
     match read(body.as_bytes(), &headers(pairs)).unwrap() {
         Classified::Asked(asked) => (asked.version, format!("{:?}", asked.what)),
-        other => panic!("a request was taken for {other:?}"),
+        Classified::Noted(_) | Classified::Answered(..) => panic!("a request was taken for a notification"),
     }
 }
 
