@@ -108,6 +108,8 @@ methods! {
     PromptsListChanged = "notifications/prompts/list_changed", Notification, [Legacy Modern];
     /// The server's resources changed.
     ResourcesListChanged = "notifications/resources/list_changed", Notification, [Legacy Modern];
+    /// A stream of changes has begun. Known, not built yet.
+    SubscriptionsAcknowledged = "notifications/subscriptions/acknowledged", Notification, [Modern];
     /// A resource changed. Known, not built yet.
     ResourcesUpdated = "notifications/resources/updated", Notification, [Legacy Modern];
     /// A line of the server's log. Known, not built yet.

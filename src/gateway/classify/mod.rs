@@ -207,6 +207,7 @@ fn params_of<'a>(method: Method, params: &Object<'a>) -> Result<What<'a>, Refusa
         | Method::Cancelled
         | Method::Progress
         | Method::RootsListChanged
+        | Method::SubscriptionsAcknowledged
         | Method::ToolsListChanged
         | Method::PromptsListChanged
         | Method::ResourcesListChanged
