@@ -31,6 +31,8 @@ fn config(directory: &Path) -> Config {
         require: Require::All,
         public: false,
         transport: Transport::Stdio(stdio),
+        asks: std::collections::BTreeSet::new(),
+        era: portcullis::config::EraChoice::Auto,
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use portcullis::{
-    config::{Http, Require, SecretRef, Server, Stdio, Text, Transport},
+    config::{EraChoice, Http, Require, SecretRef, Server, Stdio, Text, Transport},
     mcp::Method,
     name::ServerName,
     secret::Secret,
@@ -45,6 +45,8 @@ fn server(transport: Transport) -> Server {
         require: Require::All,
         public: false,
         transport,
+        asks: std::collections::BTreeSet::new(),
+        era: EraChoice::Auto,
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),
@@ -66,6 +68,7 @@ fn over_http(url: &str) -> Server {
         url: placed(url.to_owned()),
         headers: BTreeMap::from([("x-api-key".into(), key)]),
         allow_private: false,
+        sse: false,
     }))
 }
 
