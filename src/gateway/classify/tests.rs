@@ -21,7 +21,7 @@ fn asked(body: &str, pairs: &[(&'static str, &str)]) -> (Version, String) {
 #[test]
 fn legacy_requests_need_no_headers() {
     let (version, what) = asked(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, &[]);
-    assert_eq!((version, what.as_str()), (Version::V2025_03_26, "List(Tools)"));
+    assert_eq!((version, what.as_str()), (Version::V2025_03_26, "List(Tools, None)"));
     let (version, _) = asked(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &[("mcp-protocol-version", "2025-11-25")]);
     assert_eq!(version, Version::V2025_11_25);
 }
@@ -79,9 +79,9 @@ fn t018_t021_t025_t027_what_is_not_exactly_a_request_is_refused() {
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"Name":"x"}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","NAME":"y"}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":[]}}"#, -32602),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"x"}}"#, -32602),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":7}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}"#, -32601),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{}}"#, -32601),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{}}"#, -32602),
     ] {
         assert_eq!(refused(body, &[]), (code, false), "{body}");
     }
