@@ -244,8 +244,7 @@ impl Session {
     /// Whether its time is over. One whose stream is read is not idle.
     pub(super) fn is_over(&self, now: Instant, idle: Duration, lifetime: Duration) -> bool {
         now.saturating_duration_since(self.born) >= lifetime
-            || (now.saturating_duration_since(self.used()) >= idle
-                && !self.lock().is_listening())
+            || (now.saturating_duration_since(self.used()) >= idle && !self.lock().is_listening())
     }
 
     /// Ends it: its stream closes, what it subscribed to is taken back, and what it was asked is refused.

@@ -245,7 +245,7 @@ impl Gateway {
         let result = Wanted::write(KEY, ask.method, &ask.params, &sealed);
         let waiting = Waiting { ask, coming };
         self.parked
-            .park(name, &bound.owner, waiting, std::time::Instant::now())
+            .park(name, &bound.owner, bound.target.server(), waiting, std::time::Instant::now())
             .map_err(|_| Refusal::Full("calls that wait for an answer"))?;
         let body = crate::mcp::envelope::result(&form.id, &result);
         Ok(Message { body, code: None, is_error: None })

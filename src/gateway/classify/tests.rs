@@ -101,7 +101,8 @@ fn px15_answers_and_states_are_of_the_modern_era() {
     let body = |more: &str, meta: &str| {
         format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"x"{more}{meta}}}}}"#)
     };
-    for more in [r#","inputResponses":{"a":{}}"#, r#","requestState":"s""#, r#","inputResponses":{},"requestState":"""#] {
+    for more in [r#","inputResponses":{"a":{}}"#, r#","requestState":"s""#, r#","inputResponses":{},"requestState":"""#]
+    {
         let body_with = body(more, &format!(",{META}"));
         assert_eq!(asked(&body_with, &good).0, Version::V2026_07_28, "{more}");
         assert_eq!(refused(&body(more, ""), &[]), (-32602, false), "{more}");

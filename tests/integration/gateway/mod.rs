@@ -9,6 +9,8 @@ mod hostile;
 mod life;
 /// Who may see and do what.
 mod access;
+/// Servers that ask their callers.
+mod asks;
 /// Legacy sessions, and whose they are.
 mod session;
 

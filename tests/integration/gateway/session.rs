@@ -36,8 +36,17 @@ fn tr31_tr32_t031_t035_a_session_is_needed_and_is_its_owners_alone() {
     let refreshed = gateway.token("tag:clock", &[]);
     assert_eq!(about(&gateway, "POST", "/mcp", &refreshed, &session, &list()).status, 200);
     // None, and none that there is: every method alike, whatever it asks.
-    for body in [list(), request("nonsense", json!({})).to_string(), r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.into(), r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into()] {
-        assert_eq!(gateway.post_in("/mcp", Some(&token), None, &serde_json::from_str(&body).unwrap()).status, 400, "{body}");
+    for body in [
+        list(),
+        request("nonsense", json!({})).to_string(),
+        r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.into(),
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into(),
+    ] {
+        assert_eq!(
+            gateway.post_in("/mcp", Some(&token), None, &serde_json::from_str(&body).unwrap()).status,
+            400,
+            "{body}"
+        );
         let unknown = about(&gateway, "POST", "/mcp", &token, "made-up", &body);
         assert_eq!(unknown.status, 404, "{body}");
         assert!(unknown.header("mcp-session-id").is_none());
@@ -57,12 +66,21 @@ fn tr31_tr32_t031_t035_a_session_is_needed_and_is_its_owners_alone() {
         }
     }
     for method in ["POST", "GET", "DELETE"] {
-        assert_eq!(gateway.send(method, "/mcp", &[("Mcp-Session-Id", &session), ("Content-Type", "application/json")], &list()).status, 401);
+        assert_eq!(
+            gateway
+                .send(method, "/mcp", &[("Mcp-Session-Id", &session), ("Content-Type", "application/json")], &list())
+                .status,
+            401
+        );
     }
     // T-035: what a caller chooses is never adopted.
     let bearer = format!("Bearer {token}");
-    let hello = request("initialize", json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}));
-    let headers = [("Content-Type", "application/json"), ("Authorization", bearer.as_str()), ("Mcp-Session-Id", "mine")];
+    let hello = request(
+        "initialize",
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}),
+    );
+    let headers =
+        [("Content-Type", "application/json"), ("Authorization", bearer.as_str()), ("Mcp-Session-Id", "mine")];
     let opened = gateway.send("POST", "/mcp", &headers, &hello.to_string());
     assert!(opened.header("mcp-session-id").is_some_and(|id| id != "mine" && id != session), "{opened:?}");
     // Ended, by its owner, once.
@@ -111,10 +129,24 @@ fn tr33_tr29_a_modern_request_has_no_session_and_gets_none() {
         assert_eq!(send("tools/list", way, &params).status, 405, "{way}");
     }
     // TR-04: an answer is no request, and none of ours waits for one.
-    let headers = [("Content-Type", "application/json"), ("Authorization", bearer.as_str()), ("MCP-Protocol-Version", "2026-07-28")];
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Authorization", bearer.as_str()),
+        ("MCP-Protocol-Version", "2026-07-28"),
+    ];
     assert_eq!(gateway.send("POST", "/mcp", &headers, r#"{"jsonrpc":"2.0","id":1,"result":{}}"#).status, 400);
     // A notification is taken.
-    assert_eq!(gateway.send("POST", "/mcp", &headers, r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#).status, 202);
+    assert_eq!(
+        gateway
+            .send(
+                "POST",
+                "/mcp",
+                &headers,
+                r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#
+            )
+            .status,
+        202
+    );
 }
 
 #[test]
@@ -123,7 +155,8 @@ fn tr01_tr10_t032_a_session_has_one_stream_which_ends_with_it() {
     let token = gateway.token("tag:clock", &[]);
     let session = gateway.open("/mcp", Some(&token), json!({})).unwrap();
     let bearer = format!("Bearer {token}");
-    let headers = [("Accept", "text/event-stream"), ("Authorization", bearer.as_str()), ("Mcp-Session-Id", session.as_str())];
+    let headers =
+        [("Accept", "text/event-stream"), ("Authorization", bearer.as_str()), ("Mcp-Session-Id", session.as_str())];
     let mut stream = gateway.events("GET", "/mcp", &headers, "");
     assert_eq!(stream.status, 200);
     assert_eq!(gateway.send("GET", "/mcp", &headers, "").status, 409);
@@ -141,8 +174,11 @@ fn tr32_sm13_a_stream_ends_with_the_token_that_opened_it() {
     let open = |token: &str| {
         let session = gateway.open("/mcp", Some(token), json!({})).unwrap();
         let authorization = bearer(token);
-        let headers =
-            [("Accept", "text/event-stream"), ("Authorization", authorization.as_str()), ("Mcp-Session-Id", session.as_str())];
+        let headers = [
+            ("Accept", "text/event-stream"),
+            ("Authorization", authorization.as_str()),
+            ("Mcp-Session-Id", session.as_str()),
+        ];
         gateway.events("GET", "/mcp", &headers, "")
     };
     let (mut expiring, mut revoked) = (open(&short), open(&token));
@@ -154,7 +190,10 @@ fn tr32_sm13_a_stream_ends_with_the_token_that_opened_it() {
 /// A server that never answers `hang`.
 fn hanging() -> Running {
     let hostile = hostile_upstream();
-    Running::start(&DEMO.replace("grants:", &format!("  bad:\n    tags: [clock]\n    stdio: {{command: ['{hostile}', listed]}}\ngrants:")))
+    Running::start(&DEMO.replace(
+        "grants:",
+        &format!("  bad:\n    tags: [clock]\n    stdio: {{command: ['{hostile}', listed]}}\ngrants:"),
+    ))
 }
 
 /// Begins a call that hangs, beside the test, and waits until it is decided.
@@ -199,7 +238,17 @@ fn tr28_cl15_a_legacy_caller_cancels_its_own_call_and_nobody_elses() {
     let answer = call.join().unwrap();
     assert_eq!((answer.status, answer.code()), (200, -31003), "{answer:?}");
     // The server was told.
-    let seen = || gateway.post_in("/mcp", Some(&token), Some(&session), &request("tools/call", json!({"name": "bad__about", "arguments": {}}))).json().to_string();
+    let seen = || {
+        gateway
+            .post_in(
+                "/mcp",
+                Some(&token),
+                Some(&session),
+                &request("tools/call", json!({"name": "bad__about", "arguments": {}})),
+            )
+            .json()
+            .to_string()
+    };
     assert!(seen().contains("result"));
 }
 
@@ -233,7 +282,8 @@ fn pc_logging_ping_and_what_is_merely_noted() {
     let answer = gateway.post("/mcp", Some(&token), &json!({"jsonrpc": "2.0", "id": 1, "result": {}}));
     assert_eq!((answer.status, answer.body.as_str()), (202, ""));
     // An answer without an id answers nothing.
-    let shapeless = gateway.post("/mcp", Some(&token), &json!({"jsonrpc": "2.0", "error": {"code": 1, "message": "x"}}));
+    let shapeless =
+        gateway.post("/mcp", Some(&token), &json!({"jsonrpc": "2.0", "error": {"code": 1, "message": "x"}}));
     assert_eq!(shapeless.status, 400);
 }
 
