@@ -29,6 +29,8 @@ use crate::{
     upstream::Reply,
 };
 
+/// Bytes that a session keeps of what its caller says of itself.
+const MOST_SAID: usize = 16 * 1024;
 /// Resources that one session may be told of.
 const MOST_RESOURCES: usize = 100;
 
@@ -79,6 +81,12 @@ impl Gateway {
             Pending::Decided(open) => Stop::After(refusal, open),
             Pending::Nothing | Pending::Refused(..) => refusal.into(),
         };
+        let size =
+            [hello.capabilities, hello.client_info].into_iter().flatten().map(|part| part.get().len()).sum::<usize>();
+        if size > MOST_SAID {
+            let problem = format!("`params.capabilities` and `params.clientInfo` may have {MOST_SAID} bytes");
+            return Err(stop(Refusal::BadParams(problem), answer));
+        }
         let Ok(random) = chance::bytes() else { return Err(stop(Refusal::Internal, answer)) };
         let own = |part: Option<&serde_json::value::RawValue>| {
             part.map_or_else(Bytes::new, |part| Bytes::copy_from_slice(part.get().as_bytes()))

@@ -302,3 +302,86 @@ fn t199_too_many_sessions_cost_their_owner_its_oldest_and_nobody_else_anything()
         assert!(gateway.open(path, Some(token), json!({})).is_none());
     }
 }
+
+#[test]
+fn t199_what_a_session_keeps_is_bounded() {
+    let gateway = Running::start(DEMO);
+    let token = gateway.token("tag:clock", &[]);
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {"experimental": {"x": "y".repeat(20_000)}},
+                       "clientInfo": {"name": "test", "version": "1"}});
+    let refused = gateway.post("/mcp", Some(&token), &request("initialize", hello));
+    assert_eq!((refused.code(), refused.header("mcp-session-id")), (-32602, None), "{refused:?}");
+}
+
+#[test]
+fn tr38_t026_ids_of_every_type_come_back_as_they_were_and_bad_ones_are_refused() {
+    let gateway = Running::start(DEMO);
+    let token = gateway.token("tag:clock", &[]);
+    let session = gateway.open("/mcp", Some(&token), json!({})).unwrap();
+    for id in [
+        "0",
+        "-1",
+        "9007199254740993",
+        "18446744073709551615",
+        "-9223372036854775808",
+        r#""0""#,
+        r#""""#,
+        r#""a\u0000\"b""#,
+    ] {
+        let answer = about(
+            &gateway,
+            "POST",
+            "/mcp",
+            &token,
+            &session,
+            &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#),
+        );
+        assert!(answer.body.starts_with(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result""#)), "{id}: {answer:?}");
+    }
+    for id in ["null", "1.5", "1e3", "true", "{}", "[]", "18446744073709551616"] {
+        let answer = about(
+            &gateway,
+            "POST",
+            "/mcp",
+            &token,
+            &session,
+            &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#),
+        );
+        assert_eq!((answer.status, answer.code()), (400, -32600), "{id}: {answer:?}");
+    }
+}
+
+#[test]
+fn t200_t193_large_deep_and_broken_messages_get_an_answer_and_disturb_nobody() {
+    let gateway = Running::start(DEMO);
+    let token = gateway.token("tag:clock", &[]);
+    let session = gateway.open("/mcp", Some(&token), json!({})).unwrap();
+    let send = |body: &str| about(&gateway, "POST", "/mcp", &token, &session, body);
+    let deep = |levels: usize| {
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"time__now","arguments":{{"x":{}{}}}}}}}"#,
+            "[".repeat(levels),
+            "]".repeat(levels)
+        )
+    };
+    assert_eq!(send(&deep(1000)).status, 400);
+    assert_eq!(send(&deep(100_000)).status, 400);
+    let string = |size: usize| {
+        request("tools/call", json!({"name": "time__nonsense", "arguments": {"x": "y".repeat(size)}})).to_string()
+    };
+    assert_eq!(send(&string(4 << 20)).status, 413);
+    assert_eq!(send(&string((4 << 20) - 1000)).code(), -32602);
+    // Not UTF-8, in a string and in a key.
+    for broken in
+        [&b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\xff\"}"[..], b"{\"jsonrpc\":\"2.0\",\"id\":1,\"m\xc3\":1}"]
+    {
+        let mut raw = format!("POST /mcp HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\nMcp-Session-Id: {session}\r\nContent-Length: {}\r\n\r\n", gateway.address(), broken.len()).into_bytes();
+        raw.extend_from_slice(broken);
+        let answer = gateway.raw(&raw);
+        assert_eq!((answer.status, answer.code()), (400, -32700), "{answer:?}");
+    }
+    assert!(
+        send(&request("tools/call", json!({"name": "time__now", "arguments": {}})).to_string()).json()["result"]
+            .is_object()
+    );
+}
