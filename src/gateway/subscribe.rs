@@ -7,7 +7,11 @@
 //!
 //! SPEC: MCP 2026-07-28, "Subscriptions"; SU-01…SU-07, CG-05, CG-07.
 
-use std::{borrow::Cow, sync::Arc, time::{Duration, Instant}};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use serde_json::json;

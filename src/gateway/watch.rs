@@ -246,9 +246,8 @@ fn reach(listener: &Listener, revision: &Arc<Revision>) -> Option<(Arc<Ready>, V
         return None;
     }
     let ready = ready(revision, listener.caller.as_deref(), listener.named.clone()).ok()?;
-    let reaches = |server: &&ServerName| {
-        revision.offers.reachable(&snapshot.engine, &ready, server, &listener.moment).is_some()
-    };
+    let reaches =
+        |server: &&ServerName| revision.offers.reachable(&snapshot.engine, &ready, server, &listener.moment).is_some();
     let servers: Vec<ServerName> = match &listener.endpoint {
         Endpoint::All => snapshot.config.servers.keys().filter(reaches).cloned().collect(),
         Endpoint::One(server) => {
@@ -296,7 +295,8 @@ impl Pending {
             None => {
                 self.lists.extend(ears.lists.methods());
                 let held = ears.lock();
-                self.resources.extend(held.iter().filter(|(_, held)| held.server == *server).map(|(uri, _)| uri.clone()));
+                self.resources
+                    .extend(held.iter().filter(|(_, held)| held.server == *server).map(|(uri, _)| uri.clone()));
             }
         }
     }
@@ -366,7 +366,9 @@ mod tests {
             told(&mut pending, Some(&Id::Number(7))),
             [
                 format!(r#"{{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{{{meta}}}}}"#),
-                format!(r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"uri":"x://1",{meta}}}}}"#),
+                format!(
+                    r#"{{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{{"uri":"x://1",{meta}}}}}"#
+                ),
             ]
         );
         // What was missed may have been any of it.

@@ -31,6 +31,7 @@ fn config(directory: &Path) -> Config {
         require: Require::All,
         public: false,
         transport: Transport::Stdio(stdio),
+        asks: std::collections::BTreeSet::new(),
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),

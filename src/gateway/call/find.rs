@@ -23,8 +23,8 @@ use crate::{
 
 /// What a name means.
 #[derive(Debug)]
-pub(super) struct Found {
-    pub(super) target: Target,
+pub(in super::super) struct Found {
+    pub(in super::super) target: Target,
     pub(super) offer: Arc<Offer>,
     /// The inventory of this target alone, where no list has it.
     pub(super) alone: Option<Inventory>,
@@ -39,7 +39,7 @@ impl Found {
 
 impl Gateway {
     /// Finds what a name means at this endpoint.
-    pub(super) async fn find(
+    pub(in super::super) async fn find(
         self: &Arc<Self>,
         inquiry: &Inquiry<'_>,
         act: &Act<'_>,

@@ -45,6 +45,7 @@ fn server(transport: Transport) -> Server {
         require: Require::All,
         public: false,
         transport,
+        asks: std::collections::BTreeSet::new(),
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),
