@@ -21,7 +21,7 @@ fn asked(body: &str, pairs: &[(&'static str, &str)]) -> (Version, String) {
 #[test]
 fn legacy_requests_need_no_headers() {
     let (version, what) = asked(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, &[]);
-    assert_eq!((version, what.as_str()), (Version::V2025_03_26, "List(Tools)"));
+    assert_eq!((version, what.as_str()), (Version::V2025_03_26, "List(Tools, None)"));
     let (version, _) = asked(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &[("mcp-protocol-version", "2025-11-25")]);
     assert_eq!(version, Version::V2025_11_25);
 }

@@ -9,6 +9,12 @@ mod hostile;
 mod life;
 /// Who may see and do what.
 mod access;
+/// What changes, and who is told.
+mod changes;
+/// Many servers as one.
+mod merged;
+/// Configurations read anew.
+mod reload;
 
 /// Two servers of the demonstration kind, as in the quickstart.
 pub(crate) const DEMO: &str = "version: 1
