@@ -32,6 +32,8 @@ impl Seen {
 pub(crate) enum Answer {
     /// These bytes, status line and all.
     Bytes(Vec<u8>),
+    /// These bytes, after a while.
+    Later(std::time::Duration, Vec<u8>),
     /// These bytes, then the connection closes.
     Last(Vec<u8>),
     /// Nothing, ever.
@@ -91,6 +93,10 @@ async fn serve(
         record.lock().unwrap().push(seen);
         match reply {
             Answer::Bytes(bytes) => drop(stream.write_all(&bytes).await),
+            Answer::Later(while_, bytes) => {
+                tokio::time::sleep(while_).await;
+                drop(stream.write_all(&bytes).await);
+            }
             Answer::Last(bytes) => return drop(stream.write_all(&bytes).await),
             Answer::Never => std::future::pending().await,
         }

@@ -270,6 +270,50 @@ impl Running {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
+    /// Puts another configuration in the place of the one it was started with, and tells it to reload.
+    pub(crate) fn reload(&self, yaml: &str) {
+        std::fs::write(self.path("portcullis.yaml"), yaml.replace("{address}", &self.address.to_string())).unwrap();
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
+    /// Waits until something holds.
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < LONG, "{what} did not come to hold: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    /// A modern request, with its headers.
+    pub(crate) fn modern(&self, path: &str, token: Option<&str>, method: &str, params: Value) -> Answer {
+        parse(&self.ask(path, token, method, params).rest())
+    }
+
+    /// Sends a modern request, whose answer is read bit by bit.
+    pub(crate) fn ask(&self, path: &str, token: Option<&str>, method: &str, mut params: Value) -> Reading {
+        let name = ["name", "uri"].into_iter().find_map(|key| params[key].as_str().map(str::to_owned));
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        let body = request(method, params).to_string();
+        let mut text = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        if let Some(name) = name {
+            text.push_str(&format!("Mcp-Name: {name}\r\n"));
+        }
+        if let Some(token) = token {
+            text.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        }
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream.write_all(format!("{text}\r\n{body}").as_bytes()).unwrap();
+        Reading(std::io::BufReader::new(stream))
+    }
+
     /// Waits until it has stopped.
     pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
         let mut child = self.child.take().unwrap();
@@ -291,6 +335,33 @@ impl Drop for Running {
         } else if let Some(mut child) = self.child.take() {
             _ = child.kill();
             _ = child.wait();
+        }
+    }
+}
+
+/// An answer that is read as it comes.
+pub(crate) struct Reading(std::io::BufReader<TcpStream>);
+
+impl Reading {
+    /// All that is left.
+    fn rest(mut self) -> Vec<u8> {
+        let mut answer = Vec::new();
+        _ = self.0.read_to_end(&mut answer);
+        answer
+    }
+
+    /// The next message of a stream of events; nothing where it has ended.
+    pub(crate) fn next(&mut self) -> Option<Value> {
+        use std::io::BufRead as _;
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.0.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                return Some(serde_json::from_str(data).unwrap());
+            }
         }
     }
 }
