@@ -28,7 +28,6 @@ mod session;
 mod setting;
 mod spawn;
 mod spec;
-mod sse;
 mod stdio;
 mod stream;
 mod supervise;
@@ -304,7 +303,8 @@ impl Upstream {
 /// A way round the engine, for the tests of this module alone.
 #[doc(hidden)]
 pub mod testing {
-    use super::{Outgoing, Reply, Upstream, UpstreamError};
+    use super::{Outgoing, Reply, Subscription, Upstream, UpstreamError};
+    use crate::name::ResourceUri;
 
     /// Sends what nobody has allowed.
     ///
@@ -312,6 +312,14 @@ pub mod testing {
     /// As the request of an upstream.
     pub async fn request(upstream: &Upstream, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
         upstream.request(outgoing).await
+    }
+
+    /// Subscribes to what nobody has allowed.
+    ///
+    /// # Errors
+    /// As the subscription to a resource of an upstream.
+    pub async fn subscribe(upstream: &Upstream, uri: &ResourceUri) -> Result<Subscription, UpstreamError> {
+        upstream.subscribe(uri).await
     }
 }
 

@@ -12,8 +12,8 @@ use http::{HeaderValue, Method, Request, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt as _, Full};
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{Trouble, session::Session, setting::Setting, spec::HttpSpec, sse::Events};
-use crate::egress::{Body, Egress};
+use super::{Trouble, session::Session, setting::Setting, spec::HttpSpec};
+use crate::egress::{Body, Content, Egress, Events};
 
 /// How long a posted message may take to be taken.
 const TAKEN: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ async fn begin(setting: &Setting, spec: &HttpSpec, egress: &Egress) -> Result<(B
             300..=399 => return Err(Trouble::Redirected),
             status => return Err(Trouble::Status(status)),
         }
-        if !is_stream(response.headers()) {
+        if !matches!(Content::of(response.headers()), Content::Events) {
             return Err(Trouble::Garbage);
         }
         let mut body = response.into_body();
@@ -145,12 +145,6 @@ async fn chunk(body: &mut Body) -> Option<Bytes> {
             return Some(data);
         }
     }
-}
-
-/// Whether a body is a stream of events.
-pub(super) fn is_stream(headers: &http::HeaderMap) -> bool {
-    let written = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    written.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream")
 }
 
 fn message(spec: &HttpSpec, to: Uri, body: Bytes) -> Request<Full<Bytes>> {

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use tokio::{
     task::AbortHandle,
@@ -15,38 +15,18 @@ use tokio::{
 
 use super::{Line, STREAM_FACTOR, Session, is_modern};
 use crate::{
-    egress,
+    egress::{self, Content, Events},
     mcp::{Id, Method},
     upstream::{
         Reply, Trouble, background,
         hearing::{Hearing, MOST_ASKED, answer, refusal},
         inbound::Inbound,
-        sse::Events,
-        stream::is_stream,
         supervise,
     },
 };
 
 /// How long the end of an answered stream is waited for.
 const LINGER: Duration = Duration::from_secs(1);
-
-pub(super) enum Content {
-    Json,
-    Events,
-    Other,
-}
-
-pub(super) fn content(headers: &HeaderMap) -> Content {
-    let written = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = written.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Content::Json
-    } else if is_stream(headers) {
-        Content::Events
-    } else {
-        Content::Other
-    }
-}
 
 /// Whether a status may come with an answer.
 pub(super) fn by_status(status: StatusCode) -> Result<(), Trouble> {
@@ -120,7 +100,7 @@ impl Line {
         };
         let status = response.status();
         by_status(status)?;
-        match (content(response.headers()), id) {
+        match (Content::of(response.headers()), id) {
             (Content::Events, _) if status.is_success() => {
                 let bounds = Bounds { room: None, patience: patience.filter(|_| id.is_some()) };
                 self.events(session, id, Heard::Front, response.into_body(), bounds).await

@@ -25,7 +25,6 @@ use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
 use tokio::{sync::Mutex, task::AbortHandle};
 
-use self::answer::Content;
 use super::{
     About, Deadline, Health, Outgoing, Reply, Trouble,
     about::{Probed, discover, error_code, initialize},
@@ -37,7 +36,7 @@ use super::{
     words,
 };
 use crate::{
-    egress::Egress,
+    egress::{Content, Egress},
     mcp::{Era, Method, code, envelope, header as field},
 };
 
@@ -344,7 +343,7 @@ impl Line {
         }
         answer::by_status(status)?;
         let session_id = response.headers().get(field::SESSION_ID).cloned();
-        let reply = match answer::content(response.headers()) {
+        let reply = match Content::of(response.headers()) {
             Content::Json => self.whole(id, modern, response).await,
             Content::Events if status.is_success() => {
                 let mut hearing = Hearing::of(outgoing, self.purpose.is_private() && !modern);

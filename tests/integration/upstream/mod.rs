@@ -4,6 +4,16 @@
 mod stdio;
 /// Endpoints over HTTP.
 mod http;
+/// Which era a server speaks, and how it is found out.
+mod era;
+/// Every kind of server, each asked everything.
+mod cells;
+/// Connections of one's own.
+mod lease;
+/// Changes, and who hears of them.
+mod listen;
+/// HTTP+SSE of 2024-11-05.
+mod sse;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 

@@ -12,11 +12,11 @@ const LONGEST_NAME: usize = 32;
 
 /// An event larger than is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLarge;
+pub(crate) struct TooLarge;
 
 /// What has arrived of a stream.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     buffer: BytesMut,
     /// How much of the buffer is known to hold no line end.
     searched: usize,
@@ -32,7 +32,7 @@ pub(super) struct Events {
 
 impl Events {
     /// An empty stream whose events may have `cap` bytes.
-    pub(super) fn new(cap: usize) -> Self {
+    pub(crate) fn new(cap: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
             searched: 0,
@@ -46,17 +46,17 @@ impl Events {
     }
 
     /// Takes in what has arrived.
-    pub(super) fn push(&mut self, chunk: &[u8]) {
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.buffer.extend_from_slice(chunk);
     }
 
     /// The name of the event that was given out last; empty for none.
-    pub(super) fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         &self.names.1
     }
 
     /// The data of the next whole event, if one has arrived.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
         while let Some(line) = self.line() {
             if line.is_empty() {
                 self.names.1 = std::mem::take(&mut self.names.0);
