@@ -228,10 +228,8 @@ impl Gateway {
         if classify::says_modern(&received.headers) {
             return Err(Refusal::NotAllowed);
         }
-        let session = self.session(received, caller).map_err(|refusal| match refusal {
-            Refusal::NoSession => Refusal::NotAllowed,
-            other => other,
-        })?;
+        let without = |refusal| if refusal == Refusal::NoSession { Refusal::NotAllowed } else { refusal };
+        let session = self.session(received, caller).map_err(without)?;
         known.version = Some(session.opening().version);
         Ok(session)
     }

@@ -153,7 +153,7 @@ impl Gateway {
                 }
             }
         } else {
-            Start::Send(allowed, heard)
+            Start::Send(Box::new(allowed), heard)
         };
         let bound = modern.then(|| Arc::new(self.bound(plan.inquiry, plan.asked, plan.act, &found.target)));
         let (events, coming) = mpsc::channel(ROOM);

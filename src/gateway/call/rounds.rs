@@ -65,7 +65,7 @@ impl Driver {
     /// A call to its last round.
     pub(super) async fn through(&mut self, start: Start) -> Result<Reply, Refusal> {
         let mut reply = match start {
-            Start::Send(allowed, heard) => self.send(allowed, heard).await?,
+            Start::Send(allowed, heard) => self.send(*allowed, heard).await?,
             Start::Got(reply) => reply,
         };
         for _ in 0..MOST {

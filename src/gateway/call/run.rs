@@ -130,7 +130,7 @@ pub(super) struct Driver {
 /// Where a call begins to be driven.
 pub(super) enum Start {
     /// It is to be sent.
-    Send(Allowed<Call>, Option<mpsc::Receiver<Told>>),
+    Send(Box<Allowed<Call>>, Option<mpsc::Receiver<Told>>),
     /// It was sent, and this was answered.
     Got(Reply),
 }

@@ -307,7 +307,6 @@ fn params_of<'a>(method: Method, params: &Object<'a>, era: Era) -> Result<What<'
         | Method::Cancelled
         | Method::Progress
         | Method::RootsListChanged
-        | Method::SubscriptionsAcknowledged
         | Method::ToolsListChanged
         | Method::PromptsListChanged
         | Method::ResourcesListChanged
