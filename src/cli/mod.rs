@@ -65,7 +65,7 @@ struct Cli {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct Globals {
     /// The configuration
     #[arg(

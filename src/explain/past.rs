@@ -217,11 +217,11 @@ impl Asked {
         };
         let verb = verb.ok_or_else(|| format!("`{method}` is no single question of a policy"))?;
         let server = server.as_ref().ok_or("no server was asked")?.parse().map_err(odd)?;
-        let target = match (verb.resource(), tool, prompt, resource) {
-            ("Tool", Some(tool), ..) => Target::Tool(server, tool.parse().map_err(odd)?),
-            ("Prompt", _, Some(prompt), _) => Target::Prompt(server, prompt.parse().map_err(odd)?),
-            ("Resource", _, _, Some(uri)) => Target::Resource(server, uri.parse().map_err(odd)?),
-            ("Server", ..) => Target::Server(server),
+        let target = match (tool, prompt, resource) {
+            (Some(tool), ..) if verb.takes("Tool") => Target::Tool(server, tool.parse().map_err(odd)?),
+            (_, Some(prompt), _) if verb.takes("Prompt") => Target::Prompt(server, prompt.parse().map_err(odd)?),
+            (_, _, Some(uri)) if verb.takes("Resource") => Target::Resource(server, uri.parse().map_err(odd)?),
+            _ if verb.takes("Server") => Target::Server(server),
             _ => return Err(format!("the record does not say on what `{method}` was asked")),
         };
         Ok((verb, target))

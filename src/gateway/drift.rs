@@ -67,9 +67,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(parts: &Parts) -> Self {
+    pub(crate) fn new(parts: &Parts, snapshot: Arc<Snapshot>) -> Self {
         Self {
-            snapshot: Arc::clone(&parts.snapshot),
+            snapshot,
             trail: Arc::clone(&parts.trail),
             clock: Arc::clone(&parts.clock),
             gateway: parts.instance(),

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A number that no two things of this process share.
-fn serial() -> u64 {
+pub(super) fn serial() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -190,6 +190,11 @@ impl Offers {
             return decide();
         }
         self.reachable.get_with((ready.serial, offer.serial), decide)
+    }
+
+    /// What has drifted of an entry, as far as its list is known.
+    pub(crate) fn drift(&self, server: &ServerName, kind: Kind, name: &str) -> Option<Arc<Drifted>> {
+        self.kept(&(server.clone(), Some(kind)))?.drift(name).cloned()
     }
 
     fn kept(&self, key: &Key) -> Option<Arc<Offer>> {

@@ -45,6 +45,13 @@ pub struct Question<'a> {
     pub moment: &'a Moment,
 }
 
+impl Question<'_> {
+    /// The question that must be answered with allow as well.
+    fn besides(&self) -> Option<Self> {
+        Some(Self { verb: self.verb.besides(self.target)?, ..*self })
+    }
+}
+
 /// A caller's standing, made ready to ask with: its part of the context is built once.
 #[derive(Debug)]
 pub struct Asker {
@@ -173,6 +180,9 @@ impl Engine {
     /// turn it.
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Decision {
+        if let Some(first) = question.besides().map(|first| self.decide(&first)).filter(|first| !first.is_allow()) {
+            return first;
+        }
         let shard = match self.shard(question) {
             Ok(shard) => shard,
             Err(because) => return Decision::deny(because),
@@ -188,6 +198,9 @@ impl Engine {
     /// Whether the answer is allow. For entries of lists: nothing is said about why.
     #[must_use]
     pub fn allows(&self, question: &Question<'_>) -> bool {
+        if question.besides().is_some_and(|first| !self.allows(&first)) {
+            return false;
+        }
         let Ok(shard) = self.shard(question) else { return false };
         let Ok(request) = self.request(question) else { return false };
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
@@ -211,6 +224,10 @@ impl Engine {
     /// Answers a question by the full policy set, unsharded. The oracle that shards are tested against.
     #[must_use]
     pub fn decide_unsharded(&self, question: &Question<'_>) -> Decision {
+        let first = question.besides().map(|first| self.decide_unsharded(&first));
+        if let Some(first) = first.filter(|first| !first.is_allow()) {
+            return first;
+        }
         let shard = match self.shard(question) {
             Ok(shard) => shard,
             Err(because) => return Decision::deny(because),
@@ -287,7 +304,7 @@ impl Engine {
         let target = question.target;
         let shards = self.shards.get(target.server()).ok_or(Because::UnknownServer)?;
         if question.inventory.server != *target.server()
-            || question.verb.resource() != target.kind()
+            || !question.verb.takes(target.kind())
             || !question.inventory.knows(target)
         {
             return Err(Because::UnknownTool);
@@ -317,6 +334,12 @@ impl Engine {
         let context = self.context(&asker.standing, acts, Some(moment))?;
         let schema: Option<&Schema> = acts.then_some(&self.bundle.schema);
         Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
+    }
+
+    /// Whether some policy reads when or whence a request comes, and so may answer two alike unlike.
+    #[must_use]
+    pub const fn reads_the_moment(&self) -> bool {
+        self.is_volatile()
     }
 
     /// Whether some policy reads what differs from request to request of one token.

@@ -53,10 +53,14 @@ pub(super) fn decided(record: &Decided<'_>, to: &mut Vec<u8>) {
 }
 
 pub(super) fn access(record: &Access<'_>, to: &mut Vec<u8>) {
-    let Access { id, at, gateway, response } = record;
+    let Access { id, at, gateway, response, without } = record;
     let mut line = Line::new(to);
     line.word("type", "access");
     head(&mut line, id, at, gateway);
+    line.list("partial", without, |line, server| {
+        line.element();
+        line.print(format_args!("\"{server}\""));
+    });
     outcome(&mut line, response.as_ref());
     line.end();
 }

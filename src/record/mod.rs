@@ -24,7 +24,7 @@ use serde_json::Value;
 
 use crate::{
     id::Id,
-    name::{ClientId, ScopeName},
+    name::{ClientId, ScopeName, ServerName},
     policy::Decision,
     principal::Principal,
 };
@@ -174,6 +174,8 @@ pub struct Access<'a> {
     pub gateway: Gateway<'a>,
     /// The answer; nothing says that what came of the call is unknown (a crash, a caller gone).
     pub response: Option<Response>,
+    /// The servers that a merged list had to leave out.
+    pub without: &'a [ServerName],
 }
 
 /// How a request was answered.

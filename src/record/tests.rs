@@ -91,8 +91,10 @@ fn a_decision_reads_as_the_sheet_says() {
 #[test]
 fn what_came_of_a_call_may_be_unknown() {
     let response = Response { status: 200, code: None, is_error: Some(false), bytes: 12, us: 90 };
-    let access =
-        |response| line(&Record::Access(Access { id: id(), at: Timestamp::UNIX_EPOCH, gateway: GATEWAY, response })).1;
+    let access = |response| {
+        line(&Record::Access(Access { id: id(), at: Timestamp::UNIX_EPOCH, gateway: GATEWAY, response, without: &[] }))
+            .1
+    };
     assert_eq!(access(Some(response))["response"], json!({"status": 200, "is_error": false, "bytes": 12, "us": 90}));
     assert_eq!(access(None)["response"], Value::Null);
 }

@@ -539,3 +539,45 @@ fn a_policy_may_read_one_fact_of_the_moment_alone() {
         assert_eq!((answer.errors.as_slice(), answer.is_allow()), (&[][..], uneventful), "{condition}");
     }
 }
+
+#[test]
+fn px27_su05_completing_needs_what_is_shown_and_subscribing_needs_what_is_read() {
+    let engine = engine(
+        "version: 1\ntags: {a: A}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\nservers:\n  s:\n    tags: [a]\n    stdio: {command: [cat]}\n    prompts: {secret: deny}\n    resources: {'x://private/*': deny}\nrules:\n  - {id: r, forbid: {resources: ['s/x://slow/*']}, when: context.oauth}\n",
+    );
+    let prompt = |name: &str| Target::Prompt("s".parse().unwrap(), name.parse().unwrap());
+    let resource = |uri: &str| Target::Resource("s".parse().unwrap(), uri.parse().unwrap());
+    let (complete, subscribe) = (Verb::CompletionComplete, Verb::ResourcesSubscribe);
+    for (verb, target, allowed) in [
+        (complete, prompt("open"), true),
+        (complete, prompt("secret"), false),
+        (complete, resource("x://{id}"), true),
+        (complete, resource("x://private/{id}"), false),
+        (subscribe, resource("x://1"), true),
+        (subscribe, resource("x://private/1"), false),
+        (subscribe, resource("x://slow/1"), false),
+    ] {
+        let decision = ask(&engine, user(&["tag:a"]), verb, &target);
+        assert_eq!(decision.is_allow(), allowed, "{verb} {target}: {decision:?}");
+        assert!(!ask(&engine, user(&[]), verb, &target).is_allow(), "{verb} {target}");
+    }
+    let tool = ask(&engine, user(&["tag:a"]), complete, &tool("s", "open"));
+    assert!(!tool.is_allow(), "nothing completes the arguments of a tool");
+}
+
+#[test]
+fn su05_a_hand_written_permit_to_subscribe_does_not_let_read_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let cedar = "@id(\"p\")\npermit (principal, action in [Portcullis::Action::\"resources/subscribe\"], resource)\nwhen { resource.server == Portcullis::Server::\"s0\" };\n";
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::fs::write(folder.path().join("policies/extra.cedar"), cedar).unwrap();
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, format!("{BASE}policies: [policies/*.cedar]\n")).unwrap();
+    let loaded = portcullis::config::load(&file, &|_| None);
+    let bundle = portcullis::compile::bundle(&loaded.config.unwrap()).unwrap();
+    let engine = portcullis::policy::Engine::new(std::sync::Arc::new(bundle)).unwrap();
+    let target = Target::Resource("s0".parse().unwrap(), "x://1".parse().unwrap());
+    let denied = ask(&engine, user(&[]), Verb::ResourcesSubscribe, &target);
+    assert_eq!((denied.is_allow(), denied.missing), (false, vec!["tag:a".parse().unwrap()]));
+    assert!(ask(&engine, user(&["tag:a"]), Verb::ResourcesSubscribe, &target).is_allow());
+}
