@@ -12,7 +12,7 @@ const TAG: &str = "io.modelcontextprotocol/subscriptionId";
 
 fn listen(gateway: &Running, path: &str, token: &str, notifications: Value) -> (Reading, Value) {
     let mut stream = gateway.ask(path, Some(token), "subscriptions/listen", json!({"notifications": notifications}));
-    let acknowledged = stream.next().expect("an acknowledgement");
+    let acknowledged = stream.next().unwrap();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged", "SU-01");
     assert_eq!(acknowledged["params"]["_meta"][TAG], 1, "SU-01, CG-07: in the type of the request's id");
     (stream, acknowledged["params"]["notifications"].clone())
@@ -23,7 +23,7 @@ fn ends(mut stream: Reading) {
     while let Some(message) = stream.next() {
         last = Some(message);
     }
-    let last = last.expect("a result");
+    let last = last.unwrap();
     assert_eq!((&last["id"], &last["result"]["resultType"]), (&json!(1), &json!("complete")), "SU-04: {last}");
     assert_eq!(last["result"]["_meta"][TAG], 1);
 }
@@ -32,7 +32,7 @@ fn ends(mut stream: Reading) {
 fn told(stream: &mut Reading, until: &str) -> Vec<String> {
     let mut methods = Vec::new();
     while methods.last().is_none_or(|last| last != until) {
-        let message = stream.next().expect("not the end");
+        let message = stream.next().unwrap();
         assert_eq!(message["params"]["_meta"][TAG], 1, "SU-02: {message}");
         methods.push(message["method"].as_str().unwrap().to_owned());
     }
