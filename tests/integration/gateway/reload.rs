@@ -16,7 +16,7 @@ fn a_reload_decides_the_next_request_and_ends_no_other() {
     let call = || gateway.modern("/mcp", Some(&token), "tools/call", json!({"name": "time__now", "arguments": {}}));
     assert_eq!(call().code(), 0);
     let before = gateway.last_decision()["revision"].clone();
-    gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, secret]"));
+    gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, write]"));
     gateway.until("the new configuration", || events(&gateway, "config-loaded") == 2);
     gateway.until("the new decision", || call().status != 200 || call().code() != 0);
     assert_eq!(gateway.tools("/mcp", Some(&token)), ["notes__list_notes", "notes__read_note", "notes__search_notes"]);
@@ -39,7 +39,7 @@ fn what_cannot_be_reloaded_is_refused_and_the_old_goes_on() {
         ("version: [".to_owned(), "portcullis.yaml:1:"),
         (
             format!("{DEMO}rules:\n  - {{id: r, forbid: {{tools: [time/now]}}, when: 'context.nonsense'}}\n"),
-            "context.nonsense",
+            "attribute `nonsense` in `context` not found",
         ),
         (DEMO.replace("{address: '{address}'}", "{address: '127.0.0.1:1'}"), "`listen.address` cannot change"),
         (format!("{DEMO}store: {{sqlite: other.db}}\n"), "`store` cannot change"),
