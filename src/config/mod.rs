@@ -42,7 +42,7 @@ pub use section::{
     policies::PolicyFile,
     rules::{Rule, Selector},
     secret::{SecretRef, Text},
-    servers::{Exception, Require, Server},
+    servers::{EraChoice, Exception, Require, Server},
     store::Store,
     tags::Tag,
     transport::{Http, Stdio, Transport},

@@ -109,6 +109,7 @@ fn result(demo: &dyn Demo, method: &str, params: Option<&RawValue>, out: &mut Ou
         | Method::Cancelled
         | Method::Progress
         | Method::RootsListChanged
+        | Method::SubscriptionsAcknowledged
         | Method::ToolsListChanged
         | Method::PromptsListChanged
         | Method::ResourcesListChanged

@@ -5,25 +5,34 @@
 //!
 //! SPEC: MCP 2025-11-25, transports; TR-05, TR-10, TR-28, TR-31, TR-32, T-025, T-031, T-032, T-035.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
 use super::{
     Answer, Endpoint, Facts, Gateway, Inquiry, Pending, Received, Refusal, Said, Stop, accepts_stream,
-    classify::{self, Hello, Noted},
+    classify::{self, Act, Asked, Hello, Noted},
+    denied, message,
+    offer::Ready,
     permitted,
     record::Known,
     session::{Opening, Owner, Session},
     stream::Stream,
+    watch::Listener,
 };
 use crate::{
     chance,
     identity::Caller,
-    mcp::{Era, Id, Outcome, Version, header},
+    mcp::{Era, Id, Kind, Outcome, Version, header},
+    policy::{Question, Verb},
     principal::Principal,
     upstream::Reply,
 };
+
+/// Bytes that a session keeps of what its caller says of itself.
+const MOST_SAID: usize = 16 * 1024;
+/// Resources that one session may be told of.
+const MOST_RESOURCES: usize = 100;
 
 type Who<'a> = Option<&'a Arc<Caller<Facts>>>;
 
@@ -72,6 +81,12 @@ impl Gateway {
             Pending::Decided(open) => Stop::After(refusal, open),
             Pending::Nothing | Pending::Refused(..) => refusal.into(),
         };
+        let size =
+            [hello.capabilities, hello.client_info].into_iter().flatten().map(|part| part.get().len()).sum::<usize>();
+        if size > MOST_SAID {
+            let problem = format!("`params.capabilities` and `params.clientInfo` may have {MOST_SAID} bytes");
+            return Err(stop(Refusal::BadParams(problem), answer));
+        }
         let Ok(random) = chance::bytes() else { return Err(stop(Refusal::Internal, answer)) };
         let own = |part: Option<&serde_json::value::RawValue>| {
             part.map_or_else(Bytes::new, |part| Bytes::copy_from_slice(part.get().as_bytes()))
@@ -125,16 +140,72 @@ impl Gateway {
         self: &Arc<Self>,
         received: &Received,
         caller: Who<'_>,
+        ready: &Ready,
         known: &mut Known,
     ) -> Result<Answer, Stop> {
         let session = self.named(received, caller, known)?;
         if !accepts_stream(&received.headers) {
             return Err(Refusal::NoStream.into());
         }
-        let messages = session.listen().map_err(|_| Refusal::StreamTaken)?;
+        let (out, messages) = session.listen().map_err(|_| Refusal::StreamTaken)?;
         let open = self.write_decision(known, &permitted(Vec::new().into()))?;
-        let stream = Stream::new(messages, self.over(caller));
+        let listener = Listener {
+            endpoint: received.endpoint.clone(),
+            caller: caller.cloned(),
+            named: ready.asker.standing().named.clone(),
+            moment: received.moment(known.at),
+        };
+        let tell = Arc::clone(self).tell(listener, Arc::clone(session.ears()), None, out);
+        // It ends with its reader, its token or the gateway.
+        self.parts.tasks.spawn("stream", async move { _ = tell.await });
+        let stream = Stream::new(messages, session.over());
         Ok(taken(Said::Stream(stream), Pending::Decided(open)))
+    }
+
+    /// Begins to tell a session of changes of a resource.
+    pub(super) async fn watch(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        asked: &Asked<'_>,
+        uri: &str,
+        known: &mut Known,
+    ) -> Result<Answer, Stop> {
+        let Some(session) = inquiry.session else { return Err(Refusal::Internal.into()) };
+        let found = self.find(inquiry, &Act::on(Kind::Resources, Cow::Borrowed(uri)), known).await?;
+        known.target = Some(found.target.clone());
+        let ears = session.ears();
+        if ears.resources() >= MOST_RESOURCES {
+            return Err(Refusal::Full("subscriptions").into());
+        }
+        let decision = self.hear(inquiry.revision, inquiry.ready, &inquiry.moment, &found.target, ears);
+        let open = self.write_decision(known, &decision).inspect_err(|_| ears.drop_resource(uri))?;
+        if !decision.is_allow() {
+            let listed = Question {
+                asker: &inquiry.ready.asker,
+                verb: Verb::ResourcesList,
+                target: &found.target,
+                inventory: found.inventory(),
+                moment: &inquiry.moment,
+            };
+            let unknown = Refusal::Unknown { kind: "resource", name: uri.to_owned() };
+            return Err(Stop::After(denied(&decision, inquiry.engine().allows(&listed), unknown), open));
+        }
+        Ok(message(asked, b"{}", open))
+    }
+
+    /// Takes that back, whether or not it was so.
+    pub(super) fn unwatch(
+        self: &Arc<Self>,
+        inquiry: &Inquiry<'_>,
+        asked: &Asked<'_>,
+        uri: &str,
+        known: &Known,
+    ) -> Result<Answer, Stop> {
+        let open = self.write_decision(known, &permitted(Vec::new().into()))?;
+        if let Some(session) = inquiry.session {
+            session.ears().drop_resource(uri);
+        }
+        Ok(message(asked, b"{}", open))
     }
 
     /// Ends a session.
@@ -147,6 +218,7 @@ impl Gateway {
         let session = self.named(received, caller, known)?;
         let open = self.write_decision(known, &permitted(Vec::new().into()))?;
         self.sessions.end(&session);
+        self.revision.load().upstreams.forget(session.upstream());
         Ok(taken(Said::Ended, Pending::Decided(open)))
     }
 

@@ -126,6 +126,13 @@ pub(crate) struct Received {
     pub(crate) started: Instant,
 }
 
+impl Received {
+    /// The circumstances of a request.
+    fn moment(&self, now: jiff::Timestamp) -> Moment {
+        Moment { now, address: self.peer.address, tls: self.tls, findings: BTreeSet::new(), drifted: false }
+    }
+}
+
 /// What goes back, and what is still to be written of it.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -301,7 +308,7 @@ impl Gateway {
         let ready = ready(&revision, caller.as_deref(), named)?;
         match received.way {
             Way::Post => {}
-            Way::Get => return self.listen(received, caller.as_ref(), known),
+            Way::Get => return self.listen(received, caller.as_ref(), &ready, known),
             Way::Delete => return self.end(received, caller.as_ref(), known),
         }
         let classified = match classify::read(&received.body, &received.headers) {
@@ -332,19 +339,12 @@ impl Gateway {
             asked.version = session.opening().version;
         }
         known.version = Some(asked.version);
-        let moment = Moment {
-            now: known.at,
-            address: received.peer.address,
-            tls: received.tls,
-            findings: BTreeSet::new(),
-            drifted: false,
-        };
         let inquiry = Inquiry {
             streams: accepts_stream(&received.headers),
             revision: &revision,
             ready: &ready,
             endpoint: &received.endpoint,
-            moment,
+            moment: received.moment(known.at),
             caller: caller.as_ref(),
             session: session.as_ref(),
             body: &received.body,
@@ -368,6 +368,8 @@ impl Gateway {
                 }
                 Ok(message(&asked, b"{}", open))
             }
+            What::Watch(uri) => self.watch(&inquiry, &asked, uri, known).await,
+            What::Unwatch(uri) => self.unwatch(&inquiry, &asked, uri, known),
             What::List(kind, cursor) => self.list(&inquiry, &asked, (*kind, cursor.as_deref()), known).await,
             What::Complete(complete) => self.complete(&inquiry, &asked, complete, known).await,
             What::Listen(filter) => self.subscribe(&inquiry, &asked, filter, known).await,

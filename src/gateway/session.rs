@@ -17,9 +17,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 
-use super::Facts;
+use super::{
+    Facts,
+    watch::{Ears, Lists},
+};
 use crate::{
     identity::Caller,
     mcp::{Id, LogLevel, Version, envelope},
@@ -28,8 +31,8 @@ use crate::{
     upstream::{self, Ask, Reply},
 };
 
-/// Messages that may wait for the reader of a session's stream; one that lags farther behind loses it.
-const ROOM: usize = 256;
+/// Messages that may wait for the reader of a session's stream; more is kept as what changed (T-196).
+const ROOM: usize = 8;
 /// Questions to a session's caller that may wait for an answer (T-185).
 const MOST_ASKS: usize = 32;
 /// Cancellations that may wait to be noticed.
@@ -74,6 +77,9 @@ pub(crate) struct Session {
     upstream: upstream::Owner,
     next_ask: AtomicU64,
     cancels: broadcast::Sender<Id>,
+    /// What its own stream tells of.
+    ears: Arc<Ears>,
+    ended: watch::Sender<bool>,
     state: Mutex<State>,
 }
 
@@ -81,10 +87,10 @@ pub(crate) struct Session {
 struct State {
     level: Option<LogLevel>,
     asks: HashMap<u64, Ask>,
-    stream: Option<mpsc::Sender<Bytes>>,
+    /// There as long as somebody writes to its stream and somebody reads.
+    stream: Option<mpsc::WeakSender<Bytes>>,
     /// Whose token came with the last answer to a question.
     answered_by: Option<Arc<Caller<Facts>>>,
-    ended: bool,
 }
 
 /// A session's own stream is open already, or the session is over.
@@ -105,33 +111,38 @@ impl Session {
             upstream,
             next_ask: AtomicU64::new(1),
             cancels,
+            ears: Arc::new(Ears::new(Lists::ALL)),
+            ended: watch::Sender::new(false),
             state: Mutex::default(),
         }
     }
 
-    /// Takes a message for its own stream; `false` where nobody reads there. A reader that does not
-    /// keep up loses the stream, so that it knows that it missed something.
-    pub(crate) fn push(&self, message: Bytes) -> bool {
-        let mut state = self.lock();
-        let taken = state.stream.as_ref().is_some_and(|stream| stream.try_send(message).is_ok());
-        if !taken {
-            state.stream = None;
-        }
-        taken
-    }
-
-    /// Opens its own stream.
+    /// Opens its own stream: where to write, and where to read.
     ///
     /// # Errors
     /// When there is one, which goes on as it was (T-032).
-    pub(crate) fn listen(&self) -> Result<mpsc::Receiver<Bytes>, Taken> {
+    pub(super) fn listen(&self) -> Result<(mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>), Taken> {
         let mut state = self.lock();
-        if state.ended || state.stream.as_ref().is_some_and(|stream| !stream.is_closed()) {
+        if *self.ended.borrow() || state.is_listening() {
             return Err(Taken);
         }
         let (stream, messages) = mpsc::channel(ROOM);
-        state.stream = Some(stream);
-        Ok(messages)
+        state.stream = Some(stream.downgrade());
+        Ok((stream, messages))
+    }
+
+    /// What its own stream tells of.
+    pub(super) const fn ears(&self) -> &Arc<Ears> {
+        &self.ears
+    }
+
+    /// Waits until it is over.
+    pub(super) fn over(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut ended = self.ended.subscribe();
+        async move {
+            // An error means that nobody is left to end it.
+            _ = ended.wait_for(|ended| *ended).await;
+        }
     }
 
     /// Keeps a question until its caller answers, and gives it as the request to send; nothing, and
@@ -140,7 +151,7 @@ impl Session {
         let number = self.next_ask.fetch_add(1, Ordering::Relaxed);
         let request = envelope::request(number, ask.method, &ask.params);
         let mut state = self.lock();
-        if state.ended || state.asks.len() >= MOST_ASKS {
+        if *self.ended.borrow() || state.asks.len() >= MOST_ASKS {
             return None;
         }
         state.asks.insert(number, ask);
@@ -233,20 +244,28 @@ impl Session {
     /// Whether its time is over. One whose stream is read is not idle.
     pub(super) fn is_over(&self, now: Instant, idle: Duration, lifetime: Duration) -> bool {
         now.saturating_duration_since(self.born) >= lifetime
-            || (now.saturating_duration_since(self.used()) >= idle
-                && !self.lock().stream.as_ref().is_some_and(|stream| !stream.is_closed()))
+            || (now.saturating_duration_since(self.used()) >= idle && !self.lock().is_listening())
     }
 
-    /// Ends it: its stream closes, and what it was asked is refused.
+    /// Ends it: its stream closes, what it subscribed to is taken back, and what it was asked is refused.
     pub(super) fn end(&self) {
         let ended = {
             let mut state = self.lock();
-            std::mem::replace(&mut *state, State { ended: true, ..State::default() })
+            self.ended.send_replace(true);
+            std::mem::take(&mut *state)
         };
         drop(ended);
+        self.ears.drop_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn is_listening(&self) -> bool {
+        let stream = self.stream.as_ref().and_then(mpsc::WeakSender::upgrade);
+        stream.is_some_and(|stream| !stream.is_closed())
     }
 }

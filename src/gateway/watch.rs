@@ -107,6 +107,12 @@ impl Ears {
         drop(held);
     }
 
+    /// Listens for no resource any more.
+    pub(super) fn drop_all(&self) {
+        let held = std::mem::take(&mut *self.lock());
+        drop(held);
+    }
+
     /// How many resources it listens for.
     pub(super) fn resources(&self) -> usize {
         self.lock().len()

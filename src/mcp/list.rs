@@ -98,6 +98,10 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Where the next page begins, if there is one.
     pub next_cursor: Option<String>,
+    /// How long the server says that it stays good. Modern only; less than nothing is nothing.
+    pub ttl_ms: Option<u64>,
+    /// Whether the server says that it is the same for everybody. Modern only.
+    pub public: bool,
 }
 
 impl Page {
@@ -113,7 +117,10 @@ impl Page {
         let raw: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| not_a_list())?;
         let entries = raw.into_iter().map(|raw| Entry::read(kind, raw)).collect::<Result<_, _>>()?;
         let next_cursor = answer.text("nextCursor").map(String::from);
-        Ok(Self { entries, next_cursor })
+        let ttl_ms = answer.get("ttlMs").and_then(|ttl| ttl.get().parse::<i64>().ok());
+        let ttl_ms = ttl_ms.map(|ttl| u64::try_from(ttl).unwrap_or(0));
+        let public = answer.text("cacheScope").is_some_and(|scope| scope == "public");
+        Ok(Self { entries, next_cursor, ttl_ms, public })
     }
 }
 
@@ -196,6 +203,18 @@ mod tests {
             assert_eq!(page.entries[0].key(), "x");
             assert_eq!(page.next_cursor, None);
         }
+    }
+
+    #[test]
+    fn ca06_hints_are_read_and_a_negative_one_is_none() {
+        let hints = |rest: &str| {
+            let page = Page::read(Kind::Tools, &format!(r#"{{"tools":[]{rest}}}"#)).unwrap();
+            (page.ttl_ms, page.public)
+        };
+        assert_eq!(hints(r#","ttlMs":5000,"cacheScope":"public""#), (Some(5000), true));
+        assert_eq!(hints(r#","ttlMs":-1,"cacheScope":"private""#), (Some(0), false));
+        assert_eq!(hints(r#","ttlMs":"x","cacheScope":7"#), (None, false));
+        assert_eq!(hints(""), (None, false));
     }
 
     #[test]

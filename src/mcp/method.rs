@@ -88,9 +88,9 @@ methods! {
     CompletionComplete = "completion/complete", Request, [Legacy Modern];
     /// Sets the level of log notifications.
     LoggingSetLevel = "logging/setLevel", Request, [Legacy];
-    /// Asks to be told of changes of a resource. Known, not built yet.
+    /// Asks to be told of changes of a resource.
     ResourcesSubscribe = "resources/subscribe", Request, [Legacy];
-    /// Takes that back. Known, not built yet.
+    /// Takes that back.
     ResourcesUnsubscribe = "resources/unsubscribe", Request, [Legacy];
     /// Opens a modern stream of changes. Known, not built yet.
     SubscriptionsListen = "subscriptions/listen", Request, [Modern];

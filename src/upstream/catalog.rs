@@ -2,9 +2,10 @@
 //!
 //! A list is all pages of it, within caps; an entry whose name does not fit our grammar is left out
 //! (T-182), and so is a second one of the same name. Callers who need a list at the same time wait
-//! for one fetch; a fetch that failed is not repeated for a second.
+//! for one fetch; a fetch that failed is not repeated for a second. A list that its server says is
+//! good for a while is kept no longer, yet for a second at least: callers at the same time share it.
 //!
-//! SPEC: PX-06, TR lists; threats T-168, T-182, T-204.
+//! SPEC: PX-06, CA-06, CA-07, CL-10, TR lists; threats T-168, T-182, T-204.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,10 +14,9 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Deadline, Manner, Outgoing, Reply, Trouble, Upstream, UpstreamError, change::Changes};
+use super::{Deadline, Reply, Trouble, Upstream, UpstreamError, about::plain, change::Changes};
 use crate::{
     mcp::{Entry, Era, Id, Kind, Page, ParamHeader},
     name::{PromptName, ResourceUri, ToolName},
@@ -26,6 +26,8 @@ const MOST_PAGES: usize = 100;
 const MOST_ENTRIES: usize = 10_000;
 /// How long a failure stands for the next caller too.
 const FAILED_FOR: Duration = Duration::from_secs(1);
+/// How long a list is kept at least, unless it is told to have changed.
+const LEAST_AGE: Duration = Duration::from_secs(1);
 
 /// Everything of one kind that a server offers, in its own order.
 #[derive(Debug)]
@@ -152,8 +154,15 @@ impl Catalog {
     pub(super) fn fresh(&self, kind: Kind) -> Option<Arc<List>> {
         let kept = self.slot(kind).kept.load();
         let kept = kept.as_ref()?;
-        let young = self.age.is_none_or(|age| kept.at.elapsed() < age);
+        let told = kept.list.ttl_ms.map(|ttl| Duration::from_millis(ttl).max(LEAST_AGE));
+        let age = [self.age, told].into_iter().flatten().min();
+        let young = age.is_none_or(|age| kept.at.elapsed() < age);
         (young && kept.change == self.changes.count(kind)).then(|| kept.list.clone())
+    }
+
+    /// The list as it was last fetched, good or not.
+    pub(super) fn latest(&self, kind: Kind) -> Option<Arc<List>> {
+        self.slot(kind).kept.load().as_ref().map(|kept| kept.list.clone())
     }
 
     /// The list, fetched if need be.
@@ -161,7 +170,7 @@ impl Catalog {
         if let Some(list) = self.fresh(kind) {
             return Ok(list);
         }
-        let deadline = Deadline::after(upstream.options.list_timeout);
+        let deadline = Deadline::after(upstream.setting.options.list_timeout);
         let slot = self.slot(kind);
         let mut failure = deadline.bound(slot.fetching.lock()).await.map_err(|why| upstream.trouble(why))?;
         if let Some(list) = self.fresh(kind) {
@@ -217,15 +226,22 @@ async fn fetch(upstream: &Upstream, kind: Kind, era: Era, deadline: Deadline) ->
     let mut list = List::new(kind);
     let mut cursors = HashSet::new();
     let mut cursor: Option<String> = None;
-    for _ in 0..MOST_PAGES {
+    for number in 0..MOST_PAGES {
         let page = page(upstream, kind, cursor.as_deref(), deadline).await?;
+        if number == 0 {
+            (list.ttl_ms, list.public) = (page.ttl_ms, page.public);
+        } else {
+            // The least that is said of any page is true of all.
+            list.ttl_ms = list.ttl_ms.zip(page.ttl_ms).map(|(one, other)| one.min(other));
+            list.public &= page.public;
+        }
         for entry in page.entries {
             if list.entries.len() >= MOST_ENTRIES {
                 return Err(upstream.trouble(Trouble::EndlessList));
             }
             let name: String = entry.key().chars().take(80).flat_map(char::escape_debug).collect();
             if let Err(problem) = list.add(entry, era) {
-                tracing::warn!(server = %upstream.name, kind = kind.field(), name, problem, "left out of the list");
+                tracing::warn!(server = %upstream.setting.server, kind = kind.field(), name, problem, "left out of the list");
             }
         }
         let Some(next) = page.next_cursor else { return Ok(list) };
@@ -249,18 +265,20 @@ async fn page(
         Id::Text(cursor.into()).write(&mut params);
         params.push(b'}');
     }
-    let timeout = deadline.at.saturating_duration_since(Instant::now());
-    let outgoing =
-        Outgoing { method: kind.method(), params: Bytes::from(params), manner: Manner::default(), side: None, timeout };
-    match upstream.request(outgoing).await? {
+    let answer = upstream.link.request(&plain(kind.method(), params.into(), deadline), deadline).await;
+    match answer.map_err(|why| upstream.trouble(why))? {
         Reply::Result(result) => std::str::from_utf8(&result)
             .ok()
             .and_then(|text| {
-                Page::read(kind, text).inspect_err(|why| tracing::warn!(server = %upstream.name, %why, "bad list")).ok()
+                Page::read(kind, text)
+                    .inspect_err(|why| tracing::warn!(server = %upstream.setting.server, %why, "bad list"))
+                    .ok()
             })
             .ok_or_else(|| upstream.trouble(Trouble::Garbage)),
         // A server that declares `resources` and knows no templates has none.
-        Reply::Error(_) if kind == Kind::Templates => Ok(Page { entries: Vec::new(), next_cursor: None }),
+        Reply::Error(_) if kind == Kind::Templates => {
+            Ok(Page { entries: Vec::new(), next_cursor: None, ttl_ms: None, public: false })
+        }
         Reply::InputRequired(_) | Reply::Error(_) => Err(upstream.trouble(Trouble::Garbage)),
     }
 }

@@ -1,27 +1,35 @@
 //! The servers behind the gateway: started, spoken to, asked what they offer, and ended.
 //!
-//! An upstream is a child process (`stdio`, kept alive by `supervise`) or an endpoint (`http`). Ids
-//! and progress tokens towards it are our own; what it answers comes back as its very bytes. It is
-//! believed in nothing: every length, count and wait is bounded, and what does not fit is an
-//! [`UpstreamError`] for this call alone.
+//! An upstream is a line that is kept open (`supervise`: a child's pipes, or a stream of events) or
+//! an endpoint (`http`), of either era of the protocol: `open` and `http` find out which, `words`
+//! speaks it. All callers share one connection; who may be asked something by a server has one for
+//! each of his calls (`lease`). Ids and progress tokens are our own; what is answered comes back as
+//! its very bytes. A server is believed in nothing: every length, count and wait is bounded, and
+//! what does not fit is an [`UpstreamError`] for this call alone.
 //!
-//! INVARIANT: nothing of a caller reaches an upstream but the parameters of a request, and nothing
-//! of an upstream's refusal (401, 403, redirects) reaches a caller.
-//! SPEC: MCP 2025-11-25, transports and lifecycle; CL-01…CL-08, CL-14…CL-16, CL-25, PX-07, PX-12.
-//! To add a transport: `upstream/<transport>.rs` and a variant of `Link`.
+//! INVARIANT: nothing of a caller reaches an upstream but what [`Outgoing`] holds, and nothing of an
+//! upstream's refusal (401, 403, redirects) reaches a caller.
+//! SPEC: MCP 2025-11-25 and 2026-07-28, transports and lifecycle; sheet `mcp` §1.5, §2.3 … §2.6.
+//! To add a transport: `upstream/<transport>.rs` and a variant of `spec::Wire` or `Link`.
 
 mod about;
 mod catalog;
 mod change;
 mod error;
+mod hearing;
 mod http;
 mod inbound;
+mod lease;
+mod link;
+mod listen;
+mod open;
 mod outgoing;
 mod session;
+mod setting;
 mod spawn;
 mod spec;
-mod sse;
 mod stdio;
+mod stream;
 mod supervise;
 mod words;
 
@@ -31,11 +39,15 @@ use tokio::{sync::broadcast, task::JoinHandle, time::Instant};
 
 use crate::{
     config::{SecretRef, Server},
-    mcp::Kind,
+    mcp::{Era, Kind, Method, code},
     name::{ResourceUri, ServerName},
     policy::Allowed,
     secret::Secret,
 };
+
+use change::Standing;
+use link::Link;
+use setting::{Purpose, Setting};
 
 pub use about::About;
 pub use catalog::List;
@@ -94,7 +106,7 @@ impl Upstreams {
         for (name, server) in servers {
             let spec = spec::Spec::resolve(name, server, &options, secrets)?;
             let upstream = match self.by_name.get(name) {
-                Some(known) if *known.options == *options && known.is_spoken_to_by(&spec) => known.clone(),
+                Some(known) if *known.setting.options == *options && known.setting.spec == spec => known.clone(),
                 Some(_) | None => Arc::new(Upstream::new(name.clone(), spec, options.clone())?),
             };
             by_name.insert(name.clone(), upstream);
@@ -148,40 +160,28 @@ impl Upstreams {
 /// One server behind the gateway.
 #[derive(Debug)]
 pub struct Upstream {
-    name: ServerName,
-    link: Link,
-    catalog: catalog::Catalog,
-    changes: Arc<change::Changes>,
-    options: Arc<Options>,
-}
-
-/// How a server is spoken to.
-#[derive(Debug)]
-enum Link {
-    Stdio(supervise::Supervisor),
-    Http(http::Endpoint),
+    setting: Arc<Setting>,
+    /// The connection that all share.
+    link: Arc<Link>,
+    private: Arc<lease::Pool>,
+    listener: listen::Listener,
 }
 
 impl Upstream {
     fn new(name: ServerName, spec: spec::Spec, options: Arc<Options>) -> Result<Self, SpecError> {
-        let changes = Arc::new(change::Changes::default());
-        let (link, age) = match spec {
-            spec::Spec::Stdio(spec) => {
-                (Link::Stdio(supervise::Supervisor::new(name.clone(), spec, options.clone(), changes.clone())), None)
-            }
-            spec::Spec::Http(spec) => (
-                Link::Http(http::Endpoint::new(name.clone(), spec, options.clone(), changes.clone())?),
-                Some(options.list_age),
-            ),
-        };
-        Ok(Self { name, link, catalog: catalog::Catalog::new(changes.clone(), age), changes, options })
+        let setting = Arc::new(Setting::new(name, spec, options)?);
+        let link = Arc::new(Link::new(&setting, Purpose::Shared));
+        let private = lease::Pool::new(setting.clone());
+        let listener = listen::Listener::new(setting.clone(), link.clone());
+        Ok(Self { setting, link, private, listener })
     }
 
     /// Starts its process in the background, if it has one.
     pub fn start(&self) {
-        match &self.link {
-            Link::Stdio(child) => child.start(),
-            Link::Http(_) => {}
+        match (&*self.link, &self.setting.spec.wire) {
+            (Link::Line(child), spec::Wire::Stdio(_)) => child.start(),
+            // What is far away is spoken to when it is needed.
+            (Link::Line(_) | Link::Http(_), _) => {}
         }
     }
 
@@ -191,24 +191,56 @@ impl Upstream {
     /// When no answer came that can be passed on.
     async fn request(&self, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
         let deadline = Deadline::after(outgoing.timeout);
-        let answer = match &self.link {
-            Link::Stdio(child) => child.request(&outgoing, deadline).await,
-            Link::Http(endpoint) => endpoint.request(&outgoing, deadline).await,
+        let answer = match &outgoing.manner.owner {
+            None => self.link.request(&outgoing, deadline).await,
+            Some(owner) => Box::pin(self.request_of(owner, &outgoing, deadline)).await,
         };
-        answer.map_err(|why| self.trouble(why))
+        match answer {
+            Ok(Reply::Error(error)) if outgoing.method == Method::ToolsCall => {
+                Ok(Box::pin(self.once_more(&outgoing, error, deadline)).await)
+            }
+            answer => answer.map_err(|why| self.trouble(why)),
+        }
     }
 
-    /// What it said of itself when its session was opened.
+    /// Asks over a connection of the owner's own, where the server can only tell callers apart so.
+    async fn request_of(&self, owner: &Owner, outgoing: &Outgoing, deadline: Deadline) -> Result<Reply, Trouble> {
+        let about = self.link.about(deadline).await?;
+        // A modern server is told everything with each request; log lines over a child's pipes alone
+        // do not say whose they are.
+        let tells_apart =
+            about.era == Era::Modern && (outgoing.manner.log_level.is_none() || matches!(&*self.link, Link::Http(_)));
+        if tells_apart {
+            return self.link.request(outgoing, deadline).await;
+        }
+        self.private.lease(owner, &outgoing.manner.capabilities, deadline).await?.request(outgoing, deadline).await
+    }
+
+    /// A call that was refused for lack of a header field goes out once more, if the list of tools now
+    /// says which (CL-11): such a refusal says that nothing was done.
+    async fn once_more(&self, outgoing: &Outgoing, error: bytes::Bytes, deadline: Deadline) -> Reply {
+        let over_http = matches!(&*self.link, Link::Http(_));
+        if over_http
+            && about::error_code(&error) == Some(code::HEADER_MISMATCH)
+            && self.setting.era() == Some(Era::Modern)
+        {
+            self.setting.changes.note(&[Kind::Tools]);
+            if self.list(Kind::Tools).await.is_ok()
+                && let Ok(reply) = self.link.request(outgoing, deadline).await
+            {
+                return reply;
+            }
+        }
+        Reply::Error(error)
+    }
+
+    /// What it said of itself when it was first spoken to.
     ///
     /// # Errors
-    /// When no session can be opened.
+    /// When it cannot be spoken to.
     pub async fn about(&self) -> Result<Arc<About>, UpstreamError> {
-        let deadline = Deadline::after(self.options.start_timeout);
-        let about = match &self.link {
-            Link::Stdio(child) => child.about(deadline).await,
-            Link::Http(endpoint) => endpoint.about(deadline).await,
-        };
-        about.map_err(|why| self.trouble(why))
+        let deadline = Deadline::after(self.setting.options.start_timeout);
+        self.link.about(deadline).await.map_err(|why| self.trouble(why))
     }
 
     /// Everything of a kind that it offers; empty where it has not the capability.
@@ -216,59 +248,63 @@ impl Upstream {
     /// # Errors
     /// When it cannot be asked, or answers something that is no list.
     pub async fn list(&self, kind: Kind) -> Result<Arc<List>, UpstreamError> {
-        self.catalog.list(self, kind).await
+        self.setting.catalog.list(self, kind).await
     }
 
     /// What changes at it from now on. As long as somebody watches, it is listened to.
     pub fn watch(&self) -> broadcast::Receiver<Change> {
-        self.changes.watch()
+        let watch = self.setting.changes.watch();
+        self.listener.start();
+        watch
     }
 
-    async fn subscribe(&self, _: &ResourceUri) -> Result<Subscription, UpstreamError> {
-        Err(self.trouble(Trouble::Unsubscribable))
+    async fn subscribe(&self, uri: &ResourceUri) -> Result<Subscription, UpstreamError> {
+        let deadline = Deadline::after(self.setting.options.list_timeout);
+        let subscribed = async {
+            self.link.about(deadline).await?;
+            let (subscription, mut standing) = self.setting.changes.want(uri.as_str())?;
+            self.listener.start();
+            let settled = deadline.bound(standing.wait_for(|standing| *standing != Standing::Asked)).await?;
+            match settled.map(|standing| *standing) {
+                Ok(Standing::Refused(why)) => Err(why),
+                Ok(Standing::Held | Standing::Asked) => Ok(subscription),
+                Err(_) => Err(Trouble::Stopped),
+            }
+        };
+        subscribed.await.map_err(|why| self.trouble(why))
     }
 
-    fn forget(&self, _: &Owner) {}
+    fn forget(&self, owner: &Owner) {
+        self.private.forget(owner);
+    }
 
     /// How it is, as far as is known without asking it.
     #[must_use]
     pub fn health(&self) -> Health {
-        match &self.link {
-            Link::Stdio(child) => child.health(),
-            Link::Http(endpoint) => endpoint.health(),
-        }
+        self.link.health()
     }
 
     /// The list as it was last fetched, if it is still good; nobody is asked.
     #[must_use]
     pub fn known(&self, kind: Kind) -> Option<Arc<List>> {
-        self.catalog.fresh(kind)
-    }
-
-    fn is_spoken_to_by(&self, spec: &spec::Spec) -> bool {
-        match (&self.link, spec) {
-            (Link::Stdio(child), spec::Spec::Stdio(spec)) => child.spec() == spec,
-            (Link::Http(endpoint), spec::Spec::Http(spec)) => endpoint.spec() == spec,
-            (Link::Stdio(_), spec::Spec::Http(_)) | (Link::Http(_), spec::Spec::Stdio(_)) => false,
-        }
+        self.setting.catalog.fresh(kind)
     }
 
     async fn shutdown(&self) {
-        match &self.link {
-            Link::Stdio(child) => child.shutdown().await,
-            Link::Http(endpoint) => endpoint.shutdown().await,
-        }
+        self.listener.stop();
+        tokio::join!(self.private.shutdown(), self.link.shutdown());
     }
 
     fn trouble(&self, why: Trouble) -> UpstreamError {
-        UpstreamError { server: self.name.clone(), why }
+        UpstreamError { server: self.setting.server.clone(), why }
     }
 }
 
 /// A way round the engine, for the tests of this module alone.
 #[doc(hidden)]
 pub mod testing {
-    use super::{Outgoing, Reply, Upstream, UpstreamError};
+    use super::{Outgoing, Reply, Subscription, Upstream, UpstreamError};
+    use crate::name::ResourceUri;
 
     /// Sends what nobody has allowed.
     ///
@@ -276,6 +312,14 @@ pub mod testing {
     /// As the request of an upstream.
     pub async fn request(upstream: &Upstream, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
         upstream.request(outgoing).await
+    }
+
+    /// Subscribes to what nobody has allowed.
+    ///
+    /// # Errors
+    /// As the subscription to a resource of an upstream.
+    pub async fn subscribe(upstream: &Upstream, uri: &ResourceUri) -> Result<Subscription, UpstreamError> {
+        upstream.subscribe(uri).await
     }
 }
 
@@ -289,6 +333,12 @@ struct Deadline {
 impl Deadline {
     fn after(timeout: Duration) -> Self {
         Self { at: Instant::now() + timeout, timeout }
+    }
+
+    /// The sooner of this and `patience` from now.
+    fn at_most(self, patience: Duration) -> Self {
+        let other = Self::after(patience);
+        if other.at < self.at { other } else { self }
     }
 
     /// Waits for `work` until then.

@@ -20,8 +20,12 @@ mod cli;
 mod compile;
 /// Reading configurations.
 mod config;
+/// `portcullis connect`: a real bridge before a real gateway, and before servers that misbehave.
+mod connect;
 /// One environment laid over the configuration.
 mod environment;
+/// The fixture upstream: that it offers what tests and the conformance suite rely on.
+mod fixture;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
 /// Configurations of MCP clients.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::transport::{HttpSection, StdioSection, Transport, transport};
+use super::transport::{Http, HttpSection, StdioSection, Transport, transport};
 use crate::{
     config::{
         document::{Named, TextOr, Written},
@@ -30,6 +30,8 @@ pub struct Server {
     pub transport: Transport,
     /// What it may ask callers for while it answers them.
     pub asks: BTreeSet<AskKind>,
+    /// Which era of the protocol it speaks.
+    pub era: EraChoice,
     /// What is said of some of its tools, by pattern, sorted.
     pub tools: BTreeMap<Pattern, Exception>,
     /// What is said of some of its prompts.
@@ -47,6 +49,17 @@ pub enum Require {
     All,
     /// At least one tag.
     Any,
+}
+
+/// Which era of the protocol a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EraChoice {
+    /// It is asked, and the answer remembered.
+    Auto,
+    /// A session that `initialize` opens.
+    Legacy,
+    /// Requests that say all that is to be known.
+    Modern,
 }
 
 /// What is said of the tools, prompts or resources that a pattern fits.
@@ -79,6 +92,8 @@ pub(crate) struct ServerSection {
     /// connection of its own for each of them. Default: nothing.
     #[schemars(extend("uniqueItems" = true))]
     asks: Option<Written<Vec<Written<AskSection>>>>,
+    /// Which era of MCP it speaks: `legacy` is all before 2026-07-28. Default: `auto`, it is asked.
+    era: Option<Written<EraSection>>,
     /// What is said of some of its tools, by name; `*` in a name stands for any characters.
     #[serde(default)]
     #[schemars(schema_with = "exceptions_schema")]
@@ -125,6 +140,18 @@ impl From<AskSection> for AskKind {
     }
 }
 
+/// Which era of the protocol a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EraSection {
+    /// It is asked.
+    Auto,
+    /// Versions up to 2025-11-25, which open with `initialize`.
+    Legacy,
+    /// Versions from 2026-07-28 on.
+    Modern,
+}
+
 /// What is said of the tools, prompts or resources that a pattern fits: `deny`, or more tags.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -158,7 +185,7 @@ pub(crate) fn resolve(
 
 impl Server {
     fn resolve(section: ServerSection, name: &Placed<String>, cx: &mut Resolver<'_>) -> Option<Self> {
-        let ServerSection { tags, require, public, http, stdio, asks, tools, prompts, resources } = section;
+        let ServerSection { tags, require, public, http, stdio, asks, era, tools, prompts, resources } = section;
         let tags = match tags {
             Some(tags) => known_tags(tags, &format!("servers.{}.tags", name.value), cx),
             None => Some(Vec::new()),
@@ -169,6 +196,7 @@ impl Server {
         };
         let transport = transport(http, stdio, name, cx);
         let asks = good(asks.and_then(|asks| asks.value).unwrap_or_default());
+        let era = EraChoice::resolve(era, transport.as_ref(), cx);
         let tools = exceptions(tools, cx);
         let prompts = exceptions(prompts, cx);
         let resources = exceptions(resources, cx);
@@ -178,11 +206,29 @@ impl Server {
             public: public.and_then(|written| written.value).unwrap_or_default(),
             transport: transport?,
             asks: asks.into_iter().map(|ask| ask.value.into()).collect(),
+            era,
             tools,
             prompts,
             resources,
             place: name.place.clone(),
         })
+    }
+}
+
+impl EraChoice {
+    fn resolve(era: Option<Written<EraSection>>, transport: Option<&Transport>, cx: &mut Resolver<'_>) -> Self {
+        let Some(Written { place, value }) = era else { return Self::Auto };
+        let sse = matches!(transport, Some(Transport::Http(Http { sse: true, .. })));
+        match value {
+            Some(EraSection::Modern) if sse => {
+                let finding = findings::WRONG_TYPE.at(&place, "a server over `transport: sse` speaks no modern MCP");
+                cx.find(finding.help("remove `era`, or `http.transport`"));
+                Self::Auto
+            }
+            Some(EraSection::Auto) | None => Self::Auto,
+            Some(EraSection::Legacy) => Self::Legacy,
+            Some(EraSection::Modern) => Self::Modern,
+        }
     }
 }
 

@@ -23,23 +23,23 @@ use crate::{
 
 /// What a name means.
 #[derive(Debug)]
-pub(in super::super) struct Found {
-    pub(in super::super) target: Target,
-    pub(super) offer: Arc<Offer>,
+pub(in crate::gateway) struct Found {
+    pub(in crate::gateway) target: Target,
+    pub(in crate::gateway) offer: Arc<Offer>,
     /// The inventory of this target alone, where no list has it.
-    pub(super) alone: Option<Inventory>,
+    pub(in crate::gateway) alone: Option<Inventory>,
 }
 
 impl Found {
     /// The inventory that the engine is to be asked with.
-    pub(super) fn inventory(&self) -> &Inventory {
+    pub(in crate::gateway) fn inventory(&self) -> &Inventory {
         self.alone.as_ref().unwrap_or(&self.offer.inventory)
     }
 }
 
 impl Gateway {
     /// Finds what a name means at this endpoint.
-    pub(in super::super) async fn find(
+    pub(in crate::gateway) async fn find(
         self: &Arc<Self>,
         inquiry: &Inquiry<'_>,
         act: &Act<'_>,
@@ -111,7 +111,7 @@ impl Gateway {
     }
 }
 
-pub(super) const fn singular(kind: Kind) -> &'static str {
+pub(in crate::gateway) const fn singular(kind: Kind) -> &'static str {
     match kind {
         Kind::Tools => "tool",
         Kind::Prompts => "prompt",

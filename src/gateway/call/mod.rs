@@ -114,6 +114,10 @@ impl Gateway {
             }
         };
         let open = self.write_decision(known, allowed.decision())?;
+        // Only who may call a tool learns which header fields it has.
+        if let Err(refusal) = fields_agree(inquiry, act, &found) {
+            return Err(Stop::After(refusal, open));
+        }
         Ok(match parked {
             Some(name) => self.resume(plan, name, Arc::new(bound()), open).await,
             None => self.send(plan, allowed, heard, found, open).await,
@@ -241,7 +245,7 @@ impl Gateway {
         let result = Wanted::write(KEY, ask.method, &ask.params, &sealed);
         let waiting = Waiting { ask, coming };
         self.parked
-            .park(name, &bound.owner, waiting, std::time::Instant::now())
+            .park(name, &bound.owner, bound.target.server(), waiting, std::time::Instant::now())
             .map_err(|_| Refusal::Full("calls that wait for an answer"))?;
         let body = crate::mcp::envelope::result(&form.id, &result);
         Ok(Message { body, code: None, is_error: None })
@@ -396,6 +400,22 @@ fn asking(inquiry: &Inquiry<'_>, asked: &Asked<'_>, server: &ServerName) -> Aski
         Some(_) => Asking::new(asks, "", shown),
         None => Asking::new(asks, asked.meta.client_capabilities().map_or("", |declared| declared.get()), shown),
     }
+}
+
+/// Whether the header fields that mirror parameters say what the arguments say (TR-23). Modern only.
+fn fields_agree(inquiry: &Inquiry<'_>, act: &Act<'_>, found: &Found) -> Result<(), Refusal> {
+    if inquiry.session.is_some() || act.kind != Kind::Tools {
+        return Ok(());
+    }
+    let params = found.offer.list().map_or(&[][..], |list| list.param_headers(found.target.name()));
+    for param in params {
+        let mut fields = inquiry.headers.get_all(param.field()).iter();
+        let (field, second) = (fields.next(), fields.next());
+        if second.is_some() || !param.agrees(field.map(http::HeaderValue::as_bytes), act.arguments) {
+            return Err(Refusal::HeaderMismatch(format!("the header `{}` differs from the body", param.field())));
+        }
+    }
+    Ok(())
 }
 
 /// From which level on a caller wants log notifications.

@@ -2,7 +2,8 @@
 //!
 //! The server waits inside its call; the caller has its question for an answer and comes back with
 //! another request. Until then the call is kept here, under a name that the caller holds sealed. It
-//! is never run again: who comes too late has to call anew.
+//! is never run again: who comes too late has to call anew. A call that waits holds a connection of its
+//! server's, so one owner's are few, and where a server's are many the greediest owner's oldest goes.
 //!
 //! INVARIANT: what is dropped here is cancelled at the server.
 //! SPEC: sheet `mcp.md` §2.5; PX-31, SE-04.
@@ -16,10 +17,12 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{super::Owner, run::Heard, state::GOOD_FOR};
-use crate::{tasks::Stop, upstream::Ask};
+use crate::{name::ServerName, tasks::Stop, upstream::Ask};
 
-/// Calls of one owner that may wait.
-const PER_OWNER: usize = 16;
+/// Calls of one owner that may wait: half of the connections that a server has for it.
+const PER_OWNER: usize = 4;
+/// Calls that may wait at one server: half of its private connections.
+const PER_SERVER: usize = 16;
 /// Calls that may wait in all.
 const MOST: usize = 1024;
 const SWEEP: Duration = Duration::from_secs(30);
@@ -34,6 +37,7 @@ pub(crate) struct Parked {
 #[derive(Debug)]
 struct Call {
     owner: Owner,
+    server: ServerName,
     until: Instant,
     waiting: Waiting,
 }
@@ -47,14 +51,36 @@ pub(super) struct Waiting {
 
 impl Parked {
     /// Keeps a call under a name made of chance; gives it back, to be dropped, where too many wait.
-    pub(super) fn park(&self, name: [u8; 16], owner: &Owner, waiting: Waiting, now: Instant) -> Result<(), Waiting> {
+    pub(super) fn park(
+        &self,
+        name: [u8; 16],
+        owner: &Owner,
+        server: &ServerName,
+        waiting: Waiting,
+        now: Instant,
+    ) -> Result<(), Waiting> {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = calls.values().filter(|call| call.owner == *owner).count();
-        if own >= PER_OWNER || calls.len() >= MOST {
-            return Err(waiting);
+        let mut owners: HashMap<&Owner, usize> = HashMap::new();
+        for call in calls.values().filter(|call| call.server == *server) {
+            *owners.entry(&call.owner).or_default() += 1;
         }
+        let own = calls.values().filter(|call| call.owner == *owner).count();
+        let loser = if own >= PER_OWNER {
+            oldest(&calls, |call| call.owner == *owner)
+        } else if owners.values().sum::<usize>() >= PER_SERVER {
+            let greediest = owners.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > own);
+            let Some((greediest, _)) = greediest else { return Err(waiting) };
+            oldest(&calls, |call| call.server == *server && call.owner == *greediest)
+        } else if calls.len() >= MOST {
+            return Err(waiting);
+        } else {
+            None
+        };
+        let lost = loser.and_then(|name| calls.remove(&name));
         let until = now + GOOD_FOR.unsigned_abs();
-        calls.insert(name, Call { owner: owner.clone(), until, waiting });
+        calls.insert(name, Call { owner: owner.clone(), server: server.clone(), until, waiting });
+        drop(calls);
+        drop(lost);
         Ok(())
     }
 
@@ -88,6 +114,11 @@ impl Parked {
     }
 }
 
+/// The name of the one that has waited for longest.
+fn oldest(calls: &HashMap<[u8; 16], Call>, which: impl Fn(&Call) -> bool) -> Option<[u8; 16]> {
+    calls.iter().filter(|(_, call)| which(call)).min_by_key(|(_, call)| call.until).map(|(name, _)| *name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,11 +133,15 @@ mod tests {
         (Waiting { ask: Ask::new(Method::RootsList, "".into()).0, coming }, events)
     }
 
-    #[test]
-    fn px31_a_call_that_waits_is_its_owners_once_for_a_while_and_bounded() {
-        let (parked, now) = (Parked::default(), Instant::now());
+    fn park(parked: &Parked, name: u8, whose: &str, now: Instant) -> Option<mpsc::Sender<Heard>> {
         let (call, events) = waiting();
-        parked.park([1; 16], &owner("local/ana"), call, now).unwrap();
+        parked.park([name; 16], &owner(whose), &"wiki".parse().unwrap(), call, now).is_ok().then_some(events)
+    }
+
+    #[test]
+    fn px31_a_call_that_waits_is_its_owners_once_and_for_a_while() {
+        let (parked, now) = (Parked::default(), Instant::now());
+        let events = park(&parked, 1, "local/ana", now).unwrap();
         assert!(parked.take([1; 16], &owner("local/bob")).is_none());
         assert!(parked.take([2; 16], &owner("local/ana")).is_none());
         assert!(!events.is_closed());
@@ -114,18 +149,27 @@ mod tests {
         assert!(parked.take([1; 16], &owner("local/ana")).is_none());
         // Dropped is cancelled.
         assert!(events.is_closed());
-        let kept: Vec<_> = (0..PER_OWNER)
-            .map(|nth| {
-                let (call, events) = waiting();
-                parked.park([u8::try_from(nth).unwrap(); 16], &owner("local/ana"), call, now).unwrap();
-                events
-            })
-            .collect();
-        assert!(parked.park([99; 16], &owner("local/ana"), waiting().0, now).is_err());
-        assert!(parked.park([99; 16], &owner("local/bob"), waiting().0, now).is_ok());
+        let kept = park(&parked, 3, "local/ana", now).unwrap();
         drop(parked.sweep(Some(now + GOOD_FOR.unsigned_abs() - Duration::from_secs(1))));
-        assert!(kept.iter().all(|events| !events.is_closed()));
+        assert!(!kept.is_closed());
         drop(parked.sweep(Some(now + GOOD_FOR.unsigned_abs())));
-        assert!(kept.iter().all(mpsc::Sender::is_closed));
+        assert!(kept.is_closed());
+    }
+
+    #[test]
+    fn t202_calls_that_wait_are_bounded_and_the_greediest_owner_loses() {
+        let (parked, now) = (Parked::default(), Instant::now());
+        let later = |seconds: u8| now + Duration::from_secs(seconds.into());
+        let anas: Vec<_> = (0..5).map(|nth| park(&parked, nth, "local/ana", later(nth)).unwrap()).collect();
+        // Ana's own oldest went for her fifth.
+        assert_eq!(anas.iter().map(mpsc::Sender::is_closed).collect::<Vec<_>>(), [true, false, false, false, false]);
+        let others: Vec<_> =
+            (10..22).map(|nth| park(&parked, nth, &format!("local/u{nth}"), later(nth)).unwrap()).collect();
+        // The server's are full: one with none takes Ana's oldest, until nobody has more than one.
+        let more: Vec<_> =
+            (30..33).map(|nth| park(&parked, nth, &format!("local/u{nth}"), later(nth)).unwrap()).collect();
+        assert_eq!(anas.iter().filter(|events| events.is_closed()).count(), 4);
+        assert!(others.iter().chain(&more).all(|events| !events.is_closed()));
+        assert!(park(&parked, 40, "local/u10", now).is_none());
     }
 }

@@ -90,10 +90,13 @@ impl Bound {
 
 /// Arguments as a value: a caller may write the same ones otherwise the next time.
 fn digest(arguments: &[u8]) -> [u8; 32] {
-    let value = serde_json::from_slice::<serde_json::Value>(arguments);
-    match value {
-        Ok(serde_json::Value::Null) | Err(_) => Sha256::digest(b"").into(),
-        Ok(value) => Sha256::digest(value.to_string()).into(),
+    match serde_json::from_slice::<serde_json::Value>(arguments) {
+        Ok(mut value) => {
+            value.sort_all_objects();
+            Sha256::digest(value.to_string()).into()
+        }
+        // None at all.
+        Err(_) => Sha256::digest(b"").into(),
     }
 }
 

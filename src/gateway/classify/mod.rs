@@ -41,6 +41,10 @@ pub(crate) enum What<'a> {
     Ping,
     /// `logging/setLevel`
     SetLevel(LogLevel),
+    /// `resources/subscribe`, with the URI.
+    Watch(Cow<'a, str>),
+    /// `resources/unsubscribe`, with the URI.
+    Unwatch(Cow<'a, str>),
     /// One of the lists, from its beginning or from a cursor on.
     List(Kind, Option<Cow<'a, str>>),
     /// `completion/complete`
@@ -264,6 +268,8 @@ fn headers_agree(headers: &HeaderMap, method: Method, what: &What<'_>) -> Result
         | What::Discover
         | What::Ping
         | What::SetLevel(_)
+        | What::Watch(_)
+        | What::Unwatch(_)
         | What::List(..)
         | What::Complete(_)
         | What::Listen(_) => Ok(()),
@@ -295,12 +301,13 @@ fn params_of<'a>(method: Method, params: &Object<'a>, era: Era) -> Result<What<'
         Method::ResourcesRead => act(params, Kind::Resources, era),
         Method::CompletionComplete => complete(params),
         Method::SubscriptionsListen => filter(params).map(What::Listen),
-        Method::ResourcesSubscribe
-        | Method::ResourcesUnsubscribe
-        | Method::Initialized
+        Method::ResourcesSubscribe => resource(params).map(What::Watch),
+        Method::ResourcesUnsubscribe => resource(params).map(What::Unwatch),
+        Method::Initialized
         | Method::Cancelled
         | Method::Progress
         | Method::RootsListChanged
+        | Method::SubscriptionsAcknowledged
         | Method::ToolsListChanged
         | Method::PromptsListChanged
         | Method::ResourcesListChanged
@@ -311,6 +318,11 @@ fn params_of<'a>(method: Method, params: &Object<'a>, era: Era) -> Result<What<'
         | Method::SamplingCreateMessage
         | Method::RootsList => Err(Refusal::UnknownMethod(method.as_str().into())),
     }
+}
+
+fn resource<'a>(params: &Object<'a>) -> Result<Cow<'a, str>, Refusal> {
+    only(params, &["uri"])?;
+    params.text("uri").ok_or_else(|| Refusal::BadParams("`params.uri` must be a string".into()))
 }
 
 fn list<'a>(params: &Object<'a>, kind: Kind) -> Result<What<'a>, Refusal> {

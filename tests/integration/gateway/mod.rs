@@ -9,6 +9,10 @@ mod hostile;
 mod life;
 /// Who may see and do what.
 mod access;
+/// Servers that ask their callers.
+mod asks;
+/// Legacy sessions, and whose they are.
+mod session;
 /// What changes, and who is told.
 mod changes;
 /// Many servers as one.

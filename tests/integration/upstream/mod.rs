@@ -4,12 +4,22 @@
 mod stdio;
 /// Endpoints over HTTP.
 mod http;
+/// Which era a server speaks, and how it is found out.
+mod era;
+/// Every kind of server, each asked everything.
+mod cells;
+/// Connections of one's own.
+mod lease;
+/// Changes, and who hears of them.
+mod listen;
+/// HTTP+SSE of 2024-11-05.
+mod sse;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use portcullis::{
-    config::{Http, Require, SecretRef, Server, Stdio, Text, Transport},
+    config::{EraChoice, Http, Require, SecretRef, Server, Stdio, Text, Transport},
     mcp::Method,
     name::ServerName,
     secret::Secret,
@@ -46,6 +56,7 @@ fn server(transport: Transport) -> Server {
         public: false,
         transport,
         asks: std::collections::BTreeSet::new(),
+        era: EraChoice::Auto,
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),
@@ -67,6 +78,7 @@ fn over_http(url: &str) -> Server {
         url: placed(url.to_owned()),
         headers: BTreeMap::from([("x-api-key".into(), key)]),
         allow_private: false,
+        sse: false,
     }))
 }
 
