@@ -83,7 +83,7 @@ fn su06_a_stream_ends_with_what_its_caller_may_hear() {
     ends(stream);
     let taken = gateway.token("tag:clock", &[]);
     let (stream, _) = listen(&gateway, "/mcp", &taken, json!({"toolsListChanged": true}));
-    assert!(gateway.command(&["token", "revoke", "--all", "--yes"]).output().unwrap().status.success());
+    assert!(gateway.command(&["token", "revoke", "--all"]).output().unwrap().status.success());
     ends(stream);
 }
 
