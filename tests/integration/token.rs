@@ -33,7 +33,6 @@ fn config(directory: &Path) -> Config {
         public: false,
         transport: Transport::Stdio(stdio),
         asks: std::collections::BTreeSet::new(),
-        era: portcullis::config::EraChoice::Auto,
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),
