@@ -15,12 +15,12 @@ fn a_reload_decides_the_next_request_and_ends_no_other() {
     let token = gateway.token("tag:clock,tag:notes", &[]);
     let call = || gateway.modern("/mcp", Some(&token), "tools/call", json!({"name": "time__now", "arguments": {}}));
     assert_eq!(call().code(), 0);
-    let before = gateway.last_decision()["revision"].clone();
+    let before = gateway.last_decision()["policy"].clone();
     gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, write]"));
     gateway.until("the new configuration", || events(&gateway, "config-loaded") == 2);
     gateway.until("the new decision", || call().status != 200 || call().code() != 0);
     assert_eq!(gateway.tools("/mcp", Some(&token)), ["notes__list_notes", "notes__read_note", "notes__search_notes"]);
-    let after = gateway.last_decision()["revision"].clone();
+    let after = gateway.last_decision()["policy"].clone();
     assert_ne!(before, after);
     assert_eq!(gateway.send("GET", "/readyz", &[], "").status, 200);
     // And back: what was worked out for the token is of one revision.
