@@ -112,7 +112,6 @@ fn result(demo: &dyn Demo, method: &str, params: Option<&RawValue>, out: &mut Ou
         | Method::ToolsListChanged
         | Method::PromptsListChanged
         | Method::ResourcesListChanged
-        | Method::SubscriptionsAcknowledged
         | Method::ResourcesUpdated
         | Method::LogMessage
         | Method::ElicitationCreate

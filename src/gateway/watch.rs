@@ -10,6 +10,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -27,6 +28,10 @@ use crate::{
     policy::{Moment, Question, Target, Verb},
     upstream::{Change, Subscribe, Subscription},
 };
+
+/// The least time between two messages of a stream: a server that changes all the time is heard of often
+/// enough, and costs its readers little.
+const CALM: Duration = Duration::from_millis(20);
 
 /// Who listens, and where.
 #[derive(Debug, Clone)]
@@ -146,6 +151,8 @@ impl Gateway {
         tokio::pin!(over);
         let mut reloaded = self.reloaded.subscribe();
         let mut pending = Pending::default();
+        let mut calm = tokio::time::interval(CALM);
+        calm.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut first = true;
         loop {
             reloaded.mark_unchanged();
@@ -168,13 +175,13 @@ impl Gateway {
                     () = &mut over => return End::Over,
                     () = out.closed() => return End::Gone,
                     _ = reloaded.changed() => break,
-                    Some((server, change)) = changes.next() => pending.note(&ears, &server, change),
-                    room = out.reserve(), if !pending.is_empty() => {
+                    room = async { calm.tick().await; out.reserve().await }, if !pending.is_empty() => {
                         let Ok(room) = room else { return End::Gone };
                         if let Some(message) = pending.take(tag.as_ref()) {
                             room.send(message);
                         }
                     }
+                    Some((server, change)) = changes.next() => pending.note(&ears, &server, change),
                 }
             }
         }
@@ -201,7 +208,13 @@ impl Gateway {
         };
         let decision = allowed.decision().clone();
         let uri: Arc<str> = uri.as_str().into();
-        ears.lock().insert(Arc::clone(&uri), Held { server: server.clone(), subscription: None });
+        {
+            let mut resources = ears.lock();
+            // Until the new one is there the old one, if there is one, goes on.
+            let old = resources.remove(&uri).filter(|held| held.server == *server);
+            let subscription = old.and_then(|held| held.subscription);
+            resources.insert(Arc::clone(&uri), Held { server: server.clone(), subscription });
+        }
         let (upstreams, ears, server) = (Arc::clone(&revision.upstreams), Arc::downgrade(ears), server.clone());
         self.parts.tasks.spawn("subscribe", async move {
             match upstreams.subscribe(allowed).await {

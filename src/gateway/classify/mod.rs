@@ -310,7 +310,6 @@ fn params_of<'a>(method: Method, params: &Object<'a>, era: Era) -> Result<What<'
         | Method::ToolsListChanged
         | Method::PromptsListChanged
         | Method::ResourcesListChanged
-        | Method::SubscriptionsAcknowledged
         | Method::ResourcesUpdated
         | Method::LogMessage
         | Method::ElicitationCreate

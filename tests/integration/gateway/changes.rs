@@ -69,7 +69,7 @@ fn su06_a_stream_ends_with_what_its_caller_may_hear() {
     let address = gateway.address();
     let token = gateway.token("tag:clock", &["--resource", &format!("http://{address}/mcp/time")]);
     let (stream, _) = listen(&gateway, "/mcp/time", &token, json!({"toolsListChanged": true}));
-    gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, secret]"));
+    gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, write]"));
     ends(stream);
     // On the merged endpoint it goes on without that server.
     let both = gateway.token("tag:clock,tag:notes", &[]);
@@ -83,7 +83,7 @@ fn su06_a_stream_ends_with_what_its_caller_may_hear() {
     ends(stream);
     let taken = gateway.token("tag:clock", &[]);
     let (stream, _) = listen(&gateway, "/mcp", &taken, json!({"toolsListChanged": true}));
-    assert!(gateway.command(&["token", "revoke", "--all", "--yes"]).output().unwrap().status.success());
+    assert!(gateway.command(&["token", "revoke", "--all"]).output().unwrap().status.success());
     ends(stream);
 }
 

@@ -15,12 +15,12 @@ fn a_reload_decides_the_next_request_and_ends_no_other() {
     let token = gateway.token("tag:clock,tag:notes", &[]);
     let call = || gateway.modern("/mcp", Some(&token), "tools/call", json!({"name": "time__now", "arguments": {}}));
     assert_eq!(call().code(), 0);
-    let before = gateway.last_decision()["revision"].clone();
-    gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, secret]"));
+    let before = gateway.last_decision()["policy"].clone();
+    gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, write]"));
     gateway.until("the new configuration", || events(&gateway, "config-loaded") == 2);
     gateway.until("the new decision", || call().status != 200 || call().code() != 0);
     assert_eq!(gateway.tools("/mcp", Some(&token)), ["notes__list_notes", "notes__read_note", "notes__search_notes"]);
-    let after = gateway.last_decision()["revision"].clone();
+    let after = gateway.last_decision()["policy"].clone();
     assert_ne!(before, after);
     assert_eq!(gateway.send("GET", "/readyz", &[], "").status, 200);
     // And back: what was worked out for the token is of one revision.
@@ -39,7 +39,7 @@ fn what_cannot_be_reloaded_is_refused_and_the_old_goes_on() {
         ("version: [".to_owned(), "portcullis.yaml:1:"),
         (
             format!("{DEMO}rules:\n  - {{id: r, forbid: {{tools: [time/now]}}, when: 'context.nonsense'}}\n"),
-            "context.nonsense",
+            "attribute `nonsense` in `context` not found",
         ),
         (DEMO.replace("{address: '{address}'}", "{address: '127.0.0.1:1'}"), "`listen.address` cannot change"),
         (format!("{DEMO}store: {{sqlite: other.db}}\n"), "`store` cannot change"),
