@@ -103,7 +103,7 @@ fn with_meta(params: &[u8], members: &[u8]) -> Vec<u8> {
     }
     let mut out = Vec::with_capacity(params.len() + members.len() + 16);
     out.extend_from_slice(open);
-    if open.iter().any(|byte| *byte == b':') {
+    if open.contains(&b':') {
         out.push(b',');
     }
     out.extend_from_slice(br#""_meta":{"#);
