@@ -113,6 +113,8 @@ async fn who_is_lent_out_ends_with_the_gateway() {
     };
     // Once it is lent out, nobody else of the same owner gets one.
     let busy = async || {
+        // Whoever waits is served only when somebody lets him run.
+        tokio::task::yield_now().await;
         let asked = ask(&upstreams, of("ana", "about", "", Duration::from_millis(200))).await;
         asked.is_err_and(|error| error.why == Trouble::Busy)
     };
