@@ -179,13 +179,9 @@ const BY_NAME: [&str; 5] = ["$defs", "definitions", "dependencies", "dependentSc
 /// Whether a `type` is one of the three, null besides it allowed.
 fn is_primitive(written: &Value) -> bool {
     let one = |word: &Value| matches!(word.as_str(), Some("string" | "integer" | "boolean"));
-    match written.as_array() {
-        Some(words) => {
-            words.iter().filter(|word| one(word)).count() == 1
-                && words.iter().all(|word| one(word) || word.as_str() == Some("null"))
-        }
-        None => one(written),
-    }
+    let Some(words) = written.as_array() else { return one(written) };
+    words.iter().filter(|word| one(word)).count() == 1
+        && words.iter().all(|word| one(word) || word.as_str() == Some("null"))
 }
 
 fn is_token(name: &str) -> bool {

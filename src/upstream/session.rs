@@ -45,6 +45,8 @@ pub(super) struct Session {
     front: Option<Front>,
     modern: AtomicBool,
     acknowledged: Notify,
+    /// The request that keeps the stream of changes open; 0 for none yet.
+    listening: AtomicU64,
     garbage: AtomicU32,
 }
 
@@ -66,6 +68,7 @@ impl Session {
             front: purpose.is_private().then(Front::default),
             modern: AtomicBool::new(false),
             acknowledged: Notify::new(),
+            listening: AtomicU64::new(0),
             garbage: AtomicU32::new(0),
         }
     }
@@ -80,6 +83,9 @@ impl Session {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let mut call = self.enter(id, answer, outgoing)?;
+        if outgoing.method == Method::SubscriptionsListen {
+            self.listening.store(id, Ordering::Relaxed);
+        }
         let modern = self.modern.load(Ordering::Relaxed);
         let as_modern = modern || outgoing.method == Method::ServerDiscover;
         let params = if as_modern { words::modern(outgoing) } else { words::legacy(outgoing) };
@@ -133,7 +139,12 @@ impl Session {
             Inbound::Changed(kinds) => self.setting.changes.note(kinds),
             Inbound::Updated(uri) => self.setting.changes.updated(&uri),
             Inbound::Acknowledged => self.acknowledged.notify_one(),
-            Inbound::Ended(id) => self.settle(id, Err(Trouble::Crashed)),
+            // A server may end its stream of changes so, and no other request of ours: the ids of what
+            // it cancels otherwise are its own.
+            Inbound::Ended(id) if id == self.listening.load(Ordering::Relaxed) => {
+                self.settle(id, Err(Trouble::Crashed));
+            }
+            Inbound::Ended(_) => self.ignored("a cancellation of nothing"),
             Inbound::Ask(..) if self.modern.load(Ordering::Relaxed) => {
                 tracing::warn!(server = %self.setting.server, "ignored a request: a modern server has none to make");
             }

@@ -103,14 +103,22 @@ async fn they_are_bounded_in_number_and_in_time() {
 
 #[tokio::test]
 async fn who_is_lent_out_ends_with_the_gateway() {
-    let upstreams = std::sync::Arc::new(hostile(options()));
+    let mut one = options();
+    one.most_of_one = 1;
+    let upstreams = std::sync::Arc::new(hostile(one));
     let kept = pid(&upstreams, "ana", "").await;
     let lent = {
         let upstreams = upstreams.clone();
         tokio::task::spawn(async move { ask(&upstreams, of("ana", "hang", "", LONG)).await })
     };
-    // The kept one is lent out as soon as its call has begun; which is seen by another being opened.
-    until("it is lent out", || std::fs::read_to_string(format!("/proc/{kept}/stat")).is_ok()).await;
+    // Once it is lent out, nobody else of the same owner gets one.
+    let busy = async || {
+        // Whoever waits is served only when somebody lets him run.
+        tokio::task::yield_now().await;
+        let asked = ask(&upstreams, of("ana", "about", "", Duration::from_millis(200))).await;
+        asked.is_err_and(|error| error.why == Trouble::Busy)
+    };
+    while !busy().await {}
     upstreams.shutdown().await;
     assert!(matches!(lent.await.unwrap().unwrap_err().why, Trouble::Stopped | Trouble::Crashed));
     assert!(!is_there(kept));
