@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use portcullis::{
     check, compile,
     config::{self, Config},
-    policy::{Engine, Moment, Question, Standing, Target, Verb},
+    policy::{Arguments, Engine, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
 
@@ -69,13 +69,21 @@ fn tool(name: &str) -> Target {
 fn decide(c: &mut Criterion) {
     let moment = moment();
     for servers in [10, 100, 1_000, 10_000] {
-        let engine = Engine::new(Arc::new(compile::bundle(&config(servers)).expect("a bundle"))).expect("an engine");
+        let engine =
+            Engine::new(Arc::new(compile::bundle(&config(servers), None).expect("a bundle"))).expect("an engine");
         let asker = engine.asker(standing()).expect("an asker");
         let target = tool("read_file");
         let inventory = engine
             .inventory(target.server(), ["read_file", "write_file", "a", "b", "c"].map(tool))
             .expect("an inventory");
-        let question = |verb| Question { asker: &asker, verb, target: &target, inventory: &inventory, moment: &moment };
+        let question = |verb| Question {
+            asker: &asker,
+            verb,
+            target: &target,
+            inventory: &inventory,
+            moment: &moment,
+            arguments: Arguments::NONE,
+        };
         assert!(engine.decide(&question(Verb::ToolsCall)).is_allow());
         c.bench_function(&format!("decide/list/{servers}"), |b| {
             b.iter(|| engine.allows(black_box(&question(Verb::ToolsList))))
@@ -93,6 +101,7 @@ fn decide(c: &mut Criterion) {
                 target: &denied,
                 inventory: &inventory,
                 moment: &moment,
+                arguments: Arguments::NONE,
             };
             c.bench_function("decide/denied/10", |b| b.iter(|| engine.allow(black_box(&question), ())));
             c.bench_function("asker/8-scopes", |b| {
@@ -113,7 +122,14 @@ fn list(c: &mut Criterion, engine: &Engine, moment: &Moment) {
     let server = "s0".parse().expect("a server");
     let inventory = engine.inventory(&server, targets.clone()).expect("an inventory");
     let asks = |target: &Target| {
-        engine.allows(&Question { asker: &asker, verb: Verb::ToolsList, target, inventory: &inventory, moment })
+        engine.allows(&Question {
+            asker: &asker,
+            verb: Verb::ToolsList,
+            target,
+            inventory: &inventory,
+            moment,
+            arguments: Arguments::NONE,
+        })
     };
     c.bench_function("list/1000/each", |b| b.iter(|| targets.iter().filter(|target| asks(target)).count()));
     c.bench_function("list/1000/by-class", |b| {
@@ -140,7 +156,7 @@ fn compile(c: &mut Criterion) {
             b.iter(|| config::load_text("portcullis.yaml", black_box(&text), &|_| None))
         });
         let config = config(servers);
-        group.bench_function(format!("bundle/{servers}"), |b| b.iter(|| compile::bundle(black_box(&config))));
+        group.bench_function(format!("bundle/{servers}"), |b| b.iter(|| compile::bundle(black_box(&config), None)));
         let loaded = config::load_text("portcullis.yaml", &text, &|_| None);
         group.bench_function(format!("check/{servers}"), |b| b.iter(|| check::run(black_box(&loaded))));
     }

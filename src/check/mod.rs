@@ -217,20 +217,20 @@ fn examine_one(loaded: &Loaded) -> Examined {
     let mut findings = loaded.findings.clone();
     let mut bundle = None;
     let whole = loaded.whole();
+    let before = findings.len();
+    let lock = loaded.lock.as_ref().and_then(|tree| Lock::read(tree, &mut findings)).map(Arc::new);
+    // Where it could not be read, what was pinned is not known, and must not be taken for nothing.
+    let known = findings.len() == before;
     if let Some(config) = whole {
-        match compile::bundle(config) {
-            Ok(compiled) => bundle = Some(Arc::new(compiled)),
-            Err(problems) => findings.extend(problems),
+        match compile::bundle(config, lock.as_deref()) {
+            Ok(compiled) => bundle = known.then(|| Arc::new(compiled)),
+            Err(mut problems) => {
+                problems.retain(|problem| known || problem.code != compile::findings::ARGUMENTS.code);
+                findings.extend(problems);
+            }
         }
     }
     // A bundle that the engine refuses has a finding from the compiler.
-    let before = findings.len();
-    let lock = loaded.lock.as_ref().and_then(|tree| Lock::read(tree, &mut findings));
-    if findings.len() > before {
-        // What was pinned is not known, and must not be taken for nothing.
-        bundle = None;
-    }
-    let lock = lock.map(Arc::new);
     let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),

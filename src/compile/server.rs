@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    argument::Typing,
     press::Press,
     render::{Draft, actions, named, pin, set},
 };
@@ -21,9 +22,15 @@ use crate::{
 };
 
 /// The policies of one server.
-pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) -> Result<Vec<Policy>, String> {
+pub(super) fn policies(
+    name: &ServerName,
+    server: &Server,
+    typing: &Typing,
+    press: &mut Press,
+) -> Result<Vec<Policy>, String> {
+    let typed = typing.actions(Some(name));
     let mut policies = Vec::new();
-    policies.extend(permit(name, server, press)?);
+    policies.extend(permit(name, server, &typed, press)?);
     let groups = [
         ("tool", "name", &server.tools, [Verb::ToolsCall, Verb::ToolsList]),
         ("prompt", "name", &server.prompts, [Verb::PromptsGet, Verb::PromptsList]),
@@ -44,7 +51,7 @@ pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) ->
                 id: &id,
                 effect: Effect::Forbid,
                 principal: "principal",
-                actions: actions(verbs),
+                actions: actions(verbs, &typed),
                 when,
                 unless,
             };
@@ -54,7 +61,7 @@ pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) ->
     Ok(policies)
 }
 
-fn permit(name: &ServerName, server: &Server, press: &mut Press) -> Result<Option<Policy>, String> {
+fn permit(name: &ServerName, server: &Server, typed: &[&str], press: &mut Press) -> Result<Option<Policy>, String> {
     let scopes = scopes(&server.tags);
     let mut when = vec![pin(name)];
     let needs = if scopes.is_empty() || server.public {
@@ -81,7 +88,7 @@ fn permit(name: &ServerName, server: &Server, press: &mut Press) -> Result<Optio
         id: &id,
         effect: Effect::Permit,
         principal: "principal",
-        actions: actions(Verb::ALL),
+        actions: actions(Verb::ALL, typed),
         when,
         unless: Vec::new(),
     };

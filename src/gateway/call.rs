@@ -27,7 +27,7 @@ use super::{
 use crate::{
     mcp::{Era, Id, Kind, Method, Object, code, envelope},
     name::ServerName,
-    policy::{Allowed, Because, Decision, Inventory, Question, Target},
+    policy::{Allowed, Arguments, Because, Decision, Inventory, Question, Target},
     record as trail, seal,
     tasks::Tasks,
     upstream::{Call, Outgoing, Progress, Reply, UpstreamError, Upstreams},
@@ -68,8 +68,14 @@ impl Gateway {
         known.target = Some(found.target.clone());
         let inventory = found.alone.as_ref().unwrap_or(&found.offer.inventory);
         let verb = acted_by(act.kind);
-        let question =
-            Question { asker: &inquiry.ready.asker, verb, target: &found.target, inventory, moment: &inquiry.moment };
+        let question = Question {
+            asker: &inquiry.ready.asker,
+            verb,
+            target: &found.target,
+            inventory,
+            moment: &inquiry.moment,
+            arguments: Arguments::Given(act.arguments),
+        };
         let (progress, heard) = match asked.meta.progress_token() {
             Some(_) if inquiry.streams => {
                 let (progress, heard) = Progress::open(ROOM);

@@ -33,7 +33,7 @@ use crate::{
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
-    policy::{Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
+    policy::{Arguments, Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail,
     snapshot::Snapshot,
@@ -373,6 +373,7 @@ impl Gateway {
             target: &target,
             inventory: &offer.inventory,
             moment: &inquiry.moment,
+            arguments: Arguments::NONE,
         };
         let decision = inquiry.engine().decide(&question);
         known.target = Some(target);
@@ -441,6 +442,7 @@ fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
         errors: Vec::new(),
         missing: Vec::new(),
         needed: Vec::new(),
+        misfit: None,
     }
 }
 

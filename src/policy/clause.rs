@@ -69,7 +69,7 @@ impl Engine {
     /// # Errors
     /// When the question cannot be put to Cedar, or Cedar cannot take the policy apart, in words.
     pub fn clauses(&self, question: &Question<'_>, policy: &Policy) -> Result<Vec<Clause>, String> {
-        let asked = Asked { request: self.request(question)?, store: &question.inventory.store };
+        let asked = Asked { request: self.putting(question)?, store: &question.inventory.store };
         let mut clauses = Vec::new();
         for part in parts(policy)? {
             let mut clause = asked.clause(part)?;
@@ -196,7 +196,7 @@ fn read(expression: &Value, names: &mut BTreeSet<String>, literals: &mut BTreeSe
 
 /// The condition of a policy with one, as Cedar prints it, without parentheses around `context.fact`
 /// and the like.
-fn condition(policy: &str) -> String {
+pub(super) fn condition(policy: &str) -> String {
     let inner = policy.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or(policy, |(inner, _)| inner);
     let (mut text, mut quoted, mut escaped) = (String::new(), false, false);
     let mut rest = inner.trim();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Aim, Caller, Letter, Reach};
 use crate::{
     name::{ScopeName, ServerName},
-    policy::{Asker, Effect, Question, Reason, Target, Verb},
+    policy::{Arguments, Asker, Effect, Question, Reason, Target, Verb},
 };
 
 /// Whether anybody may do anything, each with the most that it may be granted.
@@ -46,7 +46,9 @@ impl Reach<'_> {
 
     fn at_some_moment(&self, asker: &Asker, verb: Verb, target: &Target) -> bool {
         let asked = self.on_stage(target, |inventory| {
-            let allows = |moment| self.engine.allows(&Question { asker, verb, target, inventory, moment });
+            let allows = |moment| {
+                self.engine.allows(&Question { asker, verb, target, inventory, moment, arguments: Arguments::Best })
+            };
             self.moments(verb, target).iter().any(allows)
         });
         asked.unwrap_or_default()

@@ -63,7 +63,7 @@ impl Failure {
 pub(super) fn of_pair(ground: &Ground<'_>, who: &Who, ask: &Ask, answer: &Answer, differs: Vec<String>) -> Failure {
     let Moment { now, address, tls, findings, drifted } = ask.moment.clone();
     let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
-    let args = ask.args.clone().map(serde_json::Value::Object);
+    let args = ask.args.as_ref().and_then(|args| serde_json::from_str(args.get()).ok());
     let supposed = supposed(standing, ask.verb, &ask.target);
     let supposed = Supposed { now: Some(now), address, tls, findings, drifted, args, ..supposed };
     let failure = of(ground, supposed, &answer.decision);

@@ -296,6 +296,7 @@ fn an_erroring_forbid_hides_the_entry_as_well() {
         target: &target,
         inventory: &inventory,
         moment: &moment,
+        arguments: portcullis::policy::Arguments::NONE,
     };
     assert!(!engine.allows(&question));
     assert!(engine.allow(&question, ()).is_err());
@@ -344,6 +345,7 @@ fn an_unknown_server_or_tool_is_denied_before_cedar() {
             target,
             inventory: &known,
             moment: &moment,
+            arguments: portcullis::policy::Arguments::NONE,
         })
     };
     assert!(decide(&tool("s0", "read")).is_allow());
@@ -433,7 +435,7 @@ fn a_condition_cannot_close_its_policy() {
         ["true }; permit(principal, action, resource); //", "true) || (true", "context.oauth // ends here", "1"]
     {
         let text = format!("{BASE}rules:\n  - {{id: r, forbid: {{tools: [s0/read]}}, when: '{condition}'}}\n");
-        match compile::bundle(&config(&text)) {
+        match compile::bundle(&config(&text), None) {
             Ok(bundle) => {
                 assert_eq!(condition, "context.oauth // ends here");
                 assert_eq!(bundle.policies().filter(|policy| policy.id().starts_with("rule/")).count(), 1);
