@@ -37,6 +37,7 @@ mod no_timeout;
 mod omnibus_scope;
 mod origin_check_missing;
 mod page;
+mod path_prefix_escapes;
 mod permit_overridden;
 mod pkce_not_s256;
 mod plaintext_secret;
@@ -163,6 +164,7 @@ pub const CHECKS: &[&dyn Check] = &[
     &destructive_by_read_scope::DestructiveByReadScope,
     &list_call_mismatch::ListCallMismatch,
     &stage_unavailable_field::StageUnavailableField,
+    &path_prefix_escapes::PathPrefixEscapes,
     &public_bind_no_auth::PublicBindNoAuth,
     &public_bind_no_tls::PublicBindNoTls,
     &admin_public::AdminPublic,

@@ -1,6 +1,7 @@
 //! PC125 `stage-unavailable-field`: a condition reads a field that does not exist at its stage.
 //!
-//! The compiler raises it of `context.args`: arguments are not typed in this version.
+//! The compiler raises it of `context.args`: where the tool is not pinned in `portcullis.lock`, where its
+//! schema has no such argument or no one type for it, and of what is no call of a tool.
 
 use super::{Check, Example, Page};
 use crate::{compile::findings, diagnostic::About};

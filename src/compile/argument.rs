@@ -217,7 +217,16 @@ pub(crate) fn path(expression: &Value) -> Option<Vec<String>> {
     let mut left = expression;
     loop {
         let access = left.get(".").or_else(|| left.get("has"))?;
-        names.push(access.get("attr")?.as_str()?.to_owned());
+        match access.get("attr")? {
+            Value::String(name) => names.push(name.clone()),
+            // `has a.b` asks for both.
+            Value::Array(several) => {
+                names.extend(
+                    several.iter().rev().map(|name| name.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()?,
+                );
+            }
+            _ => return None,
+        }
         left = access.get("left")?;
         if left.get("Var").and_then(Value::as_str) == Some("context") {
             break;
@@ -398,7 +407,7 @@ mod tests {
             ("object", "it is an object; read what is in it by name"),
             ("several", "it may be string or integer"),
             ("any", "its schema does not say which type it has"),
-            ("nothing", "its schema does not say which type it has"),
+            ("nothing", "it is always null"),
             ("mixed", "it may be of several types"),
             ("lists", "it is a list of objects or lists"),
             ("bare", "it is a list, and its schema does not say of what"),
@@ -430,7 +439,7 @@ mod tests {
         };
         assert_eq!(read(r#"context.args.path like "docs/*" && !(context.args["a b"] == 1)"#), ["a b", "path"]);
         assert_eq!(read("context.args has x && context.args.x.y > 2"), ["x?", "x.y"]);
-        assert_eq!(read("context.args has x.y"), ["x?", "x.y?"]);
+        assert_eq!(read("context.args has x.y"), ["x.y?"]);
         assert_eq!(read("[context.args].contains(context.args)"), [""]);
         assert!(read(r#"context.scopes.contains("context.args.x")"#).is_empty());
     }

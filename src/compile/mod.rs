@@ -4,7 +4,7 @@
 //! policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
 //! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
 
-pub(crate) mod argument;
+mod argument;
 pub(crate) mod findings;
 mod grant;
 mod hand_written;
@@ -14,6 +14,9 @@ mod rule;
 mod schema;
 mod server;
 mod verify;
+
+pub(crate) use argument::path as argument_path;
+pub(crate) use rule::body as condition;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

@@ -161,7 +161,7 @@ fn reads_name(condition: &Placed<String>) -> bool {
 }
 
 /// The expression of a condition in Cedar's JSON form.
-pub(super) fn body(condition: &str) -> Option<Value> {
+pub(crate) fn body(condition: &str) -> Option<Value> {
     let text = format!("permit(principal, action, resource) when {{ {} }};", enclosed(condition));
     let json = cedar_policy::Policy::parse(None, text).ok()?.to_json().ok()?;
     json.get("conditions")?.get(0)?.get("body").cloned()

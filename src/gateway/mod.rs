@@ -452,7 +452,7 @@ fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
         Denial::Unauthenticated => Refusal::Unauthenticated,
         Denial::BadToken => Refusal::BadToken,
         Denial::InsufficientScope => Refusal::InsufficientScope(decision.needed.clone()),
-        Denial::Forbidden => Refusal::Forbidden(decision.because),
+        Denial::Forbidden => decision.misfit.clone().map_or(Refusal::Forbidden(decision.because), Refusal::Unfit),
         Denial::PolicyError => Refusal::PolicyError,
         Denial::BadQuery | Denial::NoEndpoint | Denial::Unknown => unknown,
     }

@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    mcp::{code, envelope},
+    mcp::{Misfit, code, envelope},
     name::ScopeName,
     policy::{Because, Denial},
 };
@@ -54,6 +54,8 @@ pub(crate) enum Refusal {
     },
     /// The caller may know of it, and may not do this.
     Forbidden(Because),
+    /// The caller may do this, and not with these arguments: they do not fit what is pinned.
+    Unfit(Misfit),
     /// A policy could not be evaluated.
     PolicyError,
     /// The upstream could not answer. Says so in words fit for the caller.
@@ -74,7 +76,7 @@ impl Refusal {
             Self::BadQuery(_) => Denial::BadQuery.code(),
             Self::NoEndpoint => Denial::NoEndpoint.code(),
             Self::Unknown { .. } => Denial::Unknown.code(),
-            Self::Forbidden(_) => Denial::Forbidden.code(),
+            Self::Forbidden(_) | Self::Unfit(_) => Denial::Forbidden.code(),
             Self::PolicyError => Denial::PolicyError.code(),
             Self::Malformed { code, .. } => *code,
             Self::HeaderMismatch(_) => -32020,
@@ -101,6 +103,7 @@ impl Refusal {
             Self::BadParams(_) => "bad-params",
             Self::Unknown { .. } => "unknown-target",
             Self::Forbidden(_) => "forbidden",
+            Self::Unfit(_) => "unfit-arguments",
             Self::PolicyError => "policy-error",
             Self::Upstream(_) => "upstream",
             Self::NoAudit => "no-audit",
@@ -123,7 +126,8 @@ impl Refusal {
             | Self::HeaderMismatch(_)
             | Self::UnsupportedVersion(_)
             | Self::BadEnvelope(_)
-            | Self::BadParams(_) => Because::ValidationFailed,
+            | Self::BadParams(_)
+            | Self::Unfit(_) => Because::ValidationFailed,
             Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => Because::PolicyError,
         }
     }
@@ -148,6 +152,7 @@ impl Refusal {
             Self::UnknownMethod(method) => format!("method {method:?} is not offered here"),
             Self::Unknown { kind, name } => format!("unknown {kind}: {name:?}"),
             Self::Forbidden(_) => "policy forbids this call".into(),
+            Self::Unfit(misfit) => misfit.to_string(),
             Self::PolicyError => "the policy could not be evaluated, so the answer is no".into(),
             Self::NoAudit => "the audit trail cannot be written, so nothing is done".into(),
             Self::Internal => "internal error".into(),
@@ -163,8 +168,8 @@ impl Refusal {
                     data.insert("supported".into(), json!(["2026-07-28"]));
                     data.insert("requested".into(), Value::from(requested.as_str()));
                 }
-                Self::Forbidden(because) => {
-                    data.insert("because".into(), Value::from(because.to_string()));
+                Self::Forbidden(_) | Self::Unfit(_) => {
+                    data.insert("because".into(), Value::from(self.because().to_string()));
                 }
                 Self::Unauthenticated
                 | Self::BadToken

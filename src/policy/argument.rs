@@ -236,14 +236,14 @@ mod tests {
 
     fn said(record: &Record, json: &str) -> Result<String, String> {
         let raw = RawValue::from_string(json.to_owned()).unwrap();
-        record.facts(Some(&raw)).map(|facts| facts.to_string()).map_err(|misfit| misfit.to_string())
+        record.facts(Some(&raw)).map(|facts| format!("{facts:?}")).map_err(|misfit| misfit.to_string())
     }
 
     #[test]
     fn what_is_not_read_is_not_looked_at() {
         let of = record(&[("path", Kind::Text, true)]);
         assert_eq!(of.cedar(), r#"{ "path": String }"#);
-        assert!(said(&of, r#" {"path": "a", "more": [null, 1.5, {}]} "#).unwrap().contains(r#""a""#));
+        assert!(said(&of, r#" {"path": "abc", "more": [null, 1.5, {}]} "#).unwrap().contains("abc"));
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
             (
                 Kind::Decimal,
                 vec!["0", "-1.5", "3.1415", "922337203685477.5807"],
-                vec!["null", "1.00001", "1e2", "922337203685477.5808", "1e400", r#""1.0""#],
+                vec!["null", "1.00001", "1e2", "922337203685477.5808", "1e40", r#""1.0""#],
             ),
             (Kind::Truth, vec!["true", "false"], vec!["null", "0", "1", r#""true""#]),
             (

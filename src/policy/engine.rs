@@ -20,7 +20,7 @@ use cedar_policy::{
 
 use super::{
     allowed::Allowed,
-    argument::Arguments,
+    argument::{Arguments, Record},
     bundle::{Bundle, Needs, Policy},
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
@@ -209,18 +209,32 @@ impl Engine {
     /// Whether the answer is allow. For entries of lists: nothing is said about why.
     #[must_use]
     pub fn allows(&self, question: &Question<'_>) -> bool {
+        self.permits(question) && self.check(question).is_ok()
+    }
+
+    /// Whether the policies allow it, whatever `portcullis.lock` pins of the arguments.
+    pub(crate) fn permits(&self, question: &Question<'_>) -> bool {
         let Ok(shard) = self.shard(question) else { return false };
         let Ok(request) = self.request(question) else { return false };
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
-        response.decision() == cedar_policy::Decision::Allow
-            && response.diagnostics().errors().next().is_none()
-            && self.check(question).is_ok()
+        response.decision() == cedar_policy::Decision::Allow && response.diagnostics().errors().next().is_none()
     }
 
     /// Whether policies read the arguments of a call of this.
     #[must_use]
     pub fn reads_arguments(&self, verb: Verb, target: &Target) -> bool {
         self.tool(verb, target).is_some_and(|tool| tool.typed().is_some())
+    }
+
+    /// Whether `portcullis.lock` says which arguments a tool has.
+    #[must_use]
+    pub fn pins_arguments(&self, target: &Target) -> bool {
+        self.tool(Verb::ToolsCall, target).is_some_and(|tool| tool.expected.schema.is_some())
+    }
+
+    /// What policies read of the arguments of a call, where they read any.
+    pub(crate) fn arguments_of(&self, target: &Target) -> Option<&Record> {
+        self.tool(Verb::ToolsCall, target)?.typed().map(|(record, _)| record)
     }
 
     /// Holds the arguments of a call against what `portcullis.lock` pins of them, where it does.
@@ -352,6 +366,12 @@ impl Engine {
                 Err(Unput::Misfit(misfit)) => Err(misfit.to_string()),
             },
         })
+    }
+
+    /// Whether a question is about arguments that are not known, or no facts.
+    pub(super) fn lacks_arguments(&self, question: &Question<'_>) -> bool {
+        self.reads_arguments(question.verb, question.target)
+            && (!matches!(question.arguments, Arguments::Given(_)) || self.request(question).is_err())
     }
 
     fn request(&self, question: &Question<'_>) -> Result<Request, Unput> {

@@ -164,7 +164,13 @@ impl Reach<'_> {
                 arguments: Arguments::Best,
             });
             let shut: Vec<Question<'_>> = asked.filter(|question| !self.engine.allows(question)).collect();
-            let Some(first) = shut.first() else { return Letter::Allowed };
+            let Some(first) = shut.first() else {
+                // Where policies read arguments, the worst of them may be denied.
+                let typed = self.engine.reads_arguments(verb, target);
+                let worst = |moment| Question { asker, verb, target, inventory, moment, arguments: Arguments::Worst };
+                let denied = typed && moments.iter().any(|moment| !self.engine.allows(&worst(moment)));
+                return if denied { Letter::Sometimes } else { Letter::Allowed };
+            };
             if shut.len() < moments.len() {
                 let fails = shut.iter().any(|question| !self.engine.decide(question).errors.is_empty());
                 return if fails { Letter::Error } else { Letter::Sometimes };

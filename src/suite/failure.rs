@@ -168,11 +168,12 @@ fn nearest(decision: &Decision) -> String {
         Because::UnknownServer => "there is no such server in the configuration".into(),
         Because::UnknownTool => "the inventory has no such thing on this server".into(),
         Because::PolicyError => "a policy could not be evaluated, and until that is mended it denies".into(),
-        Because::TokenInvalid
-        | Because::AudienceMismatch
-        | Because::RateLimited
-        | Because::ValidationFailed
-        | Because::ShadowWouldDeny => "nothing about the policies would turn it".into(),
+        Because::ValidationFailed => {
+            decision.misfit.as_ref().map_or_else(|| "the request is not valid".into(), ToString::to_string)
+        }
+        Because::TokenInvalid | Because::AudienceMismatch | Because::RateLimited | Because::ShadowWouldDeny => {
+            "nothing about the policies would turn it".into()
+        }
     }
 }
 
