@@ -112,6 +112,47 @@ fn decide(c: &mut Criterion) {
     }
 }
 
+/// A call whose arguments a rule reads and `portcullis.lock` pins: with an argument and with another that
+/// the rule forbids, and one that is only held against what is pinned.
+fn typed(c: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = || serde_json::json!({"type": "string"});
+    let schema = serde_json::json!({
+        "type": "object", "required": ["path", "content"], "additionalProperties": false,
+        "properties": {"path": text(), "content": text(), "mode": {"type": "integer", "minimum": 0}}
+    });
+    let tools = serde_json::json!({"read_file": {"inputSchema": schema}, "copy_file": {"inputSchema": schema}});
+    let lock = serde_json::json!({"version": 1, "servers": {"s0": {"tools": tools}}});
+    let rule = "  - id: writes-stay-in-docs\n    forbid: {tools: [s0/read_file]}\n    unless: context.args.path like \"docs/*\" && !(context.args.path like \"*..*\")\n";
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, format!("{}{rule}", yaml(10))).expect("a configuration");
+    std::fs::write(folder.path().join("portcullis.lock"), lock.to_string()).expect("a lock");
+    let bundle = check::examine(&config::load(&file, &|_| None)).bundle.expect("a bundle");
+    let engine = Engine::new(bundle).expect("an engine");
+    let asker = engine.asker(standing()).expect("an asker");
+    let moment = moment();
+    for (name, tool_name, path, allowed) in [
+        ("typed", "read_file", "docs/a", true),
+        ("typed-denied", "read_file", "../a", false),
+        ("pinned", "copy_file", "../a", true),
+    ] {
+        let target = tool(tool_name);
+        let inventory = engine.inventory(target.server(), [target.clone()]).expect("an inventory");
+        let json = serde_json::json!({"path": path, "content": "a line of text that is written", "mode": 6});
+        let raw = serde_json::value::to_raw_value(&json).expect("JSON");
+        let question = Question {
+            asker: &asker,
+            verb: Verb::ToolsCall,
+            target: &target,
+            inventory: &inventory,
+            moment: &moment,
+            arguments: Arguments::Given(Some(&raw)),
+        };
+        assert_eq!(engine.allow(&question, ()).is_ok(), allowed);
+        c.bench_function(&format!("decide/call/{name}"), |b| b.iter(|| engine.allow(black_box(&question), ())));
+    }
+}
+
 /// A list of 1,000 tools: asked one by one, and once for each class of names.
 fn list(c: &mut Criterion, engine: &Engine, moment: &Moment) {
     let asker = engine.asker(standing()).expect("an asker");
@@ -162,5 +203,5 @@ fn compile(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, decide, compile);
+criterion_group!(benches, decide, typed, compile);
 criterion_main!(benches);

@@ -13,7 +13,7 @@ const PAGE: Page = Page {
     ..Page::new(
         "a condition on what is not there never holds, so the rule would forbid nothing",
         Example::of(
-            "version: 1\ntags: {web: Pages, mail: Letters}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:web\", \"tag:mail\"]}\nrules:\n  - {id: secrets, forbid: {tools: [docs/read]}, when: 'context.args.path like \"secret/*\"'}\n",
+            "version: 1\ntags: {web: Pages, mail: Letters}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:web\", \"tag:mail\"]}\nrules:\n  - {id: secrets, forbid: {tools: [docs/read]}, when: 'context.args.path == \"secret\"'}\n",
         ),
         Example::of(
             "version: 1\ntags: {web: Pages, mail: Letters}\nservers:\n  docs:\n    tags: [web]\n    http: {url: \"https://docs.example.com/mcp\"}\ngrants:\n  - {to: {user: \"*\"}, scopes: [\"tag:web\", \"tag:mail\"]}\nrules:\n  - {id: secrets, forbid: {tools: [docs/read]}, when: context.findings.contains(\"path-traversal\")}\n",

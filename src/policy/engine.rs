@@ -552,7 +552,7 @@ impl Engine {
             let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else {
                 return Default::default();
             };
-            if self.allows(&Question { asker: &asker, ..*question }) {
+            if self.permits(&Question { asker: &asker, ..*question }) {
                 return (wanted.difference(&standing.scopes).cloned().collect(), needed);
             }
         }

@@ -41,6 +41,7 @@
 
 mod access;
 mod aim;
+mod argument;
 mod caller;
 mod letter;
 mod literal;

@@ -7,7 +7,7 @@ use crate::support::{BASE, examine_with, lines};
 fn found(condition: &str) -> Vec<String> {
     let text = || json!({"type": "string"});
     let schema = json!({"required": ["path", "title"], "properties": {"path": text(), "title": text()}});
-    let lock = json!({"s0": {"tools": {"read": {"inputSchema": schema}}}});
+    let lock = json!({"s0": {"tools": {"read": {"inputSchema": schema}, "write": {}}}});
     let rule = format!("rules:\n  - {{id: r, forbid: {{tools: [s0/read]}}, {condition}}}\n");
     lines(&examine_with(&format!("{BASE}{rule}"), &lock).findings)
 }

@@ -9,6 +9,8 @@ mod hostile;
 mod life;
 /// Who may see and do what.
 mod access;
+/// What is refused for its arguments.
+mod argument;
 
 /// Two servers of the demonstration kind, as in the quickstart.
 pub(crate) const DEMO: &str = "version: 1
