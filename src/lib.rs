@@ -46,6 +46,8 @@ pub mod store;
 pub mod seal;
 #[cfg(feature = "serve")]
 pub mod egress;
+#[cfg(all(feature = "serve", feature = "cli"))]
+mod bridge;
 #[cfg(feature = "serve")]
 pub mod audit;
 #[cfg(feature = "serve")]

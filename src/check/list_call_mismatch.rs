@@ -54,8 +54,8 @@ impl Check for ListCallMismatch {
                 reach.opens(caller, Verb::ToolsList, target) && reach.callable(caller, target) == Some(false)
             });
             let rules = reach.policies(verb, target).filter(|policy| policy.shape().reads("args"));
-            let places: Vec<_> = rules.filter_map(|policy| policy.place()).collect();
-            if let (Some(caller), [first, ..]) = (in_vain, places.as_slice()) {
+            let first = rules.filter_map(|policy| policy.place()).min();
+            if let (Some(caller), Some(first)) = (in_vain, first) {
                 let message = format!(
                     "{} sees `{target}` listed, and may call it with no arguments whatever they are",
                     caller.who

@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = &[(
 
 const PAGE: Page = Page {
     tags: &["CWE-22"],
+    confidence: Confidence::Medium,
     ..Page::new(
         "`docs/../secret` begins with `docs/`: the rule reads as a fence, and a caller steps over it",
         Example {

@@ -6,7 +6,7 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Begin", &["init", "schema"]),
     ("Review", &["check", "test", "matrix", "who-can", "explain", "compile"]),
-    ("Run", &["serve", "token"]),
+    ("Run", &["serve", "token", "connect"]),
     ("Besides", &["demo-server", "completions", "man", "help"]),
 ];
 

@@ -8,6 +8,8 @@ pub mod check;
 mod child;
 mod compile;
 mod completions;
+#[cfg(feature = "serve")]
+mod connect;
 mod demo_server;
 mod explain;
 mod grouped;
@@ -128,6 +130,9 @@ enum Command {
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Pass MCP between stdin and stdout and a gateway, for clients that start their servers
+    #[cfg(feature = "serve")]
+    Connect(connect::ConnectArgs),
     /// Issue, list and revoke access tokens
     #[cfg(feature = "serve")]
     #[command(subcommand, after_help = "Exit status: 0 done, 1 no (refused, no such token), 2 could not tell.")]
@@ -223,6 +228,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Test(args) => test::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
+        #[cfg(feature = "serve")]
+        Command::Connect(args) => connect::run(args),
         #[cfg(feature = "serve")]
         Command::Token(command) => serve::token(&command, &globals),
         Command::DemoServer { arguments } => Ok(demo_server::run(&arguments)),

@@ -113,7 +113,10 @@ fn result(demo: &dyn Demo, method: &str, params: Option<&RawValue>, out: &mut Ou
         | Method::PromptsListChanged
         | Method::ResourcesListChanged
         | Method::ResourcesUpdated
-        | Method::LogMessage => Err(unknown()),
+        | Method::LogMessage
+        | Method::ElicitationCreate
+        | Method::SamplingCreateMessage
+        | Method::RootsList => Err(unknown()),
     }
 }
 

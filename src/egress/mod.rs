@@ -9,6 +9,8 @@
 
 mod address;
 mod connect;
+mod content;
+mod events;
 mod pool;
 
 use std::{
@@ -24,6 +26,8 @@ use hyper_rustls::HttpsConnectorBuilder;
 
 pub use address::{Range, range};
 pub use connect::{Lookup, Reach, Resolve};
+pub(crate) use content::Content;
+pub(crate) use events::Events;
 pub use pool::Body;
 
 /// What an egress may do and how long it waits.

@@ -30,7 +30,7 @@ use crate::{
     policy::{Allowed, Arguments, Because, Decision, Inventory, Question, Target},
     record as trail, seal,
     tasks::Tasks,
-    upstream::{Call, Outgoing, Progress, Reply, UpstreamError, Upstreams},
+    upstream::{Call, Manner, Outgoing, Reply, Side, Told, UpstreamError, Upstreams},
 };
 
 /// Progress notifications that may wait for a slow reader; more are dropped.
@@ -76,16 +76,17 @@ impl Gateway {
             moment: &inquiry.moment,
             arguments: Arguments::Given(act.arguments),
         };
-        let (progress, heard) = match asked.meta.progress_token() {
+        let (side, heard) = match asked.meta.progress_token() {
             Some(_) if inquiry.streams => {
-                let (progress, heard) = Progress::open(ROOM);
-                (Some(progress), Some(heard))
+                let (side, heard) = Side::open(ROOM);
+                (Some(side), Some(heard))
             }
             Some(_) | None => (None, None),
         };
-        let params = params(asked, act, found.target.name(), progress.as_ref().map(|progress| progress.token));
+        let manner = Manner { meta: asked.meta.unreserved().into(), ..Manner::default() };
         let timeout = inquiry.snapshot.config.listen.limits.request;
-        let outgoing = Outgoing { method: asked.method, params: params.into(), progress, timeout };
+        let outgoing =
+            Outgoing { method: asked.method, params: params(act, found.target.name()).into(), manner, side, timeout };
         let call = Call { server: found.target.server().clone(), outgoing };
         let allowed = match inquiry.engine().allow(&question, call) {
             Ok(allowed) => allowed,
@@ -112,7 +113,7 @@ impl Gateway {
         self: &Arc<Self>,
         allowed: Allowed<Call>,
         form: Form,
-        heard: Option<mpsc::Receiver<Bytes>>,
+        heard: Option<mpsc::Receiver<Told>>,
         open: Open,
     ) -> Answer {
         let upstreams = Arc::clone(&self.parts.upstreams);
@@ -224,18 +225,13 @@ const fn singular(kind: Kind) -> &'static str {
 }
 
 /// The parameters as the upstream gets them: its own name, the caller's very arguments.
-fn params(asked: &Asked<'_>, act: &Act<'_>, name: &str, token: Option<u64>) -> Vec<u8> {
+fn params(act: &Act<'_>, name: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(64 + name.len() + act.arguments.map_or(0, |arguments| arguments.get().len()));
     out.extend_from_slice(if act.kind == Kind::Resources { b"{\"uri\":" } else { b"{\"name\":" });
     Id::Text(name.into()).write(&mut out);
     if let Some(arguments) = act.arguments {
         out.extend_from_slice(b",\"arguments\":");
         out.extend_from_slice(arguments.get().as_bytes());
-    }
-    let before = out.len();
-    out.extend_from_slice(b",\"_meta\":");
-    if !asked.meta.write_for_legacy(token, &mut out) {
-        out.truncate(before);
     }
     out.push(b'}');
     out
@@ -281,7 +277,7 @@ impl Drop for Lasting {
 async fn run(
     upstreams: Arc<Upstreams>,
     allowed: Allowed<Call>,
-    heard: Option<mpsc::Receiver<Bytes>>,
+    heard: Option<mpsc::Receiver<Told>>,
     events: mpsc::Sender<Heard>,
     modern: bool,
 ) {
@@ -291,14 +287,13 @@ async fn run(
     loop {
         tokio::select! {
             biased;
-            Some(progress) = async { match &mut heard { Some(heard) => heard.recv().await, None => None } }, if heard.is_some() => {
-                // A reader that does not keep up misses progress, never the answer.
-                _ = events.try_send(Heard::Progress(progress));
+            Some(told) = async { match &mut heard { Some(heard) => heard.recv().await, None => None } }, if heard.is_some() => {
+                tell(&events, told);
             }
             reply = &mut request => {
                 // Progress that came with the answer comes before it.
-                while let Some(progress) = heard.as_mut().and_then(|heard| heard.try_recv().ok()) {
-                    _ = events.try_send(Heard::Progress(progress));
+                while let Some(told) = heard.as_mut().and_then(|heard| heard.try_recv().ok()) {
+                    tell(&events, told);
                 }
                 if let Ok(reply) = reply.map_or_else(|error| error.map(Err).ok_or(()), |reply| Ok(Ok(reply))) {
                     _ = events.send(Heard::Done(reply)).await;
@@ -307,6 +302,16 @@ async fn run(
             }
             () = events.closed(), if modern => return,
         }
+    }
+}
+
+/// Passes on what came before the answer.
+fn tell(events: &mpsc::Sender<Heard>, told: Told) {
+    match told {
+        // A reader that does not keep up misses progress, never the answer.
+        Told::Progress(params) => _ = events.try_send(Heard::Progress(params)),
+        // Nothing is asked for that would be one of these; a question that is dropped is refused.
+        Told::Log(_) | Told::Ask(_) => {}
     }
 }
 
@@ -342,6 +347,12 @@ fn finish(form: &Form, reply: &Reply) -> Message {
                 }
             };
             Message { body, code: None, is_error }
+        }
+        // No upstream of the legacy era gives such a result.
+        Reply::InputRequired(_) => {
+            let error = Refusal::Internal;
+            let code = i64::from(error.code());
+            Message { body: envelope::error(Some(&form.id), &error.error_object("")), code: Some(code), is_error: None }
         }
         Reply::Error(error) => {
             let text = std::str::from_utf8(error).unwrap_or("{}");

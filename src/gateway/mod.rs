@@ -35,7 +35,7 @@ use crate::{
     name::{ScopeName, ServerName},
     policy::{Arguments, Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
-    record as trail,
+    record as trail, seal,
     snapshot::Snapshot,
     tasks::Tasks,
     upstream::Upstreams,
@@ -58,6 +58,8 @@ pub(crate) struct Parts {
     pub(crate) instance: &'static str,
     /// Keys the digest of arguments in the audit trail.
     pub(crate) digest_key: [u8; 32],
+    /// Seals cursors and states.
+    pub(crate) handles: seal::Handles,
 }
 
 impl Parts {

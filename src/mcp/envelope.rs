@@ -72,7 +72,7 @@ fn answer(id: Option<&Id>, key: &[u8], value: &[u8]) -> Vec<u8> {
 }
 
 /// Appends a JSON value without the line breaks between its tokens.
-fn one_line(out: &mut Vec<u8>, json: &[u8]) {
+pub(crate) fn one_line(out: &mut Vec<u8>, json: &[u8]) {
     let from = out.len();
     out.extend_from_slice(json);
     if json.iter().any(|b| matches!(b, b'\n' | b'\r')) {

@@ -40,6 +40,12 @@ impl Id {
         if fits { Ok(Self::Number(number)) } else { Err(PROBLEM) }
     }
 
+    /// The id that a value is, if it is one.
+    #[must_use]
+    pub fn of(raw: &RawValue) -> Option<Self> {
+        Self::read(raw).ok()
+    }
+
     /// Appends the id as JSON.
     pub fn write(&self, out: &mut Vec<u8>) {
         use std::io::Write as _;

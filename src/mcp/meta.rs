@@ -78,38 +78,24 @@ impl<'a> Meta<'a> {
         self.fields.fields()
     }
 
-    /// Appends a `_meta` object with every field that the protocol does not reserve, its bytes
-    /// untouched, and `token` in place of the caller's progress token.
-    ///
-    /// Returns whether it holds anything; where it does not, `{}` was written.
-    pub fn write_for_legacy(&self, token: Option<u64>, out: &mut Vec<u8>) -> bool {
-        out.push(b'{');
-        let start = out.len();
-        let kept = self.fields().filter(|(key, _)| !key.starts_with(PREFIX) && *key != TOKEN);
-        for (key, value) in kept {
-            write_key(key, out, start);
+    /// The members that are not the protocol's, their bytes untouched, with commas between them.
+    #[must_use]
+    pub fn unreserved(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for (key, value) in self.fields().filter(|(key, _)| !key.starts_with(PREFIX) && *key != TOKEN) {
+            if !out.is_empty() {
+                out.push(b',');
+            }
+            Id::Text(key.into()).write(&mut out);
+            out.push(b':');
             out.extend_from_slice(value.get().as_bytes());
         }
-        if let Some(token) = token {
-            write_key(TOKEN, out, start);
-            out.extend_from_slice(token.to_string().as_bytes());
-        }
-        let holds = out.len() > start;
-        out.push(b'}');
-        holds
+        out
     }
 
     fn reserved(&self, name: &str) -> Option<&'a RawValue> {
         self.fields.fields().find(|(key, _)| key.strip_prefix(PREFIX) == Some(name)).map(|(_, value)| value)
     }
-}
-
-fn write_key(key: &str, out: &mut Vec<u8>, start: usize) {
-    if out.len() > start {
-        out.push(b',');
-    }
-    Id::Text(key.into()).write(out);
-    out.push(b':');
 }
 
 #[cfg(test)]
@@ -129,16 +115,12 @@ mod tests {
         assert_eq!(meta.protocol_version().unwrap(), "2026-07-28");
         assert_eq!(meta.client_capabilities().unwrap().get(), "{}");
         assert_eq!(meta.progress_token(), Some(&Id::Text("mine".into())));
-        let mut out = Vec::new();
-        assert!(meta.write_for_legacy(Some(9), &mut out));
-        assert_eq!(out, br#"{"traceparent":"00-\u0061","x/y":[1.0,  2],"progressToken":9}"#);
+        assert_eq!(meta.unreserved(), br#""traceparent":"00-\u0061","x/y":[1.0,  2]"#);
     }
 
     #[test]
     fn an_absent_meta_writes_as_nothing() {
-        let mut out = Vec::new();
-        assert!(!Meta::default().write_for_legacy(None, &mut out));
-        assert_eq!(out, b"{}");
+        assert_eq!(Meta::default().unreserved(), b"");
     }
 
     #[test]

@@ -112,6 +112,12 @@ methods! {
     ResourcesUpdated = "notifications/resources/updated", Notification, [Legacy Modern];
     /// A line of the server's log. Known, not built yet.
     LogMessage = "notifications/message", Notification, [Legacy Modern];
+    /// A server asks a person something. In the modern era it stands in `inputRequests` alone.
+    ElicitationCreate = "elicitation/create", Request, [Legacy];
+    /// A server asks the caller's model something. Modern: as above.
+    SamplingCreateMessage = "sampling/createMessage", Request, [Legacy];
+    /// A server asks where the caller works. Modern: as above.
+    RootsList = "roots/list", Request, [Legacy];
 }
 
 impl fmt::Display for Method {

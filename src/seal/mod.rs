@@ -9,6 +9,7 @@
 //! SPEC: oauth §3.5, design §8.
 //! To add a key: a label in `Keys::derive`.
 
+mod handle;
 mod key_file;
 
 use std::{
@@ -19,6 +20,8 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+
+pub(crate) use handle::Handles;
 
 use crate::{
     guessable::guessable,
@@ -47,6 +50,8 @@ pub struct Keys {
     pub token_check: Secret<[u8; 32]>,
     /// Keys the digests of arguments and token ids in the audit trail.
     pub audit_digest: Secret<[u8; 32]>,
+    /// Seals what is handed out and comes back: cursors, states.
+    pub handles: Secret<[u8; 32]>,
     check: [u8; 32],
 }
 
@@ -173,6 +178,7 @@ impl Keys {
             token_mac: Secret::new(key("portcullis/1/mac/token")),
             token_check: Secret::new(key("portcullis/1/check/token")),
             audit_digest: Secret::new(key("portcullis/1/digest/audit")),
+            handles: Secret::new(key("portcullis/1/seal/handle")),
             check: key("portcullis/1/check/master"),
         }
     }

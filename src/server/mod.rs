@@ -33,7 +33,8 @@ use crate::{
     oauth::TokenKeys,
     policy::{Bundle, Engine},
     record::{Access, Event, Family},
-    seal::{self, SealError},
+    seal::{self, Handles, SealError},
+    secret::Secret,
     snapshot::Snapshot,
     store::{Store, StoreError},
     tasks::Tasks,
@@ -113,6 +114,7 @@ impl Server {
         let random = |error: getrandom::Error| StartError::System(format!("the system gives no randomness: {error}"));
         let mut instance = Id::new(clock.now(), chance::bytes().map_err(random)?).to_string();
         let mut digest_key = chance::bytes().map_err(random)?;
+        let mut handles = Handles::new(&Secret::new(chance::bytes().map_err(random)?));
         let (mut store, mut bearer) = (None, None);
         if let Some(source) = source {
             let opened = Arc::new(Store::open(&config.store.sqlite).await?);
@@ -120,6 +122,7 @@ impl Server {
             let newest = identity::recorded(&opened).await?;
             instance = opened.first_mark("instance", &instance).await?;
             digest_key = *keys.audit_digest.expose();
+            handles = Handles::new(&keys.handles);
             bearer = Some(Arc::new(Bearer::new(
                 Arc::clone(&opened),
                 TokenKeys::of(&keys),
@@ -131,8 +134,17 @@ impl Server {
         let snapshot = Arc::new(Snapshot::new(config, engine));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
-        let parts =
-            Parts { snapshot, bearer, upstreams: Arc::new(upstreams), trail, clock, tasks, instance, digest_key };
+        let parts = Parts {
+            snapshot,
+            bearer,
+            upstreams: Arc::new(upstreams),
+            trail,
+            clock,
+            tasks,
+            instance,
+            digest_key,
+            handles,
+        };
         let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
         Ok(Self { gateway, store, listener, address, signals })
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Deadline, Outgoing, Reply, Trouble};
+use super::{Deadline, Manner, Outgoing, Reply, Trouble};
 use crate::mcp::{Era, Kind, Object, Version};
 
 /// What we open a session with: no capability is declared, so nothing is asked of us (PX-18).
@@ -15,7 +15,8 @@ pub(super) fn initialize(deadline: Deadline) -> Outgoing {
     Outgoing {
         method: crate::mcp::Method::Initialize,
         params: Bytes::from_static(PARAMS.as_bytes()),
-        progress: None,
+        manner: Manner::default(),
+        side: None,
         timeout: deadline.timeout,
     }
 }

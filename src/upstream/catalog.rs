@@ -19,7 +19,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Deadline, Outgoing, Reply, Trouble, Upstream, UpstreamError};
+use super::{Deadline, Manner, Outgoing, Reply, Trouble, Upstream, UpstreamError};
 use crate::{
     mcp::{Entry, Id, Kind, Page},
     name::{PromptName, ResourceUri, ToolName},
@@ -240,7 +240,8 @@ async fn page(
         params.push(b'}');
     }
     let timeout = deadline.at.saturating_duration_since(Instant::now());
-    let outgoing = Outgoing { method: kind.method(), params: Bytes::from(params), progress: None, timeout };
+    let outgoing =
+        Outgoing { method: kind.method(), params: Bytes::from(params), manner: Manner::default(), side: None, timeout };
     match upstream.request(outgoing).await? {
         Reply::Result(result) => std::str::from_utf8(&result)
             .ok()
@@ -250,6 +251,6 @@ async fn page(
             .ok_or_else(|| upstream.trouble(Trouble::Garbage)),
         // A server that declares `resources` and knows no templates has none.
         Reply::Error(_) if kind == Kind::Templates => Ok(Page { entries: Vec::new(), next_cursor: None }),
-        Reply::Error(_) => Err(upstream.trouble(Trouble::Garbage)),
+        Reply::InputRequired(_) | Reply::Error(_) => Err(upstream.trouble(Trouble::Garbage)),
     }
 }

@@ -16,22 +16,22 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use tokio::sync::{Mutex, mpsc};
 
 use super::{
-    About, Deadline, Health, Options, Outgoing, Reply, SpecError, Trouble,
+    About, Deadline, Health, Options, Outgoing, Reply, SpecError, Told, Trouble,
     about::initialize,
     background,
     catalog::Changes,
     inbound::{self, Inbound},
     session::cancelled,
     spec::HttpSpec,
-    sse::Events,
+    words,
 };
 use crate::{
-    egress::{self, Egress, Reach},
+    egress::{self, Content, Egress, Events, Reach},
     mcp::{Method, envelope, header as field},
     name::ServerName,
 };
@@ -211,7 +211,7 @@ impl Line {
         id: u64,
         outgoing: &Outgoing,
     ) -> Result<(Reply, Option<HeaderValue>), Failed> {
-        let body = envelope::request(id, outgoing.method, &outgoing.params);
+        let body = envelope::request(id, outgoing.method, &words::legacy(outgoing));
         let response = self.egress.send(self.message(session, body.into())).await.map_err(Trouble::from)?;
         let status = response.status();
         if status == StatusCode::NOT_FOUND && session.is_some_and(|session| session.id.is_some()) {
@@ -226,7 +226,7 @@ impl Line {
             _ => {}
         }
         let session_id = response.headers().get(field::SESSION_ID).cloned();
-        let reply = match content(response.headers()) {
+        let reply = match Content::of(response.headers()) {
             Content::Json => {
                 let body = egress::read(response.into_body(), self.options.largest_message).await;
                 match Inbound::read(&body.map_err(Trouble::from)?) {
@@ -259,7 +259,7 @@ impl Line {
         outgoing: &Outgoing,
         response: Response<egress::Body>,
     ) -> Result<Reply, Trouble> {
-        let sink = outgoing.progress.as_ref().map(|progress| (progress.token, &progress.sink));
+        let sink = outgoing.side.as_ref().map(|side| (side.token, &side.sink));
         let mut body = response.into_body();
         let mut events = Events::new(self.options.largest_message);
         let mut room = self.options.largest_message.saturating_mul(STREAM_FACTOR);
@@ -362,29 +362,11 @@ impl Drop for Posted<'_> {
     }
 }
 
-enum Content {
-    Json,
-    Events,
-    Other,
-}
-
-fn content(headers: &HeaderMap) -> Content {
-    let written = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = written.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
-        Content::Json
-    } else if essence.eq_ignore_ascii_case("text/event-stream") {
-        Content::Events
-    } else {
-        Content::Other
-    }
-}
-
 /// Passes progress on, if it is this request's; dropped where there is no room.
-fn hear(sink: Option<(u64, &mpsc::Sender<Bytes>)>, token: u64, params: Bytes) {
+fn hear(sink: Option<(u64, &mpsc::Sender<Told>)>, token: u64, params: Bytes) {
     if let Some((ours, sink)) = sink
         && ours == token
     {
-        drop(sink.try_send(params));
+        drop(sink.try_send(Told::Progress(params)));
     }
 }

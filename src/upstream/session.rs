@@ -18,9 +18,10 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Deadline, Outgoing, Reply, Trouble,
+    Deadline, Outgoing, Reply, Told, Trouble,
     catalog::Changes,
     inbound::{self, Inbound},
+    words,
 };
 use crate::{
     mcp::{Method, envelope},
@@ -46,7 +47,7 @@ pub(super) struct Session {
 #[derive(Debug, Default)]
 struct Waiting {
     calls: HashMap<u64, oneshot::Sender<Result<Reply, Trouble>>>,
-    progress: HashMap<u64, mpsc::Sender<Bytes>>,
+    progress: HashMap<u64, mpsc::Sender<Told>>,
     over: Option<Trouble>,
 }
 
@@ -61,7 +62,7 @@ impl Session {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let mut call = self.enter(id, answer, outgoing)?;
-        let mut line = envelope::request(id, outgoing.method, &outgoing.params);
+        let mut line = envelope::request(id, outgoing.method, &words::legacy(outgoing));
         line.push(b'\n');
         let sent = deadline.bound(self.out.send(line.into())).await?;
         if sent.is_err() {
@@ -89,7 +90,7 @@ impl Session {
             Inbound::Progress(token, params) => {
                 let sink = self.lock().progress.get(&token).cloned();
                 // A sink without room or listener loses the notification: progress may be dropped.
-                drop(sink.map(|sink| sink.try_send(params)));
+                drop(sink.map(|sink| sink.try_send(Told::Progress(params))));
             }
             Inbound::Changed(kinds) => self.changes.note(kinds),
             Inbound::Ask(id, method) => self.reply(&id, Some(method)),
@@ -126,9 +127,9 @@ impl Session {
             return Err(Trouble::Busy);
         }
         waiting.calls.insert(id, answer);
-        let token = outgoing.progress.as_ref().map(|progress| {
-            waiting.progress.insert(progress.token, progress.sink.clone());
-            progress.token
+        let token = outgoing.side.as_ref().map(|side| {
+            waiting.progress.insert(side.token, side.sink.clone());
+            side.token
         });
         Ok(Call { session: self, id, token, cancel: false })
     }

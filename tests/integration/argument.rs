@@ -201,7 +201,7 @@ fn a_rule_that_cannot_be_typed_is_found_at_its_line() {
         (
             "tools: [\"files/write_*\"]",
             "context.args.path == \"x\"",
-            "PC125 the argument `path` is a text of `files/write_note` and a whole number of 64 bits of `files/write_file`",
+            "PC125 the argument `path` is a whole number of 64 bits of `files/write_line` and a text of `files/write_file`",
         ),
         (
             "tools: [files/write_file]",
@@ -356,7 +356,7 @@ proptest! {
         let after = written(&[rules.clone(), vec![more.clone()]].concat());
         for (standing, name, path) in asks {
             let target = tool("files", ["write_file", "write_note", "read_file", "copy_file"][name]);
-            let mut arguments = json!({"path": ["docs/a", "x", "docs/../x", "a"][path]});
+            let mut arguments = json!({"path": (["docs/a", "x", "docs/../x", "a"][path])});
             if name == 0 {
                 arguments["content"] = json!("c");
             }

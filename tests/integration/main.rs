@@ -22,6 +22,8 @@ mod cli;
 mod compile;
 /// Reading configurations.
 mod config;
+/// `portcullis connect`: a real bridge before a real gateway, and before servers that misbehave.
+mod connect;
 /// One environment laid over the configuration.
 mod environment;
 /// The gateway from outside: a real process, real sockets, real children.

@@ -211,7 +211,10 @@ fn params_of<'a>(method: Method, params: &Object<'a>) -> Result<What<'a>, Refusa
         | Method::PromptsListChanged
         | Method::ResourcesListChanged
         | Method::ResourcesUpdated
-        | Method::LogMessage => Err(Refusal::UnknownMethod(method.as_str().into())),
+        | Method::LogMessage
+        | Method::ElicitationCreate
+        | Method::SamplingCreateMessage
+        | Method::RootsList => Err(Refusal::UnknownMethod(method.as_str().into())),
     }
 }
 

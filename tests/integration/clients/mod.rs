@@ -208,6 +208,7 @@ fn planned(gateway: &Running, mut cases: Value) -> Value {
         }
     }
     cases["url"] = json!(url);
+    cases["bridge"] = json!(env!("CARGO_BIN_EXE_portcullis"));
     cases
 }
 
@@ -221,6 +222,12 @@ fn the_typescript_sdk_of_the_legacy_era_finds_what_it_may() {
 fn the_typescript_sdk_of_both_eras_finds_what_it_may() {
     let Some(node) = needed("the TypeScript SDK, version 2", Node::find()) else { return };
     Setting::new(&node).drive(&node.0, "node/v2.mjs");
+}
+
+#[test]
+fn the_typescript_sdks_find_the_same_through_the_bridge() {
+    let Some(node) = needed("the TypeScript SDKs over stdio", Node::find()) else { return };
+    Setting::new(&node).drive(&node.0, "node/bridge.mjs");
 }
 
 #[test]

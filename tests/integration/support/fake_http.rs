@@ -34,6 +34,9 @@ pub(crate) enum Answer {
     Bytes(Vec<u8>),
     /// These bytes, then the connection closes.
     Last(Vec<u8>),
+    /// These bytes, then the connection stays open until the other side ends it, which is recorded as
+    /// a request with the method `END`.
+    Held(Vec<u8>),
     /// Nothing, ever.
     Never,
 }
@@ -51,6 +54,11 @@ pub(crate) fn json(body: &Value) -> Answer {
 /// A stream of events that ends with the connection.
 pub(crate) fn events(stream: &str) -> Answer {
     Answer::Last(format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{stream}").into())
+}
+
+/// A stream of events that the server does not end.
+pub(crate) fn held(stream: &str) -> Answer {
+    Answer::Held(format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{stream}").into())
 }
 
 /// The server, until the test ends.
@@ -92,6 +100,12 @@ async fn serve(
         match reply {
             Answer::Bytes(bytes) => drop(stream.write_all(&bytes).await),
             Answer::Last(bytes) => return drop(stream.write_all(&bytes).await),
+            Answer::Held(bytes) => {
+                drop(stream.write_all(&bytes).await);
+                while stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
+                let (method, headers) = ("END".to_owned(), BTreeMap::new());
+                return record.lock().unwrap().push(Seen { connection, method, headers, body: Value::Null });
+            }
             Answer::Never => std::future::pending().await,
         }
     }

@@ -1,6 +1,8 @@
 //! What several tests need: configurations from text, an engine over one, a question asked, golden
 //! files, and processes watched.
 
+/// A client's end of `portcullis connect`.
+pub(crate) mod bridged;
 /// An HTTP server that answers what a test tells it to.
 pub(crate) mod fake_http;
 /// A gateway that runs.

@@ -70,6 +70,19 @@ impl Running {
         Self { folder, address, child: None }
     }
 
+    /// Ends it where it stands.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts it again, where it was.
+    pub(crate) fn start_again(&mut self) {
+        self.child = Some(self.spawn());
+        self.wait_until_ready();
+    }
+
     fn spawn(&self) -> Child {
         let log = std::fs::File::create(self.path("stderr.log")).unwrap();
         self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()

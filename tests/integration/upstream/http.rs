@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use portcullis::{
     egress::EgressError,
     mcp::Kind,
-    upstream::{Progress, Trouble},
+    upstream::{Side, Told, Trouble},
 };
 
 use super::*;
@@ -106,12 +106,12 @@ async fn t030_streams_are_read_event_by_event() {
     })
     .await;
     let upstreams = upstreams(&fake).await;
-    let (progress, mut heard) = Progress::open(4);
-    let params = json!({"name": "echo", "_meta": {"progressToken": progress.token}}).to_string();
-    let streamed =
-        Outgoing { params: Bytes::from(params), progress: Some(progress), ..outgoing("echo", &json!({}), LONG) };
+    let (side, mut heard) = Side::open(4);
+    let params = json!({"name": "echo"}).to_string();
+    let streamed = Outgoing { params: Bytes::from(params), side: Some(side), ..outgoing("echo", &json!({}), LONG) };
     assert_eq!(ask(&upstreams, streamed).await.unwrap()["text"], "a\ndata: b\r\n\r\n");
-    assert!(heard.recv().await.unwrap().ends_with(b"\"progress\":1}"));
+    let Told::Progress(params) = heard.recv().await.unwrap() else { panic!("no progress") };
+    assert!(params.ends_with(b"\"progress\":1}"));
     assert!(heard.recv().await.is_none());
 }
 

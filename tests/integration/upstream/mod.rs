@@ -13,7 +13,7 @@ use portcullis::{
     mcp::Method,
     name::ServerName,
     secret::Secret,
-    upstream::{Options, Outgoing, Reply, Upstream, UpstreamError, Upstreams, testing},
+    upstream::{Manner, Options, Outgoing, Reply, Upstream, UpstreamError, Upstreams, testing},
 };
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn evil(upstreams: &Upstreams) -> &Upstream {
 
 fn outgoing(tool: &str, arguments: &Value, timeout: Duration) -> Outgoing {
     let params = json!({"name": tool, "arguments": arguments}).to_string();
-    Outgoing { method: Method::ToolsCall, params: Bytes::from(params), progress: None, timeout }
+    Outgoing { method: Method::ToolsCall, params: Bytes::from(params), manner: Manner::default(), side: None, timeout }
 }
 
 async fn call(upstreams: &Upstreams, tool: &str) -> Result<Value, UpstreamError> {
@@ -89,7 +89,7 @@ async fn call(upstreams: &Upstreams, tool: &str) -> Result<Value, UpstreamError>
 
 async fn ask(upstreams: &Upstreams, outgoing: Outgoing) -> Result<Value, UpstreamError> {
     match testing::request(evil(upstreams), outgoing).await? {
-        Reply::Result(json) => Ok(serde_json::from_slice(&json).unwrap()),
+        Reply::Result(json) | Reply::InputRequired(json) => Ok(serde_json::from_slice(&json).unwrap()),
         Reply::Error(json) => Ok(json!({"error": serde_json::from_slice::<Value>(&json).unwrap()})),
     }
 }

@@ -4,7 +4,7 @@ use std::{process::Command, time::Instant};
 
 use portcullis::{
     mcp::Kind,
-    upstream::{Health, Progress, Trouble},
+    upstream::{Health, Side, Told, Trouble},
 };
 
 use super::*;
@@ -35,16 +35,16 @@ async fn a_demo_server_is_started_asked_and_ended() {
     let write = outgoing("write_note", &json!({"name": "a", "text": "one"}), LONG);
     assert_eq!(ask(&upstreams, write).await.unwrap()["isError"], false);
     assert!(notes.list(Kind::Resources).await.unwrap().get("notes://a").is_some(), "the change was noticed");
-    let (progress, mut heard) = Progress::open(16);
-    let params =
-        json!({"name": "search_notes", "arguments": {"query": "O"}, "_meta": {"progressToken": progress.token}});
+    let (side, mut heard) = Side::open(16);
+    let params = json!({"name": "search_notes", "arguments": {"query": "O"}});
     let search = Outgoing {
         params: Bytes::from(params.to_string()),
-        progress: Some(progress),
+        side: Some(side),
         ..outgoing("search_notes", &json!({}), LONG)
     };
     assert_eq!(ask(&upstreams, search).await.unwrap()["structuredContent"], json!({"matches": ["a:1: one"]}));
-    assert!(heard.recv().await.unwrap().ends_with(br#""progress":1,"total":1}"#));
+    let Told::Progress(params) = heard.recv().await.unwrap() else { panic!("no progress") };
+    assert!(params.ends_with(br#""progress":1,"total":1}"#));
     assert!(heard.recv().await.is_none());
     assert_eq!(notes.health(), Health::Up);
     upstreams.shutdown().await;
@@ -142,13 +142,12 @@ async fn px18_requests_of_an_upstream_are_refused_but_for_ping() {
 #[tokio::test]
 async fn px08_a_flood_of_progress_reaches_only_its_own_listener_and_blocks_nothing() {
     let upstreams = hostile("plain");
-    let (progress, mut heard) = Progress::open(4);
-    let params = json!({"name": "progress", "_meta": {"progressToken": progress.token}}).to_string();
-    let flood =
-        Outgoing { params: Bytes::from(params), progress: Some(progress), ..outgoing("progress", &json!({}), LONG) };
+    let (side, mut heard) = Side::open(4);
+    let params = json!({"name": "progress"}).to_string();
+    let flood = Outgoing { params: Bytes::from(params), side: Some(side), ..outgoing("progress", &json!({}), LONG) };
     assert_eq!(ask(&upstreams, flood).await.unwrap(), json!({}));
     let mut count = 0;
-    while let Some(params) = heard.recv().await {
+    while let Some(Told::Progress(params)) = heard.recv().await {
         let params: Value = serde_json::from_slice(&params).unwrap();
         assert_ne!(params["progressToken"], 999_999_999);
         count += 1;

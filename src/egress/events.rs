@@ -9,11 +9,11 @@ use bytes::{Bytes, BytesMut};
 
 /// An event larger than is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLarge;
+pub(crate) struct TooLarge;
 
 /// What has arrived of a stream.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     buffer: BytesMut,
     /// How much of the buffer is known to hold no line end.
     searched: usize,
@@ -27,7 +27,7 @@ pub(super) struct Events {
 
 impl Events {
     /// An empty stream whose events may have `cap` bytes.
-    pub(super) fn new(cap: usize) -> Self {
+    pub(crate) fn new(cap: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
             searched: 0,
@@ -40,12 +40,12 @@ impl Events {
     }
 
     /// Takes in what has arrived.
-    pub(super) fn push(&mut self, chunk: &[u8]) {
+    pub(crate) fn push(&mut self, chunk: &[u8]) {
         self.buffer.extend_from_slice(chunk);
     }
 
     /// The data of the next whole event, if one has arrived.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
+    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
         while let Some(line) = self.line() {
             if line.is_empty() {
                 if std::mem::take(&mut self.has_data) {
