@@ -454,7 +454,10 @@ fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
         Denial::Unauthenticated => Refusal::Unauthenticated,
         Denial::BadToken => Refusal::BadToken,
         Denial::InsufficientScope => Refusal::InsufficientScope(decision.needed.clone()),
-        Denial::Forbidden => decision.misfit.clone().map_or(Refusal::Forbidden(decision.because), Refusal::Unfit),
+        Denial::Forbidden => {
+            let misfit = decision.misfit.as_deref().cloned();
+            misfit.map_or(Refusal::Forbidden(decision.because), Refusal::Unfit)
+        }
         Denial::PolicyError => Refusal::PolicyError,
         Denial::BadQuery | Denial::NoEndpoint | Denial::Unknown => unknown,
     }

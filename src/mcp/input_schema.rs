@@ -84,7 +84,10 @@ impl InputSchema {
         compiler.set_default_draft(Draft::V2020_12);
         compiler.use_loader(Box::new(Nowhere));
         let mut schemas = Schemas::new();
-        let compiled = compiler.add_resource(HOME, schema.clone()).and_then(|()| compiler.compile(HOME, &mut schemas));
+        if let Err(error) = compiler.add_resource(HOME, schema.clone()) {
+            return Err(SchemaError::Invalid(said(&error)));
+        }
+        let compiled = compiler.compile(HOME, &mut schemas);
         match compiled {
             Ok(index) => Ok(Self { schemas, index }),
             Err(boon::CompileError::LoadUrlError { url, .. }) => Err(SchemaError::Remote(url)),
@@ -118,12 +121,11 @@ impl UrlLoader for Nowhere {
 
 /// What the compiler of schemas says, as one line.
 fn said(error: &boon::CompileError) -> String {
-    let text = match error {
-        boon::CompileError::ValidationError { src, .. } => {
-            let Misfit { pointer, expected } = misfit(src);
-            format!("at `{pointer}` must stand {expected}")
-        }
-        other => other.to_string().replace(HOME, ""),
+    let text = if let boon::CompileError::ValidationError { src, .. } = error {
+        let Misfit { pointer, expected } = misfit(src);
+        format!("at `{pointer}` must stand {expected}")
+    } else {
+        error.to_string().replace(HOME, "")
     };
     Misfit::new("", text.lines().map(str::trim).collect::<Vec<_>>().join("; ")).expected
 }

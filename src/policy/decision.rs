@@ -114,7 +114,7 @@ pub struct Decision {
     pub needed: Vec<ScopeName>,
     /// What is wrong with the arguments, where that denies.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub misfit: Option<Misfit>,
+    pub misfit: Option<Box<Misfit>>,
 }
 
 impl Decision {
@@ -135,7 +135,7 @@ impl Decision {
     /// The denial of arguments that do not fit.
     #[must_use]
     pub(super) fn unfit(misfit: Misfit) -> Self {
-        Self { misfit: Some(misfit), ..Self::deny(Because::ValidationFailed) }
+        Self { misfit: Some(Box::new(misfit)), ..Self::deny(Because::ValidationFailed) }
     }
 
     /// Whether it is an allow.
