@@ -19,7 +19,7 @@ use crate::{
 /// How to run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It checks the configuration first and does not start on errors. SIGTERM or Ctrl-C ends it, once\nthe requests in flight are answered. The log on stderr is text on a terminal and one JSON object a\nline elsewhere; PORTCULLIS_LOG_FORMAT=human or json decides.\n\nExamples:\n  portcullis serve\n  portcullis serve --config examples/quickstart/portcullis.yaml --log debug\n\nExit status: 0 told to stop, 1 something is wrong with the configuration, 2 it could not start or go on."
+    after_help = "It checks the configuration first and does not start on errors. SIGTERM or Ctrl-C ends it, once the requests in flight are answered. The log on stderr is text on a terminal and one JSON object a line elsewhere; PORTCULLIS_LOG_FORMAT=human or json decides.\n\nExamples:\n  portcullis serve\n  portcullis serve --config examples/quickstart/portcullis.yaml --log debug\n\nExit status: 0 told to stop, 1 something is wrong with the configuration, 2 it could not start or go on."
 )]
 pub(super) struct ServeArgs {
     /// Refuse to start on any security finding, not only on critical ones

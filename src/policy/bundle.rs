@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use cedar_policy::pst::{ActionConstraint, StaticPolicy};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -72,19 +73,29 @@ impl Policy {
     ) -> Result<Self, String> {
         let cedar = cedar.new_id(cedar_policy::PolicyId::new(id));
         let shape = Shape::of(&cedar)?;
+        Ok(Self::known(id, text, (cedar, shape), place, needs))
+    }
+
+    /// Takes a policy of this id whose shape is known.
+    pub(crate) fn known(
+        id: &str,
+        text: &str,
+        (cedar, shape): (cedar_policy::Policy, Shape),
+        place: Option<Place>,
+        needs: Option<Needs>,
+    ) -> Self {
         let (verbs, typed) = applies_to(&shape.actions);
-        let reason = Reason { policy: id.into(), effect: shape.effect, place };
-        Ok(Self {
-            reason,
+        Self {
+            reason: Reason { policy: id.into(), effect: shape.effect, place },
             text: text.into(),
             cedar,
-            shape,
             verbs,
+            shape,
             typed,
             needs,
             patterns: Vec::new(),
             of_any_action: OnceLock::new(),
-        })
+        }
     }
 
     /// The same policy, known to read a target's name by these patterns alone.
@@ -99,9 +110,10 @@ impl Policy {
     /// evaluate. Where Cedar cannot make it, the policy as it is, which says the same.
     pub(super) fn of_any_action(&self) -> &cedar_policy::Policy {
         self.of_any_action.get_or_init(|| {
-            let without = self.cedar.to_json().ok().and_then(|mut json| {
-                json.as_object_mut()?.insert("action".into(), serde_json::json!({ "op": "All" }));
-                cedar_policy::Policy::from_json(Some(self.cedar.id().clone()), json).ok()
+            let without = self.cedar.to_pst().ok().and_then(|tree| {
+                let mut body = tree.body().clone();
+                body.action = ActionConstraint::Any;
+                cedar_policy::Policy::from_pst(StaticPolicy::try_from(body).ok()?.into()).ok()
             });
             without.unwrap_or_else(|| self.cedar.clone())
         })

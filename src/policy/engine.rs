@@ -25,7 +25,7 @@ use super::{
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
     question::{Moment, Standing, Target, Verb},
-    shard::{Shard, Shards, Tool},
+    shard::{Grants, Shard, Shards, Tool},
 };
 use crate::{
     mcp::Misfit,
@@ -82,13 +82,24 @@ impl Asker {
     }
 }
 
+/// An answer without its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Allowed.
+    Allowed,
+    /// Denied since no permit holds, and every policy could be evaluated.
+    Unpermitted,
+    /// Denied by a forbid, or since a policy could not be evaluated.
+    Denied,
+}
+
 /// The decision core over one bundle.
 #[derive(Debug)]
 pub struct Engine {
     bundle: Arc<Bundle>,
     authorizer: Authorizer,
     shards: HashMap<ServerName, Shards>,
-    grants: PolicySet,
+    grants: Grants,
     reasons: HashMap<PolicyId, Arc<[Reason]>>,
     actions: [EntityUid; Verb::ALL.len()],
     /// Which of [`VOLATILE`] some policy reads: the schema declares these and no other.
@@ -104,18 +115,19 @@ impl Engine {
     /// # Errors
     /// When two policies share an id; the compiler does not make such bundles.
     pub fn new(bundle: Arc<Bundle>) -> Result<Self, String> {
-        let mut grants = PolicySet::new();
-        for policy in &bundle.grants {
-            grants.add(policy.cedar.clone()).map_err(|error| error.to_string())?;
+        let mut reasons = HashMap::new();
+        for policy in bundle.policies() {
+            let reason = Arc::from([policy.reason.clone()]);
+            if reasons.insert(PolicyId::new(policy.id()), reason).is_some() {
+                return Err(format!("two policies share the id `{}`", policy.id()));
+            }
         }
-        let reasons =
-            bundle.policies().map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()]))).collect();
         Ok(Self {
             shards: Shards::plan(&bundle),
             volatile: VOLATILE.map(|fact| bundle.reads(fact)),
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
-            grants,
+            grants: Grants::plan(&bundle),
             reasons,
             bundle,
         })
@@ -253,6 +265,20 @@ impl Engine {
         }
     }
 
+    /// Whether the answer is allow, and if not, whether anything speaks against it.
+    pub(crate) fn answers(&self, question: &Question<'_>) -> Answer {
+        let Ok(shard) = self.shard(question) else { return Answer::Unpermitted };
+        let Ok(request) = self.request(question) else { return Answer::Denied };
+        let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
+        let (decision, diagnostics) = (response.decision(), response.diagnostics());
+        match decision {
+            _ if diagnostics.errors().next().is_some() => Answer::Denied,
+            cedar_policy::Decision::Allow => Answer::Allowed,
+            cedar_policy::Decision::Deny if diagnostics.reason().next().is_none() => Answer::Unpermitted,
+            cedar_policy::Decision::Deny => Answer::Denied,
+        }
+    }
+
     /// Answers a question by the full policy set, unsharded. The oracle that shards are tested against.
     #[must_use]
     pub fn decide_unsharded(&self, question: &Question<'_>) -> Decision {
@@ -317,15 +343,17 @@ impl Engine {
         }
         let groups = RestrictedExpression::new_set(groups.iter().map(|group| text(group.as_str())));
         let mut facts = vec![("groups".to_owned(), groups)];
+        let caller = entity::principal(principal);
         facts.extend(client.map(|client| ("client".to_owned(), text(client.as_str()))));
         let request = Context::from_pairs(facts).map_err(|error| error.to_string()).and_then(|context| {
-            let parts = (entity::principal(principal), entity::grant_action(), entity::scope(scope));
+            let parts = (caller.clone(), entity::grant_action(), entity::scope(scope));
             Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema))
                 .map_err(|error| error.to_string())
         });
         match request {
             Ok(request) => {
-                let mut decision = self.answer(&request, &self.grants, &cedar_policy::Entities::empty());
+                let grants = self.grants.of(&self.bundle, &caller);
+                let mut decision = self.answer(&request, grants, &cedar_policy::Entities::empty());
                 if decision.because == Because::ExplicitForbid {
                     decision.because = Because::NoMatchingGrant;
                 }

@@ -18,7 +18,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use cedar_policy::{EntityUid, PolicySet};
+use cedar_policy::{EntityUid, PolicySet, PrincipalConstraint};
 
 use super::{
     argument::{Arguments, Expected, Record},
@@ -80,6 +80,44 @@ fn formed(policy: &Policy, form: &cedar_policy::Policy, arguments: Arguments<'_>
     }
     // What Cedar does not take apart stays, errors without its facts, and so denies.
     unknown::bounded(form, &["args"], bound).unwrap_or_else(|_| Some(form.clone()))
+}
+
+/// The shards of the question *grant*: a policy whose head names one caller says nothing of others.
+#[derive(Debug)]
+pub(super) struct Grants {
+    /// The policies that name no one caller.
+    common: Shard,
+    /// By the caller that some name, these.
+    own: HashMap<EntityUid, (Vec<usize>, OnceLock<Shard>)>,
+}
+
+impl Grants {
+    /// Sorts the policies of a bundle by the caller that they name.
+    pub(super) fn plan(bundle: &Bundle) -> Self {
+        let mut common = Vec::new();
+        let mut own: HashMap<EntityUid, (Vec<usize>, OnceLock<Shard>)> = HashMap::new();
+        for (member, policy) in bundle.grants.iter().enumerate() {
+            match policy.cedar.principal_constraint() {
+                PrincipalConstraint::Eq(one) => own.entry(one).or_default().0.push(member),
+                PrincipalConstraint::Any
+                | PrincipalConstraint::In(_)
+                | PrincipalConstraint::Is(_)
+                | PrincipalConstraint::IsIn(..) => common.push(member),
+            }
+        }
+        Self { common: Shard::of(&bundle.grants, common), own }
+    }
+
+    /// The policies that a question about this caller is asked of.
+    pub(super) fn of(&self, bundle: &Bundle, caller: &EntityUid) -> &PolicySet {
+        let Some((own, shard)) = self.own.get(caller) else { return &self.common.set };
+        let made = || {
+            let mut members: Vec<usize> = own.iter().chain(&self.common.members).copied().collect();
+            members.sort_unstable();
+            Shard::of(&bundle.grants, members)
+        };
+        &shard.get_or_init(made).set
+    }
 }
 
 /// The shards of one server.

@@ -395,6 +395,63 @@ fn grants_are_ceilings_and_a_clients_entry_narrows() {
 }
 
 #[test]
+fn what_may_be_granted_is_what_the_whole_set_of_ceilings_says() {
+    use cedar_policy::{Authorizer, Context, Decision, Entities, PolicySet, Request, RestrictedExpression};
+
+    let text = "version: 1\ntags: {a: A, b: B, c: C}\nservers: {s0: {tags: [a], stdio: {command: [cat]}}}\ngrants:\n  - {to: {user: '*'}, scopes: ['tag:a']}\n  - {to: {user: ana}, scopes: ['tag:b']}\n  - {to: {user: ana}, scopes: ['tag:c', 'tag:a']}\n  - {to: {user: eva}, scopes: ['tag:b']}\n  - {to: {group: eng}, scopes: ['tag:c']}\n  - {to: {client: bot}, scopes: ['tag:b', 'tag:c']}\n  - {to: {client: cli}, scopes: ['tag:a']}\n";
+    let engine = engine(text);
+    let ceilings = engine.bundle().policies().filter(|policy| policy.id().starts_with("grant/"));
+    let whole = ceilings.map(portcullis::policy::Policy::text).collect::<String>().parse::<PolicySet>().unwrap();
+    assert_eq!(whole.num_of_policies(), 9, "seven entries, and what each of two clients holds its people to");
+    let string = |text: &str| RestrictedExpression::new_string(text.to_owned());
+    let mut granted = 0;
+    for (kind, id) in
+        [("User", "local/ana"), ("User", "local/eva"), ("User", "local/bob"), ("Client", "bot"), ("Client", "cli")]
+    {
+        let principal = match kind {
+            "User" => Principal::User(id.parse().unwrap()),
+            _ => Principal::Client(id.parse().unwrap()),
+        };
+        for client in [None, Some("bot"), Some("cli"), Some("other")] {
+            for groups in [&[][..], &["local/eng"], &["local/ops", "local/eng"]] {
+                for scope in ["tag:a", "tag:b", "tag:c"] {
+                    let set = groups.iter().map(|group| group.parse().unwrap()).collect();
+                    let client_id = client.map(|client| client.parse().unwrap());
+                    let asked = engine.may_grant(&principal, client_id.as_ref(), &set, &scope.parse().unwrap());
+                    let facts = [(
+                        "groups".to_owned(),
+                        RestrictedExpression::new_set(groups.iter().map(|group| string(group))),
+                    )];
+                    let facts = facts.into_iter().chain(client.map(|client| ("client".to_owned(), string(client))));
+                    let uid = |text: String| text.parse().unwrap();
+                    let request = Request::new(
+                        uid(format!("Portcullis::{kind}::\"{id}\"")),
+                        uid("Portcullis::Action::\"grant\"".to_owned()),
+                        uid(format!("Portcullis::Scope::\"{scope}\"")),
+                        Context::from_pairs(facts).unwrap(),
+                        None,
+                    )
+                    .unwrap();
+                    let by_all = Authorizer::new().is_authorized(&request, &whole, &Entities::empty());
+                    assert_eq!(
+                        asked.is_allow(),
+                        by_all.decision() == Decision::Allow,
+                        "{id} {client:?} {groups:?} {scope}"
+                    );
+                    assert_eq!(
+                        asked.reasons.len(),
+                        by_all.diagnostics().reason().count(),
+                        "{id} {client:?} {groups:?} {scope}"
+                    );
+                    granted += usize::from(asked.is_allow());
+                }
+            }
+        }
+    }
+    assert!(granted > 20, "{granted}");
+}
+
+#[test]
 fn hand_written_policies_keep_their_limits() {
     let good = "@id(\"no-nights\")\nforbid (principal, action in [Portcullis::Action::\"tools/call\", Portcullis::Action::\"tools/list\"], resource)\nwhen { resource.server == Portcullis::Server::\"s0\" };\n";
     assert_eq!(written(good), Vec::<String>::new());
