@@ -96,7 +96,7 @@ impl Tree {
         } = explanation;
         self.verdict(decision.is_allow(), &format!("{principal}: {action} on {target} ({})", decision.because));
         if let Some(args) = args {
-            self.line(&format!("      with the arguments {}, which no policy can read yet", safe(&args.to_string())));
+            self.line(&format!("      with the arguments {}", safe(&args.to_string())));
         }
         self.line("");
         for gate in gates {
