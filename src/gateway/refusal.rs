@@ -224,6 +224,10 @@ impl Refusal {
                 Self::Forbidden(because) => {
                     data.insert("because".into(), Value::from(because.to_string()));
                 }
+                // CL-13: which one was not found.
+                Self::Unknown { kind: "resource", name } => {
+                    data.insert("uri".into(), Value::from(name.as_str()));
+                }
                 Self::Unauthenticated
                 | Self::BadToken
                 | Self::InsufficientScope(_)
