@@ -67,6 +67,11 @@ async def session(bridge, url, mode, expected):
         refusals.clear()
         tools = (await client.list_tools()).tools
         same(sorted(tool.name for tool in tools), sorted(expected["tools"]), "tools")
+        for kind in ("prompts", "resources"):
+            if kind in expected:
+                assert getattr(client.server_capabilities, kind) is not None, f"{kind} are declared"
+        for kind in expected.get("undeclared", []):
+            same(getattr(client.server_capabilities, kind), None, f"the capability {kind}")
         if "prompts" in expected:
             prompts = (await client.list_prompts()).prompts
             same(sorted(prompt.name for prompt in prompts), sorted(expected["prompts"]), "prompts")
