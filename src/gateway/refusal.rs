@@ -229,6 +229,10 @@ impl Refusal {
                 Self::Forbidden(_) | Self::Unfit(_) => {
                     data.insert("because".into(), Value::from(self.because().to_string()));
                 }
+                // CL-13: which one was not found.
+                Self::Unknown { kind: "resource", name } => {
+                    data.insert("uri".into(), Value::from(name.as_str()));
+                }
                 Self::Unauthenticated
                 | Self::BadToken
                 | Self::InsufficientScope(_)

@@ -121,6 +121,8 @@ impl Running {
     }
 
     fn spawn(&self) -> Child {
+        // One that starts knows none.
+        self.sessions.lock().unwrap().clear();
         let log = std::fs::File::create(self.path("stderr.log")).unwrap();
         self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
