@@ -11,17 +11,23 @@ const RULE: &str = r#"rules:
     unless: context.args.name like "docs-*" && !(context.args.name like "*..*")
 "#;
 
+/// The lock of these tests holds of one tool what they are about; what else there is has not drifted.
+fn yaml() -> String {
+    let demo = DEMO.replace("    tags: [notes]\n", "    tags: [notes]\n    drift: allow\n");
+    format!("{demo}{RULE}")
+}
+
 fn gateway() -> Running {
     let text = || json!({"type": "string"});
     let schema = json!({"type": "object", "required": ["name", "text"], "additionalProperties": false, "properties": {"name": text(), "text": text()}});
     let lock = json!({"version": 1, "servers": {"notes": {"tools": {"write_note": {"inputSchema": schema}}}}});
-    Running::start_with(&format!("{DEMO}{RULE}"), &[("portcullis.lock", &lock.to_string())])
+    Running::start_with(&yaml(), &[("portcullis.lock", &lock.to_string())])
 }
 
 #[test]
 fn t160_what_a_rule_forbids_of_arguments_never_arrives_and_the_trail_names_the_rule() {
     let gateway = gateway();
-    let line = u64::try_from(DEMO.lines().count() + 2).unwrap();
+    let line = yaml().lines().position(|line| line.contains("- id: writes-stay-in-docs")).unwrap() + 1;
     let token = gateway.token("tag:notes,tag:write", &[]);
     assert!(gateway.tools("/mcp/notes", Some(&token_for(&gateway))).contains(&"write_note".to_owned()));
     for name in ["../x", "docs-../x", "x"] {
