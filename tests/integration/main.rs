@@ -24,6 +24,8 @@ mod config;
 mod connect;
 /// One environment laid over the configuration.
 mod environment;
+/// The fixture upstream: that it offers what tests and the conformance suite rely on.
+mod fixture;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
 /// Configurations of MCP clients.

@@ -193,11 +193,21 @@ pub(crate) fn placed<T>(value: T) -> Placed<T> {
     Placed::new(value, nowhere())
 }
 
-/// The misbehaving upstream, which cargo builds beside the tests.
+/// The misbehaving upstream.
 pub(crate) fn hostile_upstream() -> String {
+    example("hostile-upstream")
+}
+
+/// The upstream that offers everything.
+pub(crate) fn fixture_upstream() -> String {
+    example("fixture-upstream")
+}
+
+/// A program that cargo builds beside the tests.
+fn example(name: &str) -> String {
     let tests = std::env::current_exe().unwrap();
-    let path: PathBuf = tests.parent().unwrap().parent().unwrap().join("examples/hostile-upstream");
-    assert!(path.exists(), "run `cargo build --example hostile-upstream` first");
+    let path: PathBuf = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "run `cargo build --example {name}` first");
     path.to_str().unwrap().to_owned()
 }
 
