@@ -1,0 +1,35 @@
+"""The audit trail against what callers were told."""
+
+from trail import records
+
+
+def verify(trail, tally):
+    """Every decision has one access, and every answer its decisions: its caller's, of its method and id."""
+    decisions, accesses, open_ended = {}, {}, 0
+    by_agent = {}
+    for record in records(trail):
+        known = record["id"]
+        if record["type"] == "access":
+            accesses[known] = accesses.get(known, 0) + 1
+            open_ended += "response" not in record
+        elif record["type"] == "decision" and "request" in record:
+            decisions[known] = record
+            if "response" in record:
+                accesses[known] = accesses.get(known, 0) + 1
+            by_agent.setdefault(record.get("peer", {}).get("agent"), []).append(record)
+    for known in decisions:
+        if accesses.get(known) != 1:
+            tally.violation("not one access for a decision", f"{accesses.get(known, 0)}: {decisions[known]}")
+    for agent, due in tally.answered.items():
+        principal, method, rpc_id, verdict = due
+        found = by_agent.get(agent, [])
+        if not found:
+            tally.violation("an answer without a decision", f"{agent} {due}")
+        for record in found:
+            request = record["request"]
+            said = (record.get("principal", {}).get("id"), request["method"], request.get("rpc_id"))
+            if said != (principal, method, rpc_id):
+                tally.violation("a decision about another", f"{agent} {due}: {record}")
+        if verdict and found and found[-1]["decision"]["verdict"] != verdict:
+            tally.violation("another verdict than was told", f"{agent} {due}: {found[-1]}")
+    return len(decisions), open_ended
