@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 PATIENCE = 30
+STATES = {"01": "established", "08": "closed by the other", "0A": "listens"}
 
 
 def until(what, holds, patience=PATIENCE, pause=0.005):
@@ -79,11 +80,12 @@ def descriptors(pid):
 
 
 def sockets(pid):
-    """The TCP connections of a process, as pairs of its own port and the other's; a listener's other is 0."""
+    """The TCP sockets of a process: its own port, the other's (0 for a listener) and the state of each."""
     table = {}
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{name}").read_text(encoding="utf-8").splitlines()[1:]:
             fields = line.split()
-            table[fields[9]] = tuple(int(fields[at].rsplit(":", 1)[1], 16) for at in (1, 2))
+            own, other = (int(fields[at].rsplit(":", 1)[1], 16) for at in (1, 2))
+            table[fields[9]] = own, other, STATES.get(fields[3], fields[3])
     inodes = [what[8:-1] for what in descriptors(pid).values() if what.startswith("socket:[")]
     return [table[inode] for inode in inodes if inode in table]

@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from processes import children, descriptors, lives, marked, resident, sockets, stat, until
@@ -78,22 +79,28 @@ async def wind_down(setting, tally, callers):
 
 
 class Reading:
-    """What the gateway holds."""
+    """What the gateway holds. Connections to servers are kept for a while, and therefore counted apart."""
 
     def __init__(self, setting):
-        pid = setting.gateway.process.pid
+        pid, port = setting.gateway.process.pid, setting.gateway.port
+        ports = {web.port: name for name, web in setting.web.items()}
         self.servers = sorted(setting.servers().values())
         self.dead = [child for child in children(pid) if (found := stat(child)) and found[0] == "Z"]
-        self.descriptors = len(descriptors(pid))
-        self.callers = sum(own == setting.gateway.port and other for own, other in sockets(pid))
+        connections = sockets(pid)
+        self.callers = sum(own == port and other != 0 for own, other, _ in connections)
+        self.to = Counter(f"{ports[other]} {state}" for _, other, state in connections if other in ports)
+        self.web = self.to.total()
+        self.descriptors = len(descriptors(pid)) - self.callers - self.web
         self.memory = resident(pid)
 
     def quiet(self):
         return not self.dead and not self.callers
 
     def __str__(self):
-        servers = f"{len(self.servers)} servers"
-        return f"{self.memory >> 20} MiB, {self.descriptors} descriptors, {servers}, {self.callers} callers"
+        return (
+            f"{self.memory / (1 << 20):.1f} MiB, {len(self.servers)} servers, {self.callers} callers, "
+            f"{self.web} connections to servers ({dict(self.to)}), {self.descriptors} other descriptors"
+        )
 
 
 async def settle(what, holds):
@@ -109,40 +116,41 @@ async def settle(what, holds):
 async def soak(setting, tally, chance, options):
     """The warm-up, the soak, and what is left after it."""
     missing = await learn(setting, tally, chance)
-    print(f"not offered: {', '.join(missing) or 'nothing'}", flush=True)
+    say(f"not offered: {', '.join(missing) or 'nothing'}")
     if missing and not options.partial:
         tally.violation("not offered", ", ".join(missing))
     callers = await everybody(setting, tally, chance, options.callers)
     servers = Reading(setting).servers
-    print(f"{len(callers)} callers before {', '.join(servers)}", flush=True)
+    say(f"{len(callers)} callers before {', '.join(servers)}")
 
     await phase(setting, tally, chance, callers, min(30, options.seconds / 4))
     await wind_down(setting, tally, callers)
     last = []
 
     def steady(reading):
-        last.append(reading.descriptors)
+        last.append((reading.descriptors, reading.web))
         return reading.quiet() and reading.servers == servers and len(last) > 20 and len(set(last[-20:])) == 1
 
     before, _ = await settle(lambda: Reading(setting), steady)
-    print(f"after the warm-up: {before}", flush=True)
+    say(f"after the warm-up: {before}")
 
     await phase(setting, tally, chance, callers, options.seconds)
-    print(f"after the soak: {Reading(setting)}", flush=True)
+    say(f"after the soak: {Reading(setting)}")
     await wind_down(setting, tally, callers)
     after, _ = await settle(
         lambda: Reading(setting),
         lambda now: now.quiet()
         and now.servers == servers
         and now.descriptors <= before.descriptors
+        and now.web <= before.web
         and now.memory <= before.memory + MARGIN,
     )
-    print(f"in the end: {after}", flush=True)
+    say(f"in the end: {after}")
     if after.servers != servers:
         tally.violation("processes are left", f"{after.servers}, not {servers}")
     if after.dead:
         tally.violation("processes are dead and not buried", after.dead)
-    if after.callers or after.descriptors > before.descriptors:
+    if after.callers or after.descriptors > before.descriptors or after.web > before.web:
         tally.violation("descriptors are left", f"{after}, before {before}: {descriptors(setting.gateway.process.pid)}")
     if after.memory > before.memory + MARGIN:
         tally.violation("memory is left", f"{after}, before {before}")
@@ -160,6 +168,10 @@ async def everybody(setting, tally, chance, number):
         caller.token = await asyncio.to_thread(setting.issue, account, server)
         callers.append(caller)
     return callers
+
+
+def say(text, began=time.monotonic()):
+    print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
 
 
 def summary(tally, decisions, open_ended):
@@ -182,7 +194,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**32))
     parser.add_argument("--partial", action="store_true", help="leave out what this build does not offer")
     options = parser.parse_args()
-    print(f"seed {options.seed}", flush=True)
+    say(f"seed {options.seed}")
     chance, tally = random.Random(options.seed), Tally(options.seed)
     with tempfile.TemporaryDirectory() as directory:
         setting = Setting(options.binary, Path(directory), options.seed)

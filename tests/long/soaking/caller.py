@@ -20,7 +20,7 @@ META = "io.modelcontextprotocol/"
 PATIENCE = 4 * REQUEST
 # A running gateway hears of a revocation within a quarter of a second; this machine may be busy.
 NOTICE = 3
-CANCELLED, UPSTREAM, PARAMS = -31003, -32603, -32602
+CANCELLED, UPSTREAM, PARAMS, METHOD = -31003, -32603, -32602, -32601
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 

@@ -12,8 +12,10 @@ from .setting import WEB
 async def kill(setting, tally, chance, every):
     """Ends a server now and then: a child of the gateway, or one over HTTP, which comes back after a while."""
     while not await pause(setting, every * chance.expovariate(1)):
-        victims = [(pid, name) for pid, name in setting.servers().items()] + [(None, name) for name in WEB]
-        pid, name = chance.choice(victims)
+        servers = setting.servers()
+        name = chance.choice([*sorted(set(servers.values())), *WEB])
+        # One of a server's processes, of which it may have one for each caller who can be asked.
+        pid = None if name in WEB else chance.choice([pid for pid in servers if servers[pid] == name])
         tally.ended[name].append(time.monotonic())
         if pid is None:
             web = setting.web[name]

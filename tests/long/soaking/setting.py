@@ -19,7 +19,7 @@ from processes import children, command
 CONFIGURATION = """\
 version: 1
 listen: {{address: "127.0.0.1:{port}", limits: {{request: {request}s}}}}
-tags: {{clock: a, text: b, notes: c, write: d, echo: e, old: f, new: g, oldweb: h, newweb: i, secret: j}}
+tags: {{clock: a, text: b, notes: c, write: d, echo: e, old: f, new: g, oldweb: h, newweb: i, archive: j, secret: k}}
 servers:
   time: {{tags: [clock], stdio: {{command: ["{binary}", demo-server, time], env: {{SOAK: "{mark}"}}}}}}
   text: {{tags: [text], stdio: {{command: ["{binary}", demo-server, text], env: {{SOAK: "{mark}"}}}}}}
@@ -28,6 +28,9 @@ servers:
     stdio: {{command: ["{binary}", demo-server, notes, --dir, ./notes], env: {{SOAK: "{mark}"}}}}
     tools: {{write_note: {{tags: [write]}}, delete_note: deny}}
     resources: {{"notes://private*": deny}}
+  archive:
+    tags: [archive]
+    stdio: {{command: ["{binary}", demo-server, notes, --dir, ./archive], env: {{SOAK: "{mark}"}}}}
   echo: {{tags: [echo], stdio: {{command: ["{hostile}", listed], env: {{SOAK: "{mark}"}}}}}}
   old: {{tags: [old], {asks}stdio: {{command: ["{fixture}", --era, legacy], env: {{SOAK: "{mark}"}}}}}}
   new: {{tags: [new], {asks}stdio: {{command: ["{fixture}", --era, modern], env: {{SOAK: "{mark}"}}}}}}
@@ -38,10 +41,10 @@ grants:
 {grants}"""
 # No call may take longer.
 REQUEST = 15
-TAGS = {"time": "clock", "text": "text", "notes": "notes", "echo": "echo", "hidden": "secret"} | {
-    name: name for name in ("old", "new", "oldweb", "newweb")
-}
 FIXTURES, WEB, MODERN = ("old", "new", "oldweb", "newweb"), ("oldweb", "newweb"), ("new", "newweb")
+TAGS = {name: name for name in ("text", "notes", "archive", "echo", *FIXTURES)} | {"time": "clock", "hidden": "secret"}
+# More than fits on one page of a list.
+ARCHIVED = 1100
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,12 @@ def account(name, kind, scopes, more=""):
     return Account(name, kind, frozenset(scopes.split()), frozenset(more.split()))
 
 
-OWNER = account("owner", "user", "clock text notes write echo old new oldweb newweb")
+OWNER = account("owner", "user", "clock text notes write archive echo old new oldweb newweb")
 ACCOUNTS = [
-    account("ana", "user", "clock text notes write echo old new oldweb newweb"),
+    account("ana", "user", "clock text notes write archive echo old new oldweb newweb"),
     account("ben", "user", "clock echo old", "text"),
     account("cyd", "user", "text notes echo new", "write newweb"),
-    account("dan", "user", "notes write oldweb echo"),
+    account("dan", "user", "notes write archive oldweb echo"),
     account("eve", "user", "newweb text", "clock"),
     account("fay", "user", "old newweb clock echo"),
     account("robot", "client", "clock text echo"),
@@ -150,7 +153,10 @@ class Setting:
             newweb=self.web["newweb"].port,
             grants="".join(map(grant, [OWNER, *ACCOUNTS])) + "  - {to: {user: boss}, scopes: ['tag:secret']}\n",
         )
-        (directory / "notes").mkdir()
+        for name in ("notes", "archive"):
+            (directory / name).mkdir()
+        for number in range(ARCHIVED):
+            (directory / f"archive/old-{number}.md").touch()
         (directory / "notes/private.md").write_text("for nobody\n", encoding="utf-8")
 
     def offers(self, feature):
@@ -191,7 +197,8 @@ class Setting:
             elif words[:1] == [self.fixture]:
                 found[pid] = {"legacy": "old", "modern": "new"}[words[2]]
             elif "demo-server" in words:
-                found[pid] = words[words.index("demo-server") + 1]
+                # Its kind is its name, but for the one of another directory.
+                found[pid] = "archive" if words[-1] == "./archive" else words[words.index("demo-server") + 1]
             else:
                 found[pid] = "?"
         return found
