@@ -32,9 +32,9 @@ from soaking.work import live
 
 # Memory that may be in use at the end beyond what was after the warm-up: what an allocator holds back.
 MARGIN = 24 << 20
-# How long all may take to be as it was: connections of their own that servers have for those who can be
-# asked are kept for a minute.
-QUIET = 150
+# How long all may take to be as it was. A connection of its own that a server has for who can be asked is kept
+# for a minute, and what was sent over last, once more up to two.
+QUIET = 240
 
 
 async def phase(setting, tally, chance, callers, seconds):

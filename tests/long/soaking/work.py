@@ -569,7 +569,9 @@ async def live(caller):
         for _ in range(chance.randrange(5, 60)):
             if stopping.is_set() or (caller.sessions and not caller.modern and not caller.session):
                 break
-            await caller.fresh()
+            # Some go on with a token that is dead, and are refused.
+            if chance.random() < 0.5:
+                await caller.fresh()
             await chance.choices(choices, weights)[0](caller)
             await asyncio.sleep(caller.setting.pace * chance.expovariate(1))
         if not stopping.is_set():
