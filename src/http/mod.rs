@@ -11,20 +11,19 @@ mod mcp;
 mod respond;
 mod well_known;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use poem::{Endpoint, EndpointExt, Request, Response, Route, http::StatusCode};
 
 pub(crate) use health::Health;
 
 use crate::gateway::Gateway;
-use guard::Guard;
 
 /// Everything the public listener answers.
-pub(crate) fn routes(gateway: Arc<Gateway>, guard: Guard, health: Health) -> impl Endpoint<Output = Response> {
+pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -> impl Endpoint<Output = Response> {
     let mcp = mcp::Mcp::new(Arc::clone(&gateway));
-    let well_known = well_known::WellKnown::new(&gateway.parts().snapshot);
-    let guard = Arc::new(guard);
+    let well_known = well_known::WellKnown::new(Arc::clone(&gateway));
+    let guard = Arc::new(guard::Current::new(bound, &gateway.revision()));
     Route::new()
         .at("/mcp", mcp.clone())
         .at("/mcp/:server", mcp)
@@ -34,7 +33,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>, guard: Guard, health: Health) -> imp
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, request: Request| {
-            let stopped = guard.check(request.uri(), request.headers());
+            let stopped = guard.of(&gateway.revision()).1.check(request.uri(), request.headers());
             let gateway = Arc::clone(&gateway);
             async move {
                 if let Err(stopped) = stopped {

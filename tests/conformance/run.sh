@@ -148,7 +148,10 @@ expected=$here/expected/$name.yaml
 [[ ! -f $expected ]] || arguments+=(--expected-failures "$expected")
 begun=$(date +%s%N)
 status=0
-conformance server --url "$url" "${arguments[@]}" --output-dir "$out/results" >"$out/suite.log" 2>&1 </dev/null || status=$?
+conformance server --url "$url" "${arguments[@]}" --output-dir "$out/results" >"$out/suite.log" 2>&1 </dev/null &
+started+=($!)
+# In the background, so that a signal is heeded at once.
+wait $! || status=$?
 took=$((($(date +%s%N) - begun) / 1000000))
 if grep -q '=== SUMMARY' "$out/suite.log"; then sed -n '/=== SUMMARY/,$p' "$out/suite.log"; else cat "$out/suite.log"; fi
 echo "run.sh: $name at $endpoint ended with $status after $took ms; see ${out#"$root"/}"
