@@ -31,7 +31,7 @@ def text_of(result):
 
 
 def echoes(caller, server, nonce):
-    """A tool that gives back its arguments: its name, the arguments, what its answer must hold, header fields."""
+    """A tool that gives back its arguments: name, arguments, what must be in the answer, header fields."""
     if server == "echo":
         return "echo", {"content": [{"type": "text", "text": nonce}]}, nonce, {}
     if server == "text":
@@ -220,7 +220,8 @@ async def rounds(caller, server, tool, arguments, own, answer, stay):
             key: answer(each["method"], each.get("params", {})) for key, each in result["inputRequests"].items()
         }
         if state := result.get("requestState"):
-            caller.tally.states = [*caller.tally.states[-20:], (caller.account.name, server, tool, arguments, own, state)]
+            mine = caller.account.name, server, tool, arguments, own, state
+            caller.tally.states = [*caller.tally.states[-20:], mine]
         if not stay:
             return None, asked
         params = params | {"inputResponses": given} | ({"requestState": state} if state else {})
@@ -309,7 +310,8 @@ async def forbidden(caller):
         choices.append((caller.server, "nonsense", {}))
     else:
         beyond = [server for server in TAGS if server not in caller.account.servers()]
-        tools = {"time": "now", "text": "sha256", "hidden": "sha256", "notes": "list_notes", "archive": "list_notes", "echo": "about"}
+        tools = {"time": "now", "text": "sha256", "hidden": "sha256", "echo": "about"}
+        tools |= dict.fromkeys(("notes", "archive"), "list_notes")
         choices += [(server, tools.get(server, "test_simple_text"), {}) for server in beyond]
         choices += [("nowhere", "nothing", {})]
     server, tool, arguments = caller.chance.choice(choices)
