@@ -8,6 +8,8 @@
     reason = "helpers of tests may fail, and golden files are read where they are"
 )]
 
+/// Rules over the arguments of calls, and arguments held against their schema.
+mod argument;
 /// The audit trail under many writers, failing disks and killed processes.
 mod audit;
 /// The static checks, one file a rule.

@@ -80,7 +80,15 @@ impl Events {
 impl Running {
     /// Starts a gateway with `yaml`, in which `{address}` stands for a free address of its own.
     pub(crate) fn start(yaml: &str) -> Self {
+        Self::start_with(yaml, &[])
+    }
+
+    /// The same, with files beside the configuration.
+    pub(crate) fn start_with(yaml: &str, files: &[(&str, &str)]) -> Self {
         let mut running = Self::prepare(yaml);
+        for (name, text) in files {
+            std::fs::write(running.path(name), text).unwrap();
+        }
         running.launch();
         running
     }
