@@ -41,7 +41,7 @@ async def phase(setting, tally, chance, callers, seconds):
     """A while of everything at once."""
     setting.stopping.clear()
     tasks = [asyncio.create_task(live(caller)) for caller in callers]
-    tasks.append(asyncio.create_task(kill(setting, tally, chance, 3)))
+    tasks.append(asyncio.create_task(kill(setting, tally, chance, 5)))
     tasks.append(asyncio.create_task(revoke(setting, tally, chance, callers, 4)))
     end = time.monotonic() + seconds
     while time.monotonic() < end and not any(task.done() for task in tasks):
