@@ -8,7 +8,7 @@
 
 use std::net::SocketAddr;
 
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 
 /// The names and pages that are ours.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(crate) enum Stopped {
     Origin,
     /// It came through a proxy, which the local mode does not take.
     Forwarded,
+    /// A trusted proxy says of it what cannot be understood.
+    Misled,
 }
 
 impl Stopped {
@@ -36,6 +38,15 @@ impl Stopped {
             Self::Host => "bad-host",
             Self::Origin => "bad-origin",
             Self::Forwarded => "forwarded",
+            Self::Misled => "bad-forwarding",
+        }
+    }
+
+    /// Its HTTP status.
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Host | Self::Origin | Self::Forwarded => StatusCode::FORBIDDEN,
+            Self::Misled => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -45,6 +56,7 @@ impl Stopped {
             Self::Host => "this `Host` is not a name of this gateway; use its public URL",
             Self::Origin => "this `Origin` may not use this gateway",
             Self::Forwarded => "requests through a proxy are not taken while OAuth is off",
+            Self::Misled => "the forwarding headers of a trusted proxy are malformed, or contradict each other",
         }
     }
 }

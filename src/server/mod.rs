@@ -3,7 +3,9 @@
 //! Down: no more connections; requests in flight finish; children are gone; the audit trail ends on
 //! a whole line.
 
+mod certificate;
 pub(crate) mod secret;
+pub(crate) mod socket;
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +17,8 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -25,9 +29,9 @@ use crate::{
     audit::{self, Trail, TrailError},
     chance,
     clock::{Clock, SystemClock},
-    config::Config,
+    config::{Config, TlsFiles, Way},
     gateway::{Gateway, Parts},
-    http::{self, Health, guard::Guard, listener},
+    http::{self, Health, forwarded::Proxies, guard::Guard, listener},
     id::Id,
     identity::{self, Bearer},
     oauth::TokenKeys,
@@ -60,6 +64,17 @@ pub(crate) enum StartError {
         /// Why; its words are ours.
         why: io::Error,
     },
+    /// Other machines would reach it, and nothing protects the way.
+    #[error(
+        "other machines reach {0} without TLS: set `listen.tls`, or `listen.tls_proxy: true` where a proxy ends TLS"
+    )]
+    Open(SocketAddr),
+    /// Other machines would reach it, and nobody needs a token.
+    #[error("other machines reach {0}, and `oauth.enabled` is false: without tokens the gateway is for this machine alone")]
+    Anybody(SocketAddr),
+    /// The certificate or its key cannot be used.
+    #[error("{0}")]
+    Certificate(String),
     /// The audit trail cannot be written.
     #[error("{0}; `audit.file` says where it is")]
     Trail(#[from] TrailError),
@@ -87,21 +102,41 @@ pub(crate) struct Server {
     store: Option<Arc<Store>>,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
     signals: [Signal; 2],
 }
 
+/// The certificate in force, and where it came from.
+#[derive(Debug)]
+struct Tls {
+    files: TlsFiles,
+    stamp: Option<certificate::Stamp>,
+    current: Arc<ArcSwap<ServerConfig>>,
+}
+
 impl Server {
-    /// Opens what it needs and binds its address, in the order in which failing costs least.
+    /// Opens what it needs and binds its address, or takes the socket that is passed to it, in the order
+    /// in which failing costs least.
     ///
     /// # Errors
     /// When some part cannot be had.
-    pub(crate) async fn build(config: Config, bundle: Arc<Bundle>) -> Result<Self, StartError> {
+    pub(crate) async fn build(
+        config: Config,
+        bundle: Arc<Bundle>,
+        inherited: Option<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
         // First: whoever stops us from now on is heard, if only once all is up.
         let signals = signals()?;
         let engine = Engine::new(bundle).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
-        let listener = listener::bind(address).await.map_err(|why| StartError::Bind { address, why })?;
+        let listener = match inherited {
+            Some(inherited) => socket::adopt(inherited),
+            None => socket::bind(address),
+        };
+        let listener = listener.map_err(|why| StartError::Bind { address, why })?;
         let address = listener.local_addr().map_err(|why| StartError::Bind { address, why })?;
+        protected(&config, address)?;
+        let tls = tls(&config.listen.way)?;
         // Secrets are read before anything is made on disk.
         let source = engine.bundle().oauth().then(|| secret::key(&config)).transpose().map_err(StartError::Secret)?;
         let launcher = launcher()?;
@@ -146,7 +181,7 @@ impl Server {
             handles,
         };
         let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
-        Ok(Self { gateway, store, listener, address, signals })
+        Ok(Self { gateway, store, listener, address, tls, signals })
     }
 
     /// The address that was bound.
@@ -160,7 +195,7 @@ impl Server {
     /// # Errors
     /// When signals cannot be waited for, or the trail does not close cleanly.
     pub(crate) async fn run(self) -> Result<(), StartError> {
-        let Self { gateway, store, listener, address, signals } = self;
+        let Self { gateway, store, listener, address, tls, signals } = self;
         let parts = gateway.parts();
         let [mut terminate, mut interrupt] = signals;
         note_start(parts)?;
@@ -180,8 +215,8 @@ impl Server {
         let (close, closing) = watch::channel(false);
         let guard = Guard::new(&parts.snapshot.public_url, address, parts.snapshot.engine.bundle().oauth());
         let routes = http::routes(Arc::clone(&gateway), guard, Health::new(Arc::clone(&parts.trail), store.clone()));
-        let limits = parts.snapshot.config.listen.limits.clone();
-        let serving = listener::serve(listener, routes, &limits, &parts.tasks, closing, GRACE);
+        let manner = manner(parts, tls);
+        let serving = listener::serve(listener, routes, manner, &parts.tasks, closing, GRACE);
         let told = async {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -202,6 +237,47 @@ impl Server {
         parts.trail.close(parts.clock.now())?;
         Ok(())
     }
+}
+
+/// Whatever the configuration says: a socket may have been passed that it does not know.
+fn protected(config: &Config, address: SocketAddr) -> Result<(), StartError> {
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    if !config.oauth.enabled.value {
+        return Err(StartError::Anybody(address));
+    }
+    if config.listen.way == Way::Plain { Err(StartError::Open(address)) } else { Ok(()) }
+}
+
+fn tls(way: &Way) -> Result<Option<Tls>, StartError> {
+    let Way::Tls(files) = way else { return Ok(None) };
+    // First the look: what changes between the two is read again.
+    let stamp = certificate::stamp(files);
+    let pair = certificate::read(files).map_err(StartError::Certificate)?;
+    let current = Arc::new(ArcSwap::new(pair.config));
+    Ok(Some(Tls { files: files.clone(), stamp, current }))
+}
+
+/// How the listener speaks; starts what keeps its certificate up to date.
+fn manner(parts: &Parts, tls: Option<Tls>) -> listener::Manner {
+    let listen = &parts.snapshot.config.listen;
+    let mut limits = listen.limits.clone();
+    limits.connections = socket::room(limits.connections);
+    let proxies = Proxies::new(listen.trusted_proxies.clone(), listen.way == Way::Proxy);
+    let tls = tls.map(|Tls { files, stamp, current }| {
+        let keep = certificate::Keep {
+            files,
+            current: Arc::clone(&current),
+            stamp,
+            trail: Arc::clone(&parts.trail),
+            clock: Arc::clone(&parts.clock),
+            gateway: parts.instance(),
+        };
+        parts.tasks.spawn("certificate", certificate::keep(keep, parts.tasks.stop()));
+        current
+    });
+    listener::Manner { tls, proxies, limits }
 }
 
 /// Why an address was not bound, in words that help.
@@ -236,12 +312,17 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
         chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
     let bundle = parts.snapshot.engine.bundle();
     let policies = bundle.policies().count().to_string();
-    let facts = [
+    let overridden = parts.snapshot.config.overridden.join(" ");
+    let said_instead = (!overridden.is_empty()).then_some(("overridden_by", overridden.as_str()));
+    let facts: Vec<_> = [
         ("config_revision", parts.snapshot.config.digest.as_str()),
         ("bundle", bundle.digest()),
         ("policies", policies.as_str()),
         ("oauth", if bundle.oauth() { "on" } else { "off" }),
-    ];
+    ]
+    .into_iter()
+    .chain(said_instead)
+    .collect();
     let event = Event {
         id: Id::new(now, random),
         at: now,

@@ -7,7 +7,6 @@
 const UNBUILT: &[(&str, &[&str])] = &[
     ("AuditSection", &["mask", "on_error", "record_args", "seal"]),
     ("Document", &["admin", "cors", "headers", "invariants", "rates", "reload", "telemetry", "validation", "views"]),
-    ("ListenSection", &["tls"]),
     ("OAuthSection", &["access_token", "allow", "baseline", "clients", "failure_delay", "login", "scope_drift"]),
     ("PrincipalSection", &["claims"]),
     ("ServerSection", &["drift"]),
