@@ -49,7 +49,13 @@ impl Wanted {
     /// The file alone.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), bytes: None, environments: Environments::None, overrides: Vec::new(), allow_missing: false }
+        Self {
+            path: path.to_owned(),
+            bytes: None,
+            environments: Environments::None,
+            overrides: Vec::new(),
+            allow_missing: false,
+        }
     }
 
     /// The file with one environment laid over it.

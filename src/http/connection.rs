@@ -50,10 +50,11 @@ impl<E: Endpoint<Output = Response>> Connection<E> {
         let (response, last) = match self.refused(&parts.headers, chunked) {
             Some((status, word, message)) => (respond::plain(status, word, message), http_1),
             None => {
-                let origin = self.proxies.origin(self.peer.ip(), self.tls, &parts.headers).unwrap_or_else(|malformed| {
-                    parts.extensions.insert(malformed);
-                    Origin { address: self.peer.ip(), tls: self.tls }
-                });
+                let origin =
+                    self.proxies.origin(self.peer.ip(), self.tls, &parts.headers).unwrap_or_else(|malformed| {
+                        parts.extensions.insert(malformed);
+                        Origin { address: self.peer.ip(), tls: self.tls }
+                    });
                 let scheme = if origin.tls { Scheme::HTTPS } else { Scheme::HTTP };
                 let remote = SocketAddr::new(origin.address, self.peer.port());
                 let addresses = (LocalAddr(self.local.into()), RemoteAddr(remote.into()));
@@ -62,8 +63,12 @@ impl<E: Endpoint<Output = Response>> Connection<E> {
                 (self.endpoint.get_response(poem::Request::from_parts(parts, body.into())).await, chunked)
             }
         };
-        visit.is_whole();
         let mut response = hyper::Response::<BoxBody<Bytes, io::Error>>::from(response);
+        // A stream is ours to go on with, and a message is the peer's to read.
+        match response.body().size_hint().exact() {
+            Some(_) => visit.is_answered(),
+            None => visit.is_whole(),
+        }
         if last {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

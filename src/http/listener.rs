@@ -5,7 +5,7 @@
 //! request must be before it is anybody's.
 //!
 //! INVARIANT: nothing is read without a deadline. The TLS handshake has one; a connection without an
-//! open request has one (`places`), the body has one (`http/mcp`), and so has a peer that reads nothing.
+//! open request has one, and one that does not take its answer (`places`); the body has one (`http/mcp`).
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -85,7 +85,7 @@ pub(crate) async fn serve<E>(
                 }
             },
             _ = sweep.tick() => {
-                places.dismiss(house.limits.idle);
+                places.dismiss(house.limits.idle, house.limits.request);
                 continue;
             }
             _ = closing.wait_for(|closing| *closing) => break,

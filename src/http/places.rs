@@ -1,12 +1,14 @@
 //! Who may be connected at once, and who goes when the house is full.
 //!
 //! A full house does not keep the next caller out: whoever has waited longest for its peer goes. A
-//! connection waits for its peer as long as none of its requests has come in whole; so silent ones, slow
-//! ones and idle ones go, and none whose request is being answered. Thousands that say nothing thus
-//! push out each other, and a caller who speaks is served meanwhile.
+//! connection waits for its peer as long as none of its requests is in our hands: come in whole, and not
+//! answered whole. So silent ones, slow ones, idle ones and those that do not read go, and none whose
+//! request is being worked on. Thousands that say nothing thus push out each other, and a caller who
+//! speaks is served meanwhile.
 //!
 //! INVARIANT: a connection without an open request is closed after `listen.limits.idle`, whatever it
-//! trickles: TLS handshake, version, header section, or nothing.
+//! trickles: TLS handshake, version, header section, or nothing; and one that takes no answer a little
+//! after `listen.limits.request`.
 //! SPEC: T-195, T-197; SM-31.
 
 use std::{
@@ -22,6 +24,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Of so many, one goes when the house is full: all are looked through for it, so not one by one.
 const SHARE: usize = 64;
+/// Beyond `limits.request`, so that whoever writes a body too slowly is told so first.
+const MANNERS: Duration = Duration::from_secs(5);
 /// How long to wait for a place before those inside are looked through again.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -40,8 +44,8 @@ pub(super) struct Guest {
     opened: Instant,
     /// Requests whose head came in and whose answer is not at its end.
     open: AtomicU32,
-    /// Those of them that came in whole.
-    whole: AtomicU32,
+    /// Those of them that are in our hands.
+    ours: AtomicU32,
     /// When it last began to wait for its peer, in milliseconds.
     since: AtomicU64,
     leave: Notify,
@@ -60,7 +64,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Visit {
     guest: Arc<Guest>,
-    whole: AtomicBool,
+    ours: AtomicBool,
 }
 
 impl Places {
@@ -90,7 +94,7 @@ impl Places {
             let guest = Arc::new(Guest {
                 opened: self.opened,
                 open: AtomicU32::new(0),
-                whole: AtomicU32::new(0),
+                ours: AtomicU32::new(0),
                 since: AtomicU64::new(elapsed(self.opened)),
                 leave: Notify::new(),
             });
@@ -102,7 +106,7 @@ impl Places {
     /// Sends away who has waited longest for its peer, a share of all at once.
     pub(super) fn make_room(&self) {
         let guests = self.lock();
-        let waiting = guests.values().filter(|guest| guest.whole.load(Relaxed) == 0);
+        let waiting = guests.values().filter(|guest| guest.ours.load(Relaxed) == 0);
         let mut waiting: Vec<(u64, &Arc<Guest>)> = waiting.map(|guest| (guest.since.load(Relaxed), guest)).collect();
         let count = (guests.len() / SHARE).max(1);
         if count < waiting.len() {
@@ -113,11 +117,16 @@ impl Places {
         }
     }
 
-    /// Sends away who has no request open and has had none for `idle`.
-    pub(super) fn dismiss(&self, idle: Duration) {
-        let before = elapsed(self.opened).saturating_sub(millis(idle));
+    /// Sends away who has had no request open for `idle`, and who takes no answer for `request`.
+    pub(super) fn dismiss(&self, idle: Duration, request: Duration) {
+        let now = elapsed(self.opened);
         for guest in self.lock().values() {
-            if guest.open.load(Relaxed) == 0 && guest.since.load(Relaxed) < before {
+            let most = match (guest.open.load(Relaxed), guest.ours.load(Relaxed)) {
+                (0, _) => idle,
+                (_, 0) => request.saturating_add(MANNERS),
+                _ => continue,
+            };
+            if now.saturating_sub(guest.since.load(Relaxed)) > millis(most) {
                 guest.leave.notify_one();
             }
         }
@@ -150,27 +159,31 @@ impl Guest {
     pub(super) fn visit(self: &Arc<Self>) -> Arc<Visit> {
         self.open.fetch_add(1, Relaxed);
         self.since.store(elapsed(self.opened), Relaxed);
-        Arc::new(Visit { guest: Arc::clone(self), whole: AtomicBool::new(false) })
+        Arc::new(Visit { guest: Arc::clone(self), ours: AtomicBool::new(false) })
     }
 }
 
 impl Visit {
-    /// The request came in whole, or is answered without it.
+    /// The request came in whole: what happens next is up to us.
     pub(super) fn is_whole(&self) {
-        if !self.whole.swap(true, Relaxed) {
-            self.guest.whole.fetch_add(1, Relaxed);
+        if !self.ours.swap(true, Relaxed) {
+            self.guest.ours.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// The whole answer is handed over: what happens next is up to the peer.
+    pub(super) fn is_answered(&self) {
+        self.guest.since.store(elapsed(self.guest.opened), Relaxed);
+        if self.ours.swap(false, Relaxed) {
+            self.guest.ours.fetch_sub(1, Relaxed);
         }
     }
 }
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let Self { guest, whole } = self;
-        guest.since.store(elapsed(guest.opened), Relaxed);
-        if *whole.get_mut() {
-            guest.whole.fetch_sub(1, Relaxed);
-        }
-        guest.open.fetch_sub(1, Relaxed);
+        self.is_answered();
+        self.guest.open.fetch_sub(1, Relaxed);
     }
 }
 
@@ -230,7 +243,7 @@ mod tests {
         })
         .await
         .unwrap();
-        places.dismiss(Duration::from_millis(1));
+        places.dismiss(Duration::from_millis(1), Duration::ZERO);
         assert!(goes(&idle) && !goes(&open));
         drop(visit);
         drop((idle, open));

@@ -70,7 +70,9 @@ pub(crate) enum StartError {
     )]
     Open(SocketAddr),
     /// Other machines would reach it, and nobody needs a token.
-    #[error("other machines reach {0}, and `oauth.enabled` is false: without tokens the gateway is for this machine alone")]
+    #[error(
+        "other machines reach {0}, and `oauth.enabled` is false: without tokens the gateway is for this machine alone"
+    )]
     Anybody(SocketAddr),
     /// The certificate or its key cannot be used.
     #[error("{0}")]

@@ -58,7 +58,11 @@ pub(super) fn room(wanted: usize) -> usize {
     let room = allowed.map_or(u64::MAX, |allowed| allowed.saturating_sub(OTHERS).max(allowed / 2));
     let room = usize::try_from(room).unwrap_or(usize::MAX).min(wanted);
     if room < wanted {
-        tracing::warn!(room, wanted, "fewer connections than `listen.limits.connections`: the process may not open more files");
+        tracing::warn!(
+            room,
+            wanted,
+            "fewer connections than `listen.limits.connections`: the process may not open more files"
+        );
     }
     room
 }

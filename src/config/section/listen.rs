@@ -142,10 +142,7 @@ fn derived(address: &Placed<SocketAddr>, way: &Way, cx: &mut Resolver<'_>) -> Op
     let (message, label) = if matches!(way, Way::Proxy) {
         ("`listen.public_url` is missing: callers know the gateway by the proxy's URL".to_owned(), "behind a proxy")
     } else {
-        (
-            format!("`listen.public_url` is missing, and cannot be derived from `{}`", address.value),
-            "not loopback",
-        )
+        (format!("`listen.public_url` is missing, and cannot be derived from `{}`", address.value), "not loopback")
     };
     let finding = findings::WRONG_TYPE.at(&address.place, message).label(label);
     cx.find(finding.help("add `public_url`: the `https` URL under which callers reach the gateway"));
