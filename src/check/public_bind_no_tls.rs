@@ -27,10 +27,7 @@ const PAGE: Page = Page {
 "#
         ),
         and!(
-            r#"listen:
-  address: "0.0.0.0:443"
-  public_url: "https://mcp.example.com"
-  tls: {certificate: cert.pem, private_key: key.pem}
+            r#"listen: {address: "127.0.0.1:3050", public_url: "https://mcp.example.com", tls_proxy: true}
 "#
         ),
     )

@@ -179,8 +179,8 @@ fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_headers(limits.header_count)
         // hyper's floor is 8 KiB.
         .max_buf_size(limits.header_bytes.max(8192))
-        .half_close(false)
-        .pipeline_flush(true);
+        // Not `pipeline_flush`: with it, what hyper says to a head it cannot read is never sent.
+        .half_close(false);
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)

@@ -47,9 +47,8 @@ impl Encryption {
             }
             TextOr::Text(_) => {
                 let finding = findings::PLAINTEXT_SECRET.at(&place, "`encryption.key` is written out");
-                let finding = finding.label("a key stands here").help(
-                    "name the variable or file that holds it: `{env: NAME}` or `{file: PATH}`, and on the command line `env:NAME` or `file:PATH`",
-                );
+                let help = "write `{env: NAME}` or `{file: PATH}` in its place (on the command line `env:NAME` or `file:PATH`), and replace the key: it has been seen";
+                let finding = finding.label("a key stands here").help(help);
                 let title = "read it from the environment variable `PORTCULLIS_ENCRYPTION_KEY`";
                 cx.find(finding.fix(Safety::Unsafe, title, &place, "{env: PORTCULLIS_ENCRYPTION_KEY}"));
                 None

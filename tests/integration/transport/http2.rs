@@ -97,6 +97,8 @@ fn t197_rapid_reset_ends_the_connection_and_nobody_else() {
                     let head = post(&gateway).header("authorization", &bearer).body(()).unwrap();
                     let (_response, mut stream) = ready.send_request(head, false)?;
                     stream.send_data(call.clone().into(), true)?;
+                    // What is reset before it was written is never written.
+                    tokio::task::yield_now().await;
                     stream.send_reset(Reason::CANCEL);
                     resets += 1;
                     if resets >= 100_000 || begun.elapsed() > Duration::from_secs(10) {
