@@ -5,29 +5,15 @@ use std::{fmt::Write as _, hint::black_box};
 use criterion::{Criterion, criterion_group, criterion_main};
 use portcullis::{check, config};
 
-/// A configuration of this many servers: two tags and a grant for each ten of them.
-fn yaml(servers: usize) -> String {
-    let groups = servers.div_ceil(10);
-    let mut text = "version: 1\ntags:\n".to_owned();
-    for nth in 0..groups {
-        _ = writeln!(
-            text,
-            "  group{nth}: what group {nth} does\n  write{nth}: {{description: change it, sensitive: true}}"
-        );
-    }
-    text.push_str("servers:\n");
-    for nth in 0..servers {
-        let group = nth / 10;
-        _ = writeln!(
-            text,
-            "  s{nth}:\n    tags: [group{group}]\n    http: {{url: 'https://s{nth}.example.com/mcp'}}\n    tools:\n      write_file: {{tags: [write{group}]}}\n      'delete_*': deny"
-        );
-    }
-    text.push_str("grants:\n");
-    for nth in 0..groups {
+mod servers;
+
+/// A configuration of this many servers: a grant for each ten of them, and a rule.
+fn yaml(count: usize) -> String {
+    let mut text = servers::of(count) + "grants:\n";
+    for nth in 0..servers::groups(count) {
         _ = writeln!(text, "  - {{to: {{group: team{nth}}}, scopes: ['tag:group{nth}', 'tag:write{nth}']}}");
     }
-    text
+    text + servers::RULE
 }
 
 fn whole(c: &mut Criterion) {

@@ -4,7 +4,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    fmt::Write as _,
     hint::black_box,
     net::Ipv4Addr,
     sync::Arc,
@@ -13,33 +12,20 @@ use std::{
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use portcullis::{
-    check, compile,
+    compile,
     config::{self, Config},
     policy::{Engine, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
 
-/// A configuration of this many servers: a tag for each, one for ten of them, two rules.
-fn yaml(servers: usize) -> String {
-    let mut text = "version: 1\ntags:\n".to_owned();
-    for nth in 0..servers.div_ceil(10) {
-        _ = writeln!(
-            text,
-            "  group{nth}: what the servers of group {nth} do\n  write{nth}: {{description: change it, sensitive: true}}"
-        );
-    }
-    text.push_str("servers:\n");
-    for nth in 0..servers {
-        let group = nth / 10;
-        _ = writeln!(
-            text,
-            "  s{nth}:\n    tags: [group{group}]\n    http: {{url: 'https://s{nth}.example.com/mcp'}}\n    tools:\n      write_file: {{tags: [write{group}]}}\n      'delete_*': deny"
-        );
-    }
-    text.push_str("grants:\n  - {to: {user: '*'}, scopes: ['tag:group0', 'tag:write0']}\n");
-    text.push_str("rules:\n  - id: nothing-found\n    forbid: {servers: ['*']}\n    when: context.findings.contains(\"path-traversal\")\n");
-    text.push_str("  - id: bots-do-not-run\n    forbid: {servers: ['*']}\n    when: context has client && context.client == \"bot\"\n");
-    text
+mod servers;
+
+/// A configuration of this many servers: one grant, two rules.
+fn yaml(count: usize) -> String {
+    servers::of(count)
+        + "grants:\n  - {to: {user: '*'}, scopes: ['tag:group0', 'tag:write0']}\n"
+        + servers::RULE
+        + "  - id: bots-do-not-run\n    forbid: {servers: ['*']}\n    when: context has client && context.client == \"bot\"\n"
 }
 
 fn config(servers: usize) -> Config {
@@ -141,8 +127,6 @@ fn compile(c: &mut Criterion) {
         });
         let config = config(servers);
         group.bench_function(format!("bundle/{servers}"), |b| b.iter(|| compile::bundle(black_box(&config))));
-        let loaded = config::load_text("portcullis.yaml", &text, &|_| None);
-        group.bench_function(format!("check/{servers}"), |b| b.iter(|| check::run(black_box(&loaded))));
     }
 }
 

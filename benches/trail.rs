@@ -45,6 +45,7 @@ fn trail(c: &mut Criterion) {
             rpc_id: Some("17"),
             read: &[],
             digest: Some(DIGEST),
+            drift: None,
             size: 180,
         }),
         decision: &decision,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::{config::Config, policy::Engine};
+use crate::{config::Config, lock::Lock, policy::Engine};
 
 /// One revision.
 #[derive(Debug)]
@@ -12,15 +12,17 @@ pub(crate) struct Snapshot {
     pub(crate) config: Config,
     /// What decides.
     pub(crate) engine: Engine,
+    /// What `portcullis.lock` pins, where there is one.
+    pub(crate) lock: Option<Arc<Lock>>,
     /// The public URL, without a slash at its end.
     pub(crate) public_url: Arc<str>,
 }
 
 impl Snapshot {
     /// Puts a revision together.
-    pub(crate) fn new(config: Config, engine: Engine) -> Self {
+    pub(crate) fn new(config: Config, engine: Engine, lock: Option<Arc<Lock>>) -> Self {
         let public_url = config.listen.public_url.value.trim_end_matches('/').into();
-        Self { config, engine, public_url }
+        Self { config, engine, lock, public_url }
     }
 
     /// The resource identifier of `/mcp`, or of `/mcp/{server}`.

@@ -5,10 +5,7 @@
 //! be given the approval of another (the confused deputy, CWE-441).
 
 use super::{Check, Fixable, Page, Subject, page::and, written};
-use crate::{
-    config::Node,
-    diagnostic::{About, Class, Diagnostic, Level, Safety},
-};
+use crate::diagnostic::{About, Class, Diagnostic, Level, Safety};
 
 pub(super) struct ConsentDisabled;
 
@@ -46,9 +43,7 @@ impl Check for ConsentDisabled {
     }
 
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-        let Some(oauth) = subject.tree.and_then(|tree| tree.get("oauth")) else { return };
-        let clients = oauth.get("clients").map(Node::entries).unwrap_or_default();
-        for map in std::iter::once(oauth).chain(clients.iter().map(|entry| &entry.value)) {
+        for map in subject.tree.into_iter().flat_map(written::oauth_and_clients) {
             let Some(consent) = map.get("consent").filter(|consent| written::is_off(consent)) else { continue };
             let finding = ABOUT.at(&consent.place, "no person is asked before a client gets a grant");
             findings.push(match written::cut(map, "consent") {

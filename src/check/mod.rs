@@ -25,6 +25,7 @@ mod forbid_can_error;
 mod forbid_never_denies;
 mod guard_fails_open;
 mod invalid_identifier;
+mod inventory_drift;
 mod judge;
 mod list_call_mismatch;
 mod mend;
@@ -86,7 +87,7 @@ use crate::{
     compile,
     config::{Config, Loaded, Node, Server, Sources, findings},
     diagnostic::{About, Diagnostic, Place},
-    lock::Lock,
+    lock::{Inventory, Lock},
     name::ServerName,
     policy::Bundle,
     reach::Reach,
@@ -116,6 +117,8 @@ pub struct Subject<'a> {
     pub(crate) config: Option<&'a Config>,
     /// What `portcullis.lock` pins, where there is one and it could be read.
     pub(crate) lock: Option<&'a Lock>,
+    /// What servers offer now, where they were asked.
+    pub(crate) live: Option<&'a BTreeMap<ServerName, Inventory>>,
     /// What can be reached, where everything could be read and compiled. Rules about who may do what
     /// ask this, and are silent without it.
     pub(crate) reach: Option<&'a Reach<'a>>,
@@ -185,6 +188,7 @@ pub const CHECKS: &[&dyn Check] = &[
     &rate_tier_inverted::RateTierInverted,
     &no_body_limit::NoBodyLimit,
     &no_timeout::NoTimeout,
+    &inventory_drift::InventoryDrift,
     &unused_suppression::UnusedSuppression,
     &suppression_without_reason::SuppressionWithoutReason,
     &suppression_expired::SuppressionExpired,
@@ -206,20 +210,26 @@ pub struct Examined {
 /// asked for, what is found in each of them, once; the bundle is that of the file alone.
 #[must_use]
 pub fn examine(loaded: &Loaded) -> Examined {
-    let mut examined = examine_one(loaded);
+    examine_live(loaded, None)
+}
+
+/// The same, with what servers were found to offer now.
+#[must_use]
+pub fn examine_live(loaded: &Loaded, live: Option<&BTreeMap<ServerName, Inventory>>) -> Examined {
+    let mut examined = examine_one(loaded, live);
     if !loaded.others.is_empty() {
         examined.findings = in_environments(examined.findings, &loaded.others);
     }
     examined
 }
 
-fn examine_one(loaded: &Loaded) -> Examined {
+fn examine_one(loaded: &Loaded, live: Option<&BTreeMap<ServerName, Inventory>>) -> Examined {
     let mut findings = loaded.findings.clone();
     let mut bundle = None;
     let whole = loaded.whole();
     if let Some(config) = whole {
         match compile::bundle(config) {
-            Ok(compiled) => bundle = Some(Arc::new(compiled)),
+            Ok(compiled) => bundle = Some(compiled),
             Err(problems) => findings.extend(problems),
         }
     }
@@ -231,12 +241,18 @@ fn examine_one(loaded: &Loaded) -> Examined {
         bundle = None;
     }
     let lock = lock.map(Arc::new);
+    // What was pinned decides what has drifted.
+    let bundle = match (bundle, &lock) {
+        (Some(bundle), Some(lock)) => Some(Arc::new(bundle.with_inventory(&lock.digest()))),
+        (bundle, _) => bundle.map(Arc::new),
+    };
     let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),
         sources: &loaded.sources,
         config: loaded.config.as_ref().or(loaded.part.as_ref()),
         lock: lock.as_deref(),
+        live,
         reach: reach.as_ref(),
     };
     for check in CHECKS {
@@ -259,7 +275,7 @@ fn in_environments(base: Vec<Diagnostic>, others: &[Loaded]) -> Vec<Diagnostic> 
     let base = ("the base".to_owned(), base);
     let others = others.iter().map(|other| {
         let name = other.environment.as_ref().map(ToString::to_string).unwrap_or_default();
-        (format!("`{name}`"), examine_one(other).findings)
+        (format!("`{name}`"), examine_one(other, None).findings)
     });
     let all: Vec<_> = std::iter::once(base).chain(others).collect();
     let count = all.len();

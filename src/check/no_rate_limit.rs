@@ -5,7 +5,7 @@
 //! loopback and the proxy in front of it limits, and there is no fix to offer, since the file would
 //! be refused for it (CWE-770).
 
-use super::{Check, Page, Subject, page::and, written};
+use super::{Check, Page, Subject, written};
 use crate::{
     config::Node,
     diagnostic::{About, Class, Diagnostic, Level},
@@ -25,14 +25,8 @@ const PAGE: Page = Page {
     tags: &["CWE-770"],
     ..Page::new(
         "whoever reaches the listener may guess tokens, and keep servers and their bills busy, as fast as the line allows",
-        and!(
-            r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com"}
-"#
-        ),
-        and!(
-            r#"listen: {address: "127.0.0.1:3050", public_url: "https://mcp.example.com"}
-"#
-        ),
+        written::REACHED_BY_OTHERS,
+        written::BEHIND_A_PROXY,
     )
 };
 

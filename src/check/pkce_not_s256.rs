@@ -45,9 +45,7 @@ impl Check for PkceNotS256 {
     }
 
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
-        let Some(oauth) = subject.tree.and_then(|tree| tree.get("oauth")) else { return };
-        let clients = oauth.get("clients").map(Node::entries).unwrap_or_default();
-        for map in std::iter::once(oauth).chain(clients.iter().map(|entry| &entry.value)) {
+        for map in subject.tree.into_iter().flat_map(written::oauth_and_clients) {
             let Some((pkce, weak)) = map.get("pkce").and_then(|pkce| Some((pkce, weakness(pkce)?))) else { continue };
             let shown = written::shown("pkce", weak);
             let message = match written::is(weak, &["plain"]) {

@@ -5,7 +5,7 @@
 //! makes no difference: without TLS they can be read on the way (CWE-319, OAuth 2.1 §1.5). `serve`
 //! refuses such a listener whatever is said of this rule.
 
-use super::{Check, Page, Subject, page::and, written};
+use super::{Check, Page, Subject, written};
 use crate::diagnostic::{About, Class, Diagnostic, Level};
 
 pub(super) struct PublicBindNoTls;
@@ -22,14 +22,8 @@ const PAGE: Page = Page {
     tags: &["CWE-319"],
     ..Page::new(
         "tokens and calls cross the network in the clear: whoever is on the way reads and changes them",
-        and!(
-            r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com"}
-"#
-        ),
-        and!(
-            r#"listen: {address: "127.0.0.1:3050", public_url: "https://mcp.example.com", tls_proxy: true}
-"#
-        ),
+        written::REACHED_BY_OTHERS,
+        written::BEHIND_A_PROXY,
     )
 };
 

@@ -58,7 +58,8 @@ impl Check for ScopeOverBroad {
         let mut opens: BTreeMap<ScopeName, usize> = BTreeMap::new();
         for name in reach.servers() {
             let mut here: BTreeSet<ScopeName> = BTreeSet::new();
-            for aim in reach.aims(name, Verb::ToolsCall) {
+            // What is not named is most often open: what a scope opens there need not be asked of the rest.
+            for aim in reach.aims(name, Verb::ToolsCall).collect::<Vec<_>>().into_iter().rev() {
                 let opens =
                     |scopes: &BTreeSet<ScopeName>| reach.opens_with(anyone, scopes, Verb::ToolsCall, &aim.target);
                 let relevant = reach.relevant(Verb::ToolsCall, &aim.target);

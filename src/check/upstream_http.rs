@@ -39,7 +39,7 @@ impl Check for UpstreamHttp {
 
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         for (name, server) in subject.servers() {
-            let Transport::Http(Http { url, headers: _, allow_private: _ }) = &server.transport else {
+            let Transport::Http(Http { url, headers: _, allow_private: _, sse: _ }) = &server.transport else {
                 continue;
             };
             let Ok(parsed) = Url::parse(&url.value) else { continue };

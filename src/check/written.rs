@@ -6,10 +6,23 @@
 
 use std::net::SocketAddr;
 
+use super::{Example, page::and};
 use crate::{
     config::{Node, secrecy},
     diagnostic::Place,
 };
+
+/// A listener that other machines reach, as the pages about such listeners show it.
+pub(super) const REACHED_BY_OTHERS: Example = and!(
+    r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com"}
+"#
+);
+
+/// The same listener, reached by a proxy on its own machine.
+pub(super) const BEHIND_A_PROXY: Example = and!(
+    r#"listen: {address: "127.0.0.1:3050", public_url: "https://mcp.example.com"}
+"#
+);
 
 /// Whether a value says no, or that there is no bound.
 pub(super) fn is_off(node: &Node) -> bool {
@@ -38,6 +51,13 @@ pub(super) fn each(node: &Node) -> Vec<&Node> {
 /// Whether callers need a token.
 pub(super) fn oauth_is_on(tree: &Node) -> bool {
     !tree.at(&["oauth", "enabled"]).is_some_and(is_off)
+}
+
+/// `oauth`, and each of `oauth.clients`: what stands at one client holds for it.
+pub(super) fn oauth_and_clients(tree: &Node) -> impl Iterator<Item = &Node> {
+    let oauth = tree.get("oauth");
+    let clients = oauth.and_then(|oauth| oauth.get("clients")).map(Node::entries).unwrap_or_default();
+    oauth.into_iter().chain(clients.iter().map(|entry| &entry.value))
 }
 
 /// The address of a socket, if the value is one. `:80` and `*:80` are every address.

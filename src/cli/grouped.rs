@@ -5,7 +5,7 @@ use clap::Command;
 /// Every command that is shown, by what it is for.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Begin", &["init", "schema"]),
-    ("Review", &["check", "test", "matrix", "who-can", "explain", "compile"]),
+    ("Review", &["check", "test", "matrix", "who-can", "explain", "compile", "lock"]),
     ("Run", &["serve", "token", "connect"]),
     ("Besides", &["demo-server", "completions", "man", "help"]),
 ];

@@ -15,7 +15,7 @@ use crate::{
 /// Whom to show, and how.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A line for each tool that is pinned or named, and `*` for every other; a column for each principal,\nwith the most that it may be granted. The text is stable: keep it, and review what changes.\n\nExamples:\n  portcullis matrix\n  portcullis matrix --principal 'client ci-bot' --principal anonymous\n  portcullis matrix --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n\nExit status: 0 shown, 1 something is wrong with the configuration, 2 it cannot be read, 3 there is no server."
+    after_help = "A line for each tool that is pinned or named, and `*` for every other; a column for each principal, with the most that it may be granted. The text is stable: keep it, and review what changes.\n\nExamples:\n  portcullis matrix\n  portcullis matrix --principal 'client ci-bot' --principal anonymous\n  portcullis matrix --format markdown >> \"$GITHUB_STEP_SUMMARY\"\n\nExit status: 0 shown, 1 something is wrong with the configuration, 2 it cannot be read, 3 there is no server."
 )]
 pub(super) struct MatrixArgs {
     /// Only this principal, as its column is named: `user *`, `client ci-bot`, or the name alone; may

@@ -14,6 +14,10 @@ mod demo_server;
 mod explain;
 mod grouped;
 mod init;
+#[cfg(feature = "serve")]
+mod inventory;
+#[cfg(feature = "serve")]
+mod lock;
 mod man;
 mod matrix;
 pub mod report;
@@ -61,7 +65,7 @@ struct Cli {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct Globals {
     /// The configuration
     #[arg(
@@ -127,6 +131,9 @@ enum Command {
     Matrix(matrix::MatrixArgs),
     /// Decide what test files ask, and compare it with what they expect
     Test(test::TestArgs),
+    /// Pin what the servers offer, and say what has changed since
+    #[cfg(feature = "serve")]
+    Lock(lock::LockArgs),
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
@@ -226,6 +233,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&args, &globals),
         Command::Matrix(args) => matrix::run(&args, &globals),
         Command::Test(args) => test::run(&args, &globals),
+        #[cfg(feature = "serve")]
+        Command::Lock(args) => lock::run(&args, &globals),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]

@@ -1,7 +1,7 @@
 //! `portcullis serve`: checks, then runs the gateway. And `portcullis token`, which needs the same
 //! runtime and engine.
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -13,19 +13,22 @@ use crate::{
     config::{Overridable, Override},
     policy::Engine,
     seal::KeySource,
-    server::{Server, secret, socket},
+    server::{Loaded, Server, Starting, secret, socket},
     telemetry,
 };
 
 /// How to run.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It checks the configuration first and does not start on errors. SIGTERM or Ctrl-C ends it, once\nthe requests in flight are answered. The log on stderr is text on a terminal and one JSON object a\nline elsewhere; PORTCULLIS_LOG_FORMAT=human or json decides.\n\nExamples:\n  portcullis serve\n  portcullis serve --config examples/quickstart/portcullis.yaml --log debug\n\nExit status: 0 told to stop, 1 something is wrong with the configuration, 2 it could not start or go on."
+    after_help = "It checks the configuration first and does not start on errors. SIGTERM or Ctrl-C ends it, once the requests in flight are answered. SIGHUP reads the configuration anew: what is wrong with it is logged, and what was in force stays. The log on stderr is text on a terminal and one JSON object a line elsewhere; PORTCULLIS_LOG_FORMAT=human or json decides.\n\nExamples:\n  portcullis serve\n  portcullis serve --config examples/quickstart/portcullis.yaml --log debug\n\nExit status: 0 told to stop, 1 something is wrong with the configuration, 2 it could not start or go on."
 )]
 pub(super) struct ServeArgs {
     /// Refuse to start on any security finding, not only on critical ones
     #[arg(long)]
     strict: bool,
+    /// Let a reload turn OAuth off, which lets everybody on this machine in
+    #[arg(long)]
+    allow_open: bool,
     /// What goes to the log: error, warn, info, debug or trace
     #[arg(long, default_value = "info", env = "PORTCULLIS_LOG", hide_env_values = true, value_name = "LEVEL")]
     log: tracing::Level,
@@ -87,11 +90,29 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
     runtime.block_on(async {
         let program = std::env::args_os().next().unwrap_or_default();
         let said = Said::of(&config, bundle.policies().count(), &program, &globals.config, loaded.environment.as_ref());
-        let server = Server::build(config, bundle, inherited).await?;
+        let (globals, strict, overrides) = (globals.clone(), args.strict, args.instead.overrides());
+        let load = Arc::new(move || reread(&globals, strict, &overrides));
+        let server = Server::build(
+            Loaded { config, bundle, lock: examined.lock },
+            Starting { load, allow_open: args.allow_open, inherited },
+        )
+        .await?;
         report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
         server.run().await?;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The configuration as it is now, or what is wrong with it.
+fn reread(globals: &Globals, strict: bool, overrides: &[Override]) -> Result<Loaded, Vec<String>> {
+    let loaded = globals.load_with(overrides.to_vec()).map_err(|error| vec![super::words(&error)])?;
+    let examined = checks::examine(&loaded);
+    let judged = checks::judge(&loaded, &examined, &Asked::nothing(super::today()));
+    let usable = judged.usable(&loaded).cloned().filter(|_| !judged.forbids_serving(strict));
+    match (usable, examined.bundle) {
+        (Some(config), Some(bundle)) => Ok(Loaded { config, bundle, lock: examined.lock }),
+        _ => Err(judged.findings.iter().map(ToString::to_string).collect()),
+    }
 }
 
 pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {

@@ -79,7 +79,7 @@ fn tries(config: &Config, program: &OsStr, file: &Path, environment: Option<&Env
         _ = write!(file, " --env {environment}");
     }
     let url = &config.listen.public_url.value;
-    let list = r#"-H 'Content-Type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}'"#;
+    let list = r#"-H 'Content-Type: application/json' -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/list' -d '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}'"#;
     let asked = asked(config);
     if !config.oauth.enabled.value {
         return format!("  curl -s {url}/mcp {list}\n  {program} explain{file} --anonymous {asked}\n");

@@ -98,8 +98,12 @@ fn target(reach: &Reach<'_>, text: &str, verb: Verb) -> anyhow::Result<Target> {
     }
     let target = match verb {
         Verb::PromptsGet | Verb::PromptsList => Target::Prompt(server.clone(), name.parse()?),
-        Verb::ResourcesRead | Verb::ResourcesList => Target::Resource(server.clone(), name.parse()?),
-        Verb::ToolsCall | Verb::ToolsList | Verb::ServerDiscover => Target::Tool(server.clone(), name.parse()?),
+        Verb::ResourcesRead | Verb::ResourcesList | Verb::ResourcesSubscribe => {
+            Target::Resource(server.clone(), name.parse()?)
+        }
+        Verb::ToolsCall | Verb::ToolsList | Verb::ServerDiscover | Verb::CompletionComplete => {
+            Target::Tool(server.clone(), name.parse()?)
+        }
     };
     let known = || reach.aims(&server, verb).map(|aim| aim.target.name());
     if reach.is_pinned(&server) && !known().any(|known| known == name) {

@@ -65,7 +65,8 @@ fn policy(
     place: &Place,
     press: &mut Press,
 ) -> Result<Policy, String> {
-    let text = Draft { id, effect, principal, actions: vec!["grant"], when, unless }.text();
+    let resource = "resource";
+    let text = Draft { id, effect, principal, resource, actions: vec!["grant"], when, unless }.text();
     press.policy(id, &text, place, None)
 }
 

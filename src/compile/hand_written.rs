@@ -111,8 +111,13 @@ fn problems_of(policy: &Policy, place: &Place) -> Vec<Diagnostic> {
             IN_CONDITION.at(place, "`in` on a principal or resource is silently false where the entity is unknown"),
         );
     }
-    for verb in Verb::ALL.into_iter().filter(|verb| verb.acts()) {
-        let (acts, shows) = (policy.verbs.contains(&verb), policy.verbs.contains(&verb.shown_by()));
+    let pairs = [
+        (Verb::ToolsCall, Verb::ToolsList),
+        (Verb::PromptsGet, Verb::PromptsList),
+        (Verb::ResourcesRead, Verb::ResourcesList),
+    ];
+    for (verb, shown_by) in pairs {
+        let (acts, shows) = (policy.verbs.contains(&verb), policy.verbs.contains(&shown_by));
         let mismatch = match shape.effect {
             Effect::Permit => acts && !shows,
             Effect::Forbid => shows && !acts,
@@ -120,7 +125,7 @@ fn problems_of(policy: &Policy, place: &Place) -> Vec<Diagnostic> {
         if mismatch {
             let problem = format!(
                 "what this policy says of `{}` and of `{verb}` differs: something could be callable but not listed",
-                verb.shown_by()
+                shown_by
             );
             problems.push(LIST_CALL.at(place, problem));
         }

@@ -10,6 +10,8 @@ pub(super) struct Draft<'a> {
     pub(super) effect: Effect,
     /// The scope of the principal, as in `principal is Portcullis::User`.
     pub(super) principal: &'a str,
+    /// The scope of the resource, as in `resource is Portcullis::Prompt`.
+    pub(super) resource: &'a str,
     /// Names of actions; written out and sorted.
     pub(super) actions: Vec<&'a str>,
     /// Joined by `&&`; each is a whole expression.
@@ -29,10 +31,11 @@ impl Draft<'_> {
         let actions: Vec<String> =
             self.actions.iter().map(|action| format!("        Portcullis::Action::{}", string(action))).collect();
         let mut text = format!(
-            "@id({})\n{effect} (\n    {},\n    action in [\n{}\n    ],\n    resource\n)",
+            "@id({})\n{effect} (\n    {},\n    action in [\n{}\n    ],\n    {}\n)",
             string(self.id),
             self.principal,
             actions.join(",\n"),
+            self.resource,
         );
         for (keyword, clauses) in [("when", &self.when), ("unless", &self.unless)] {
             if !clauses.is_empty() {

@@ -43,8 +43,15 @@ pub(super) fn policies(rule: &Rule) -> Result<Vec<Policy>, Vec<Diagnostic>> {
         let unless: Vec<String> = rule.unless.iter().map(|condition| enclosed(&condition.value)).collect();
         let of_call = reads_call(rule);
         let verbs: Vec<Verb> = kind.verbs().iter().copied().filter(|verb| verb.acts() || !of_call).collect();
-        let draft =
-            Draft { id: &id, effect: Effect::Forbid, principal: "principal", actions: actions(verbs), when, unless };
+        let draft = Draft {
+            id: &id,
+            effect: Effect::Forbid,
+            principal: "principal",
+            resource: kind.scope(),
+            actions: actions(verbs),
+            when,
+            unless,
+        };
         let text = draft.text();
         let policy = Policy::parse(&id, &text, Some(rule.place.clone()), None)
             .map_err(|error| vec![findings::CONDITION.at(&rule.place, error)])?;
@@ -58,7 +65,7 @@ pub(super) fn policies(rule: &Rule) -> Result<Vec<Policy>, Vec<Diagnostic>> {
 
 /// What a rule is about, in Cedar's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     Everything,
     Tools,
     Prompts,
@@ -75,19 +82,30 @@ impl Kind {
         }
     }
 
-    const fn attribute(self) -> &'static str {
+    pub(super) const fn attribute(self) -> &'static str {
         match self {
             Self::Resources => "uri",
             Self::Everything | Self::Tools | Self::Prompts => "name",
         }
     }
 
-    const fn verbs(self) -> &'static [Verb] {
+    /// The scope of the resource: where a verb is done to several kinds of thing it says which.
+    pub(super) const fn scope(self) -> &'static str {
+        match self {
+            Self::Everything | Self::Tools => "resource",
+            Self::Prompts => "resource is Portcullis::Prompt",
+            Self::Resources => "resource is Portcullis::Resource",
+        }
+    }
+
+    pub(super) const fn verbs(self) -> &'static [Verb] {
         match self {
             Self::Everything => &Verb::ALL,
             Self::Tools => &[Verb::ToolsCall, Verb::ToolsList],
-            Self::Prompts => &[Verb::PromptsGet, Verb::PromptsList],
-            Self::Resources => &[Verb::ResourcesRead, Verb::ResourcesList],
+            Self::Prompts => &[Verb::CompletionComplete, Verb::PromptsGet, Verb::PromptsList],
+            Self::Resources => {
+                &[Verb::CompletionComplete, Verb::ResourcesList, Verb::ResourcesRead, Verb::ResourcesSubscribe]
+            }
         }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn text(volatile: &[&str]) -> String {
             text,
             "    action \"{}\" in [\"use\"] appliesTo {{ principal: [User, Client, Anonymous], resource: [{}], context: {context} }};",
             verb.action(),
-            verb.resource(),
+            verb.resources().join(", "),
         );
     }
     text.push_str(

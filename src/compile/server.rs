@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use super::{
     press::Press,
     render::{Draft, actions, named, pin, set},
+    rule::Kind as Things,
 };
 use crate::{
     config::{Exception, Require, Server},
@@ -25,14 +26,14 @@ pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) ->
     let mut policies = Vec::new();
     policies.extend(permit(name, server, press)?);
     let groups = [
-        ("tool", "name", &server.tools, [Verb::ToolsCall, Verb::ToolsList]),
-        ("prompt", "name", &server.prompts, [Verb::PromptsGet, Verb::PromptsList]),
-        ("resource", "uri", &server.resources, [Verb::ResourcesRead, Verb::ResourcesList]),
+        (Things::Tools, "tool", &server.tools),
+        (Things::Prompts, "prompt", &server.prompts),
+        (Things::Resources, "resource", &server.resources),
     ];
-    for (kind, attribute, exceptions, verbs) in groups {
+    for (things, kind, exceptions) in groups {
         for (pattern, exception) in exceptions {
             let id = format!("server/{name}/{kind}/{pattern}");
-            let when = vec![pin(name), named(attribute, pattern)];
+            let when = vec![pin(name), named(things.attribute(), pattern)];
             let (unless, needs, place) = match exception {
                 Exception::Deny(place) => (Vec::new(), None, place),
                 Exception::Tags(tags, place) => {
@@ -44,7 +45,8 @@ pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) ->
                 id: &id,
                 effect: Effect::Forbid,
                 principal: "principal",
-                actions: actions(verbs),
+                resource: things.scope(),
+                actions: actions(things.verbs().iter().copied()),
                 when,
                 unless,
             };
@@ -81,6 +83,7 @@ fn permit(name: &ServerName, server: &Server, press: &mut Press) -> Result<Optio
         id: &id,
         effect: Effect::Permit,
         principal: "principal",
+        resource: "resource",
         actions: actions(Verb::ALL),
         when,
         unless: Vec::new(),

@@ -19,14 +19,14 @@ pub(crate) mod url;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use document::Variables;
 #[cfg(feature = "cli")]
 pub(crate) use document::is_variable;
-pub(crate) use document::{Json, Named, Node, TextOr, Value, Written, read_as, read_tree, written};
+pub(crate) use document::{Json, Named, Node, TextOr, Value, Written, read_as, read_tree, tree_of, written};
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
@@ -45,7 +45,7 @@ pub use section::{
     policies::PolicyFile,
     rules::{Rule, Selector},
     secret::{SecretRef, Text},
-    servers::{Exception, Require, Server},
+    servers::{Drift, EraChoice, Exception, Require, Server},
     store::Store,
     tags::Tag,
     transport::{Http, Stdio, Transport},
@@ -164,7 +164,7 @@ fn load_bytes(
         let origin = resolve::Origin { base, digest, place, from_env, overridden };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.lint, &mut loaded.findings);
     }
-    loaded.lock = lock_at(&path.with_file_name("portcullis.lock"), &mut loaded.sources, &mut loaded.findings);
+    loaded.lock = lock_at(&lock_of(path), &mut loaded.sources, &mut loaded.findings);
     loaded.missing = missing;
     loaded.finished()
 }
@@ -215,6 +215,18 @@ impl Loaded {
     }
 }
 
+/// Where the inventory of the servers of a configuration stands.
+#[must_use]
+pub fn lock_of(configuration: &Path) -> PathBuf {
+    configuration.with_file_name("portcullis.lock")
+}
+
+/// Whether a file holds just this text already.
+#[cfg(feature = "serve")]
+pub(crate) fn is_text_of(path: &Path, text: &str) -> bool {
+    source::bytes(path).is_ok_and(|bytes| bytes == text.as_bytes())
+}
+
 /// The tree of an inventory, if there is one.
 pub(crate) fn lock_at(path: &Path, sources: &mut Sources, findings: &mut Vec<Diagnostic>) -> Option<Node> {
     let bytes = match source::bytes(path) {
@@ -231,7 +243,7 @@ pub(crate) fn lock_at(path: &Path, sources: &mut Sources, findings: &mut Vec<Dia
     match source::text(&file, bytes) {
         Ok(text) => {
             sources.keep(file.clone(), text.clone());
-            document::tree_of(&file, &text, findings)
+            tree_of(&file, &text, findings)
         }
         Err(refused) => {
             let (text, finding) = *refused;

@@ -1,11 +1,14 @@
 //! A stream of server-sent events, taken apart as it arrives.
 //!
-//! Only the data of events is wanted; names, ids and retry hints are dropped, since broken streams
-//! are not resumed (CL-14).
+//! Only the data of events is wanted, and of the oldest transport their names; ids and retry hints
+//! are dropped, since broken streams are not resumed (CL-14).
 //!
 //! SPEC: WHATWG HTML §9.2.6.
 
 use bytes::{Bytes, BytesMut};
+
+/// No name of an event that means anything is longer.
+const LONGEST_NAME: usize = 32;
 
 /// An event larger than is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(crate) struct Events {
     searched: usize,
     data: Vec<u8>,
     has_data: bool,
+    /// The name of the event that is arriving, and of the last one that was given out.
+    names: (Vec<u8>, Vec<u8>),
     /// The last line ended with `\r`; a `\n` that follows belongs to it.
     after_return: bool,
     begun: bool,
@@ -33,6 +38,7 @@ impl Events {
             searched: 0,
             data: Vec::new(),
             has_data: false,
+            names: Default::default(),
             after_return: false,
             begun: false,
             cap,
@@ -44,21 +50,25 @@ impl Events {
         self.buffer.extend_from_slice(chunk);
     }
 
+    /// The name of the event that was given out last; empty for none.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.names.1
+    }
+
     /// The data of the next whole event, if one has arrived.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, TooLarge> {
         while let Some(line) = self.line() {
             if line.is_empty() {
+                self.names.1 = std::mem::take(&mut self.names.0);
                 if std::mem::take(&mut self.has_data) {
                     return Ok(Some(std::mem::take(&mut self.data).into()));
                 }
                 continue;
             }
-            let Some(rest) = line.strip_prefix(b"data") else { continue };
-            let value = match rest {
-                [] => rest,
-                [b':', b' ', value @ ..] | [b':', value @ ..] => value,
-                _ => continue,
-            };
+            if let Some(name) = field(&line, b"event") {
+                self.names.0 = name.get(..LONGEST_NAME).unwrap_or(name).to_vec();
+            }
+            let Some(value) = field(&line, b"data") else { continue };
             if self.data.len() + value.len() > self.cap {
                 return Err(TooLarge);
             }
@@ -98,6 +108,15 @@ impl Events {
     }
 }
 
+/// The value of a line, if it is this field's.
+fn field<'l>(line: &'l [u8], name: &[u8]) -> Option<&'l [u8]> {
+    match line.strip_prefix(name)? {
+        [] => Some(&[]),
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +145,16 @@ mod tests {
             let (head, tail) = stream.as_bytes().split_at(cut);
             assert_eq!(all(&[head, tail]), expected, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn an_event_has_its_own_name_or_none() {
+        let mut events = Events::new(100);
+        events.push(b"event: endpoint\ndata: /a\n\nevent:x\n\ndata: b\n\n");
+        assert_eq!(events.next().unwrap().unwrap(), "/a");
+        assert_eq!(events.name(), b"endpoint");
+        assert_eq!(events.next().unwrap().unwrap(), "b");
+        assert_eq!(events.name(), b"");
     }
 
     #[test]

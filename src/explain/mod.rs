@@ -176,8 +176,9 @@ pub fn explain(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<E
     }
     let about =
         |verb: Verb, decision| Answered { question: "use", action: verb.action(), about: target.to_string(), decision };
-    if verb.shown_by() != *verb {
-        questions.push(about(verb.shown_by(), asked.decide(engine, verb.shown_by())));
+    let listed = verb.shown_by(target);
+    if listed != *verb {
+        questions.push(about(listed, asked.decide(engine, listed)));
     }
     let decision = asked.decide(engine, *verb);
     questions.push(about(*verb, decision.clone()));

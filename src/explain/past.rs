@@ -112,6 +112,16 @@ struct Asked {
     prompt: Option<String>,
     resource: Option<String>,
     digest: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drift: Option<Drifted>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Drifted {
+    how: String,
+    refused: bool,
+    pinned: Option<String>,
+    seen: Option<String>,
 }
 
 /// Why a decision of the past cannot be asked again, in words.
@@ -169,6 +179,7 @@ impl Past {
         let scopes: Result<BTreeSet<_>, _> = who.scopes.iter().map(|scope| scope.parse()).collect();
         let mut supposed = Supposed::new(principal, scopes.map_err(|error| odd(&error))?, verb, target);
         supposed.client = client;
+        supposed.drifted = asked.drift.as_ref().is_some_and(|drift| drift.refused);
         supposed.now = Some(self.ts.parse::<Timestamp>().map_err(|error| odd(&error))?);
         if let Some(peer) = &self.peer {
             supposed.address = peer.address.parse().map_err(|error| odd(&error))?;
@@ -198,7 +209,7 @@ impl Past {
 
 impl Asked {
     fn target(&self) -> Result<(Verb, Target), String> {
-        let Self { method, server, tool, prompt, resource, digest: _ } = self;
+        let Self { method, server, tool, prompt, resource, digest: _, drift: _ } = self;
         let odd = |error: crate::name::NameError| format!("what was asked is nothing that a policy decides: {error}");
         let verb = match method.as_str() {
             "initialize" => Some(Verb::ServerDiscover),
@@ -206,11 +217,11 @@ impl Asked {
         };
         let verb = verb.ok_or_else(|| format!("`{method}` is no single question of a policy"))?;
         let server = server.as_ref().ok_or("no server was asked")?.parse().map_err(odd)?;
-        let target = match (verb.resource(), tool, prompt, resource) {
-            ("Tool", Some(tool), ..) => Target::Tool(server, tool.parse().map_err(odd)?),
-            ("Prompt", _, Some(prompt), _) => Target::Prompt(server, prompt.parse().map_err(odd)?),
-            ("Resource", _, _, Some(uri)) => Target::Resource(server, uri.parse().map_err(odd)?),
-            ("Server", ..) => Target::Server(server),
+        let target = match (tool, prompt, resource) {
+            (Some(tool), ..) if verb.takes("Tool") => Target::Tool(server, tool.parse().map_err(odd)?),
+            (_, Some(prompt), _) if verb.takes("Prompt") => Target::Prompt(server, prompt.parse().map_err(odd)?),
+            (_, _, Some(uri)) if verb.takes("Resource") => Target::Resource(server, uri.parse().map_err(odd)?),
+            _ if verb.takes("Server") => Target::Server(server),
             _ => return Err(format!("the record does not say on what `{method}` was asked")),
         };
         Ok((verb, target))

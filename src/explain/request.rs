@@ -179,12 +179,11 @@ impl Reader {
                 None => format!("no method `{method}` is decided; those are {}", methods()),
             })
         })?;
-        let key = match verb.resource() {
-            "Tool" => Some("tool"),
-            "Prompt" => Some("prompt"),
-            "Resource" => Some("uri"),
-            _ => None,
-        };
+        let keys = [("Tool", "tool"), ("Prompt", "prompt"), ("Resource", "uri")];
+        let mut keys = keys.into_iter().filter(|(kind, _)| verb.takes(kind)).map(|(_, key)| key);
+        let (first, second) = (keys.next(), keys.next());
+        // A verb of two kinds of thing is asked of the one that is named.
+        let key = second.filter(|key| tree.get(key).is_some()).or(first);
         for other in ["tool", "prompt", "uri"].into_iter().filter(|other| Some(*other) != key) {
             if let Some(node) = tree.get(other) {
                 self.say(Some(node), &format!("`{other}` says nothing beside the method `{verb}`"));

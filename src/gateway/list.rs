@@ -1,24 +1,46 @@
 //! What a caller sees listed: exactly what it may call, of every server it may reach.
 //!
 //! On `/mcp` the lists of all servers are one, in the order of their names and then the servers' own;
-//! a server that does not answer in time is left out and logged, and never holds up the others.
+//! a server that does not answer in time is left out, which the log and the audit trail say, and never
+//! holds up the others. Long lists come in pages (`page`).
 //!
-//! SPEC: PX-01, PX-03, PX-05, AZ-22; design §6.
+//! SPEC: PX-01, PX-03…PX-06, CA-01, CA-03, CA-04, CA-06, DI-01, AZ-22; design §6.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
 use super::{
-    Answer, Endpoint, Gateway, Inquiry, Refusal, Stop, answer, classify::Asked, message, name_space, offer::Offer,
-    permitted, record::Known,
+    Answer, Endpoint, Gateway, Inquiry, Refusal, Stop,
+    answer::{self, Hint},
+    classify::Asked,
+    message, name_space,
+    offer::Offer,
+    page, permitted,
+    record::Known,
 };
-use crate::{mcp::Kind, name::ServerName, policy::Reason, upstream::UpstreamError};
+use crate::{
+    mcp::{Entry, Kind},
+    name::ServerName,
+    policy::Reason,
+    upstream::UpstreamError,
+};
 
-/// How long one server may hold up the merged list.
-const BUDGET: Duration = Duration::from_secs(5);
+/// How long one server may hold up a merged answer.
+pub(super) const BUDGET: Duration = Duration::from_secs(5);
 /// The most reasons in the record of one merged list.
 const MOST_REASONS: usize = 64;
+
+/// The lists of some servers.
+#[derive(Debug, Default)]
+pub(super) struct Merged<'s> {
+    pub(super) offered: Vec<(&'s ServerName, Arc<Offer>)>,
+    /// Those that did not give theirs in time.
+    pub(super) missing: Vec<ServerName>,
+}
+
+/// An entry as it is shown, under another name where there is one.
+type Shown<'o> = (Option<String>, &'o Entry);
 
 impl Gateway {
     /// Answers one of the lists.
@@ -26,15 +48,14 @@ impl Gateway {
         self: &Arc<Self>,
         inquiry: &Inquiry<'_>,
         asked: &Asked<'_>,
-        kind: Kind,
+        (kind, cursor): (Kind, Option<&str>),
         known: &mut Known,
     ) -> Result<Answer, Stop> {
-        let mut entries = Vec::new();
-        let open = match inquiry.endpoint {
+        let (mut open, merged) = match inquiry.endpoint {
             Endpoint::One(server) => {
                 let open = self.may_discover(inquiry, server, known)?;
                 match self.offer(inquiry, server, kind).await {
-                    Ok(offer) => self.write_visible(inquiry, &offer, None, &BTreeSet::new(), &mut entries),
+                    Ok(offer) => (open, Merged { offered: vec![(server, offer)], missing: Vec::new() }),
                     Err(Unoffered::Upstream(error)) => {
                         return Err(Stop::After(Refusal::Upstream(error.to_string()), open));
                     }
@@ -43,30 +64,62 @@ impl Gateway {
                         return Err(Stop::After(Refusal::PolicyError, open));
                     }
                 }
-                open
             }
             Endpoint::All => {
                 let reachable = self.reachable(inquiry);
                 let reasons: Vec<Reason> =
                     reachable.iter().flat_map(|(_, reasons)| reasons.iter().cloned()).take(MOST_REASONS).collect();
                 let open = self.write_decision(known, &permitted(reasons.into()))?;
-                let offered = self.offers_of(inquiry, &reachable, kind).await;
-                let contested = contested(kind, &offered);
-                for (server, offer) in &offered {
-                    self.write_visible(inquiry, offer, Some(server), &contested, &mut entries);
-                }
-                open
+                (open, self.offers_of(inquiry, &reachable, kind).await)
             }
         };
-        Ok(message(asked, &answer::list(kind, &entries, asked.version.era()), open))
+        if self.is_undeclared(inquiry, &merged, kind).await {
+            return Err(Stop::After(Refusal::UnknownMethod(asked.method.as_str().to_owned()), open));
+        }
+        let (shown, hint) = shown(inquiry, &merged, kind);
+        let digest = || page::digest(shown.iter().map(|(name, entry)| (name.as_deref(), entry.json())));
+        let page = match page::page(&self.parts.handles, inquiry, kind, cursor, shown.len(), digest) {
+            Ok(page) => page,
+            Err(refusal) => return Err(Stop::After(refusal, open)),
+        };
+        let mut entries = Vec::new();
+        for (name, entry) in shown.get(page.range).unwrap_or_default() {
+            if !entries.is_empty() {
+                entries.push(b',');
+            }
+            match name {
+                Some(name) => entry.write_with_name(name, &mut entries),
+                None => entries.extend_from_slice(entry.json().as_bytes()),
+            }
+        }
+        open.leave_out(merged.missing);
+        let list = answer::list(kind, &entries, asked.version.era(), hint, page.next.as_deref());
+        Ok(message(asked, &list, open))
+    }
+
+    /// Whether no server that the caller may reach has things of this kind at all: the answer to
+    /// `initialize` does not name them then. Tools are always named on `/mcp`.
+    async fn is_undeclared(&self, inquiry: &Inquiry<'_>, merged: &Merged<'_>, kind: Kind) -> bool {
+        let always = *inquiry.endpoint == Endpoint::All && kind == Kind::Tools;
+        let any = |offer: &Offer| offer.list().is_some_and(|list| !list.entries().is_empty());
+        if always || !merged.missing.is_empty() || merged.offered.iter().any(|(_, offer)| any(offer)) {
+            return false;
+        }
+        let upstreams = merged.offered.iter().filter_map(|(server, _)| inquiry.revision.upstreams.get(server));
+        // Each has just given a list, so its session is open and nobody is waited for.
+        let about = join_all(upstreams.map(|upstream| tokio::time::timeout(BUDGET, upstream.about()))).await;
+        about.iter().all(|about| matches!(about, Ok(Ok(about)) if !about.offers(kind)))
     }
 
     /// The servers that the caller may reach, with the policies that say so.
     pub(super) fn reachable<'i>(&self, inquiry: &Inquiry<'i>) -> Vec<(&'i ServerName, Arc<[Reason]>)> {
-        let servers = inquiry.snapshot.config.servers.keys();
+        let servers = inquiry.revision.snapshot.config.servers.keys();
         servers
             .filter_map(|server| {
-                Some((server, self.offers.reachable(inquiry.engine(), inquiry.ready, server, &inquiry.moment)?))
+                Some((
+                    server,
+                    inquiry.revision.offers.reachable(inquiry.engine(), inquiry.ready, server, &inquiry.moment)?,
+                ))
             })
             .collect()
     }
@@ -77,21 +130,25 @@ impl Gateway {
         inquiry: &Inquiry<'_>,
         servers: &[(&'s ServerName, Arc<[Reason]>)],
         kind: Kind,
-    ) -> Vec<(&'s ServerName, Arc<Offer>)> {
+    ) -> Merged<'s> {
         let asked = servers.iter().map(|(server, _)| tokio::time::timeout(BUDGET, self.offer(inquiry, server, kind)));
-        let mut offered = Vec::new();
+        let mut merged = Merged::default();
         for ((server, _), offer) in servers.iter().zip(join_all(asked).await) {
             let list = kind.field();
             match offer {
-                Ok(Ok(offer)) => offered.push((*server, offer)),
+                Ok(Ok(offer)) => {
+                    merged.offered.push((*server, offer));
+                    continue;
+                }
                 Ok(Err(Unoffered::Upstream(error))) => tracing::warn!(%error, list, "left out of a merged list"),
                 Ok(Err(Unoffered::Engine(error))) => {
                     tracing::error!(%server, %error, list, "left out of a merged list")
                 }
                 Err(_) => tracing::warn!(%server, list, "left out of a merged list: no answer in time"),
             }
+            merged.missing.push((*server).clone());
         }
-        offered
+        merged
     }
 
     /// One list of a server.
@@ -101,8 +158,8 @@ impl Gateway {
         server: &ServerName,
         kind: Kind,
     ) -> Result<Arc<Offer>, Unoffered> {
-        let upstream = self
-            .parts
+        let upstream = inquiry
+            .revision
             .upstreams
             .get(server)
             .ok_or_else(|| Unoffered::Engine(format!("server `{server}` has no upstream")))?;
@@ -111,41 +168,40 @@ impl Gateway {
             // Rarely needed, and large: boxed, so that every request's future need not have room for it.
             None => Box::pin(upstream.list(kind)).await.map_err(Unoffered::Upstream)?,
         };
-        self.offers.of(inquiry.engine(), server, &list).map_err(Unoffered::Engine)
+        inquiry.revision.offers.of(inquiry.engine(), server, &list).map_err(Unoffered::Engine)
     }
+}
 
-    /// Appends the entries that the caller may see, under the names of this endpoint.
-    fn write_visible(
-        &self,
-        inquiry: &Inquiry<'_>,
-        offer: &Offer,
-        prefix: Option<&ServerName>,
-        contested: &BTreeSet<String>,
-        out: &mut Vec<u8>,
-    ) {
-        let Some(list) = offer.list() else { return };
-        let renamed = matches!(list.kind(), Kind::Tools | Kind::Prompts);
-        let visible = self.offers.visible(inquiry.engine(), inquiry.ready, offer, &inquiry.moment);
-        for (entry, _) in list.entries().iter().zip(visible).filter(|(_, visible)| *visible) {
-            if contested.contains(entry.key()) {
-                continue;
-            }
-            let name = match prefix {
-                Some(server) if renamed => match name_space::join(server, entry.key()) {
-                    Some(name) => Some(name),
-                    None => continue,
-                },
-                Some(_) | None => None,
-            };
-            if !out.is_empty() {
-                out.push(b',');
-            }
-            match name {
-                Some(name) => entry.write_with_name(&name, out),
-                None => out.extend_from_slice(entry.json().as_bytes()),
+/// The entries that the caller may see, under the names of this endpoint, and how long that holds.
+///
+/// It is the same for everybody only where the servers say so of every part, nothing was left out, and
+/// no token, filter or fact of the request was read: with OAuth off (sheet `mcp.md` §1.4).
+fn shown<'o>(inquiry: &Inquiry<'_>, merged: &'o Merged<'_>, kind: Kind) -> (Vec<Shown<'o>>, Hint) {
+    let engine = inquiry.engine();
+    let prefixed = *inquiry.endpoint == Endpoint::All && matches!(kind, Kind::Tools | Kind::Prompts);
+    let contested = match inquiry.endpoint {
+        Endpoint::All => contested(kind, &merged.offered),
+        Endpoint::One(_) => BTreeSet::new(),
+    };
+    let (mut entries, mut whole) = (Vec::new(), merged.missing.is_empty());
+    let mut hints = Vec::new();
+    for (server, offer) in &merged.offered {
+        let Some(list) = offer.list() else { continue };
+        hints.push(Hint { ttl_ms: list.ttl_ms().unwrap_or(0), public: list.public() });
+        let visible = inquiry.revision.offers.visible(engine, inquiry.ready, offer, &inquiry.moment);
+        for (entry, visible) in list.entries().iter().zip(visible) {
+            let name = if prefixed { name_space::join(server, entry.key()).map(Some) } else { Some(None) };
+            match name.filter(|_| visible && !contested.contains(entry.key())) {
+                Some(name) => entries.push((name, entry)),
+                None => whole = false,
             }
         }
     }
+    let least = Hint::least(hints);
+    let standing = inquiry.ready.asker.standing();
+    let alike = whole && !engine.bundle().oauth() && standing.named.is_none() && !engine.reads_the_moment();
+    let ttl_ms = if merged.missing.is_empty() { least.ttl_ms } else { 0 };
+    (entries, Hint { ttl_ms, public: least.public && alike })
 }
 
 /// The URIs that more than one server offers: on `/mcp` nobody could say whose is meant, so they are

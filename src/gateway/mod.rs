@@ -11,21 +11,36 @@
 mod answer;
 mod call;
 mod classify;
+mod drift;
 mod filter;
+mod legacy;
 mod list;
 mod name_space;
 mod offer;
+mod open;
+mod page;
 mod record;
 mod refusal;
+mod revision;
+mod session;
+mod sessions;
+mod stream;
+mod subscribe;
+mod watch;
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::sync::watch as latest;
 
-pub(crate) use offer::Ready;
+pub(crate) use call::Messages;
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
+pub(crate) use revision::{Facts, Revision};
+pub(crate) use session::{Owner, Session};
+pub(crate) use stream::{News, Stream};
 
 use crate::{
     audit::Trail,
@@ -36,21 +51,19 @@ use crate::{
     policy::{Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail, seal,
-    snapshot::Snapshot,
     tasks::Tasks,
-    upstream::Upstreams,
 };
+use call::Parked;
 use classify::{Asked, Classified, What};
-use offer::Offers;
+use offer::Ready;
 use record::Known;
+use sessions::Sessions;
 
 /// What the gateway works with.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    pub(crate) snapshot: Arc<Snapshot>,
-    /// Nothing while OAuth is off.
-    pub(crate) bearer: Option<Arc<Bearer<Ready>>>,
-    pub(crate) upstreams: Arc<Upstreams>,
+    /// Nothing where OAuth was off at the start.
+    pub(crate) bearer: Option<Arc<Bearer<Facts>>>,
     pub(crate) trail: Arc<Trail>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Arc<Tasks>,
@@ -80,9 +93,31 @@ pub(crate) enum Endpoint {
     One(ServerName),
 }
 
+/// What HTTP is to do with an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Take a message.
+    Post,
+    /// Open the stream of a legacy session.
+    Get,
+    /// End a legacy session.
+    Delete,
+}
+
+impl Way {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Get => "GET",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// A request as HTTP hands it over.
 #[derive(Debug)]
 pub(crate) struct Received {
+    pub(crate) way: Way,
     pub(crate) endpoint: Endpoint,
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
@@ -92,6 +127,13 @@ pub(crate) struct Received {
     pub(crate) started: Instant,
 }
 
+impl Received {
+    /// The circumstances of a request.
+    fn moment(&self, now: jiff::Timestamp) -> Moment {
+        Moment { now, address: self.peer.address, tls: self.tls, findings: BTreeSet::new(), drifted: false }
+    }
+}
+
 /// What goes back, and what is still to be written of it.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -99,6 +141,8 @@ pub(crate) struct Answer {
     pub(crate) pending: Pending,
     /// Whether errors have HTTP statuses of their own.
     pub(crate) modern: bool,
+    /// The session that was opened.
+    pub(crate) session: Option<Arc<str>>,
 }
 
 /// What goes back.
@@ -106,10 +150,14 @@ pub(crate) struct Answer {
 pub(crate) enum Said {
     /// A whole JSON-RPC message.
     Message(Message),
-    /// A stream of messages; its record is closed by the stream.
-    Stream(call::Messages),
-    /// Nothing: a notification was taken.
+    /// The messages of a call; its record is closed by the stream.
+    Messages(Messages),
+    /// The stream of a session.
+    Stream(Stream),
+    /// Nothing: a notification or an answer was taken.
     Noted,
+    /// Nothing: the session is over.
+    Ended,
     /// No.
     Refused {
         refusal: Refusal,
@@ -134,23 +182,33 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct Gateway {
     parts: Parts,
-    offers: Offers,
-    anonymous: Arc<Ready>,
+    revision: ArcSwap<Revision>,
+    sessions: Arc<Sessions>,
+    parked: Arc<Parked>,
+    closing: latest::Sender<bool>,
+    /// How often another revision came into force.
+    reloaded: latest::Sender<u64>,
 }
 
 /// A request whose caller is known: what every stage after that reads.
 struct Inquiry<'a> {
     /// Whether the caller can read a stream.
     streams: bool,
-    snapshot: &'a Arc<Snapshot>,
+    revision: &'a Arc<Revision>,
     ready: &'a Ready,
     endpoint: &'a Endpoint,
     moment: Moment,
+    caller: Option<&'a Arc<Caller<Facts>>>,
+    /// The session, where there is one.
+    session: Option<&'a Arc<Session>>,
+    /// The whole message, of which parts are passed on as they are.
+    body: &'a Bytes,
+    headers: &'a HeaderMap,
 }
 
 impl Inquiry<'_> {
     fn engine(&self) -> &Engine {
-        &self.snapshot.engine
+        &self.revision.snapshot.engine
     }
 }
 
@@ -177,12 +235,23 @@ impl From<Refusal> for Stop {
 
 impl Gateway {
     /// Puts the gateway together.
-    ///
-    /// # Errors
-    /// When the engine cannot make anybody ready to ask, in words.
-    pub(crate) fn new(parts: Parts) -> Result<Arc<Self>, String> {
-        let anonymous = Ready::new(&parts.snapshot.engine, Standing::anonymous())?;
-        Ok(Arc::new(Self { parts, offers: Offers::new(), anonymous: Arc::new(anonymous) }))
+    pub(crate) fn new(parts: Parts, revision: Revision) -> Arc<Self> {
+        let (sessions, parked) = (Arc::default(), Arc::default());
+        let closing = latest::Sender::new(false);
+        let (revision, reloaded) = (ArcSwap::from_pointee(revision), latest::Sender::new(0));
+        Arc::new(Self { parts, revision, sessions, parked, closing, reloaded })
+    }
+
+    /// Starts what it does beside requests.
+    pub(crate) fn start(&self) {
+        let tasks = &self.parts.tasks;
+        tasks.spawn("sessions", Arc::clone(&self.sessions).keep(tasks.stop()));
+        tasks.spawn("parked", Arc::clone(&self.parked).keep(tasks.stop()));
+    }
+
+    /// Ends what would never end by itself: the streams that wait for news.
+    pub(crate) fn end_streams(&self) {
+        self.closing.send_replace(true);
     }
 
     /// The parts it works with.
@@ -190,10 +259,21 @@ impl Gateway {
         &self.parts
     }
 
+    /// Puts another revision into force. Requests in flight finish with theirs; streams are told.
+    pub(crate) fn install(&self, revision: Revision) {
+        self.revision.store(Arc::new(revision));
+        self.reloaded.send_modify(|times| *times += 1);
+    }
+
+    /// The revision in force.
+    pub(crate) fn revision(&self) -> Arc<Revision> {
+        self.revision.load_full()
+    }
+
     /// The way of a request: who, what, may they, do it, say it.
     pub(crate) async fn handle(self: &Arc<Self>, received: Received) -> Answer {
         let now = self.parts.clock.now();
-        let known = Known::new(now, received.started, received.peer.clone(), received.body.len());
+        let known = Known::new(self.revision(), now, received.started, received.peer.clone(), received.body.len());
         let mut known = match known {
             Ok(known) => known,
             Err(error) => {
@@ -214,72 +294,98 @@ impl Gateway {
         known: &mut Known,
         modern: &mut bool,
     ) -> Result<Answer, Stop> {
-        let snapshot = &self.parts.snapshot;
+        let revision = Arc::clone(&known.revision);
         known.server = match &received.endpoint {
             Endpoint::All => None,
             Endpoint::One(server) => Some(server.to_string()),
         };
         let caller = self.authenticate(received, known).await?;
         if let Endpoint::One(server) = &received.endpoint
-            && !snapshot.config.servers.contains_key(server)
+            && !revision.snapshot.config.servers.contains_key(server)
         {
             return Err(Refusal::NoEndpoint.into());
         }
         let named = filter::parse(received.query.as_deref())?;
-        let filtered;
-        let ready: &Ready = match (named, caller.as_deref()) {
-            (None, None) => &self.anonymous,
-            (None, Some(caller)) => self.ready(caller)?,
-            (named, caller) => {
-                filtered = self.filtered(caller, named)?;
-                &filtered
+        let ready = ready(&revision, caller.as_deref(), named)?;
+        match received.way {
+            Way::Post => {}
+            Way::Get => return self.listen(received, caller.as_ref(), &ready, known),
+            Way::Delete => return self.end(received, caller.as_ref(), known),
+        }
+        let classified = match classify::read(&received.body, &received.headers) {
+            Ok(classified) => classified,
+            Err(unclear) => {
+                *modern = unclear.modern;
+                known.rpc_id = unclear.id;
+                known.method = unclear.method;
+                if unclear.of_session {
+                    drop(self.session(received, caller.as_ref())?);
+                }
+                return Err(unclear.refusal.into());
             }
         };
-        let classified = classify::read(&received.body, &received.headers).map_err(|unclear| {
-            *modern = unclear.modern;
-            known.rpc_id = unclear.id;
-            known.method = unclear.method;
-            unclear.refusal
-        })?;
-        let asked = match classified {
+        let mut asked = match classified {
             Classified::Asked(asked) => asked,
-            Classified::Noted => return Ok(Answer { outcome: Said::Noted, pending: Pending::Nothing, modern: false }),
+            Classified::Noted(noted) => return self.noted(received, caller.as_ref(), noted),
+            Classified::Answered(id, outcome) => return self.answered(received, caller.as_ref(), &id, &outcome),
         };
         *modern = asked.version.era() == Era::Modern;
         known.rpc_id = Some(asked.id.clone());
         known.method = Some(asked.method.as_str().to_owned());
-        known.version = Some(asked.version);
-        let moment = Moment {
-            now: known.at,
-            address: received.peer.address,
-            tls: received.tls,
-            findings: BTreeSet::new(),
-            drifted: false,
+        let session = match (&asked.what, asked.version.era()) {
+            (What::Initialize(_), _) | (_, Era::Modern) => None,
+            (_, Era::Legacy) => Some(self.session(received, caller.as_ref())?),
         };
+        if let Some(session) = &session {
+            asked.version = session.opening().version;
+        }
+        known.version = Some(asked.version);
         let inquiry = Inquiry {
             streams: accepts_stream(&received.headers),
-            snapshot,
-            ready,
+            revision: &revision,
+            ready: &ready,
             endpoint: &received.endpoint,
-            moment,
+            moment: received.moment(known.at),
+            caller: caller.as_ref(),
+            session: session.as_ref(),
+            body: &received.body,
+            headers: &received.headers,
         };
         match &asked.what {
-            What::Initialize(version) => self.open(&inquiry, &asked, known, Version::negotiate(version)).await,
+            What::Initialize(hello) => {
+                let version = Version::negotiate(&hello.version);
+                let answer = self.open(&inquiry, &asked, known, version).await?;
+                self.welcome(&inquiry, hello, version, answer)
+            }
             What::Discover => self.open(&inquiry, &asked, known, asked.version).await,
             What::Ping => {
                 let open = self.write_decision(known, &permitted(Vec::new().into()))?;
                 Ok(message(&asked, b"{}", open))
             }
-            What::List(kind) => self.list(&inquiry, &asked, *kind, known).await,
+            What::SetLevel(level) => {
+                let open = self.write_decision(known, &permitted(Vec::new().into()))?;
+                if let Some(session) = &session {
+                    session.set_level(*level);
+                }
+                Ok(message(&asked, b"{}", open))
+            }
+            What::Watch(uri) => self.watch(&inquiry, &asked, uri, known).await,
+            What::Unwatch(uri) => self.unwatch(&inquiry, &asked, uri, known),
+            What::List(kind, cursor) => self.list(&inquiry, &asked, (*kind, cursor.as_deref()), known).await,
+            What::Complete(complete) => self.complete(&inquiry, &asked, complete, known).await,
+            What::Listen(filter) => self.subscribe(&inquiry, &asked, filter, known).await,
             What::Act(act) => self.act(&inquiry, &asked, act, known).await,
         }
     }
 
-    async fn authenticate(&self, received: &Received, known: &mut Known) -> Result<Option<Arc<Caller<Ready>>>, Stop> {
-        let Some(bearer) = &self.parts.bearer else { return Ok(None) };
+    async fn authenticate(&self, received: &Received, known: &mut Known) -> Result<Option<Arc<Caller<Facts>>>, Stop> {
+        let snapshot = &known.revision.snapshot;
+        let Some(bearer) = self.parts.bearer.as_ref().filter(|_| snapshot.engine.bundle().oauth()) else {
+            return Ok(None);
+        };
         let resource = match &received.endpoint {
-            Endpoint::All => self.parts.snapshot.resource(None),
-            Endpoint::One(server) => self.parts.snapshot.resource(Some(server.as_str())),
+            Endpoint::All => snapshot.resource(None),
+            Endpoint::One(server) => snapshot.resource(Some(server.as_str())),
         };
         match bearer.authenticate(&received.headers, &resource, known.at).await {
             Ok(Outcome::Caller(caller)) => {
@@ -302,63 +408,6 @@ impl Gateway {
         }
     }
 
-    /// A caller made ready to ask: once for each token.
-    fn ready<'c>(&self, caller: &'c Caller<Ready>) -> Result<&'c Ready, Stop> {
-        if let Some(ready) = caller.facts.get() {
-            return Ok(ready);
-        }
-        let ready =
-            Ready::new(&self.parts.snapshot.engine, standing(Some(caller), None)).map_err(|error| unready(&error))?;
-        Ok(caller.facts.get_or_init(|| ready))
-    }
-
-    /// A caller who named tags: all of them must be granted.
-    fn filtered(&self, caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) -> Result<Ready, Stop> {
-        let engine = &self.parts.snapshot.engine;
-        let standing = standing(caller, named);
-        match engine.may_name(&standing) {
-            Ok(()) => Ready::new(engine, standing).map_err(|error| unready(&error)),
-            Err(Denial::InsufficientScope) => {
-                Err(Refusal::InsufficientScope(standing.named.iter().flatten().cloned().collect()).into())
-            }
-            Err(_) => Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into()),
-        }
-    }
-
-    /// `initialize` and `server/discover`.
-    async fn open(
-        self: &Arc<Self>,
-        inquiry: &Inquiry<'_>,
-        asked: &Asked<'_>,
-        known: &mut Known,
-        version: Version,
-    ) -> Result<Answer, Stop> {
-        let every = serde_json::json!({ "tools": {}, "prompts": {}, "resources": {} });
-        let (open, capabilities, instructions) = match inquiry.endpoint {
-            Endpoint::All => (self.write_decision(known, &permitted(Vec::new().into()))?, every, None),
-            Endpoint::One(server) => {
-                let open = self.may_discover(inquiry, server, known)?;
-                match self.parts.upstreams.get(server) {
-                    Some(upstream) => match upstream.about().await {
-                        Ok(about) => {
-                            let offered = crate::mcp::Kind::ALL.into_iter().filter(|kind| about.offers(*kind));
-                            let offered =
-                                offered.map(|kind| (kind.capability().to_owned(), serde_json::json!({}))).collect();
-                            (open, serde_json::Value::Object(offered), about.instructions.as_deref().map(str::to_owned))
-                        }
-                        Err(error) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
-                    },
-                    None => return Err(Stop::After(Refusal::Internal, open)),
-                }
-            }
-        };
-        let result = match version.era() {
-            Era::Legacy => answer::initialized(version, &capabilities, instructions.as_deref()),
-            Era::Modern => answer::discovered(&capabilities, instructions.as_deref()),
-        };
-        Ok(message(asked, &result, open))
-    }
-
     /// Whether the caller may reach this server at all; written down either way.
     fn may_discover(
         self: &Arc<Self>,
@@ -366,7 +415,7 @@ impl Gateway {
         server: &ServerName,
         known: &mut Known,
     ) -> Result<record::Open, Stop> {
-        let offer = self.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
+        let offer = inquiry.revision.offers.server(inquiry.engine(), server).map_err(|error| unready(&error))?;
         let target = Target::Server(server.clone());
         let verb = Verb::ServerDiscover;
         let question = Question {
@@ -396,7 +445,7 @@ impl Gateway {
             }
             Stop::After(refusal, open) => (refusal, Pending::Decided(open)),
         };
-        Answer { outcome: Said::Refused { refusal, id, decision: decision_id }, pending, modern }
+        Answer { outcome: Said::Refused { refusal, id, decision: decision_id }, pending, modern, session: None }
     }
 }
 
@@ -406,6 +455,7 @@ fn refused_unrecorded(refusal: Refusal) -> Answer {
         outcome: Said::Refused { refusal, id: None, decision: String::new() },
         pending: Pending::Nothing,
         modern: true,
+        session: None,
     }
 }
 
@@ -418,8 +468,36 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
     })
 }
 
+/// A caller made ready to ask: once for each token and revision, unless the request names tags, all of
+/// which must be granted.
+fn ready(
+    revision: &Revision,
+    caller: Option<&Caller<Facts>>,
+    named: Option<BTreeSet<ScopeName>>,
+) -> Result<Arc<Ready>, Stop> {
+    let engine = &revision.snapshot.engine;
+    let made = match (named, caller) {
+        (None, None) => Ok(Arc::clone(&revision.anonymous)),
+        (None, Some(caller)) => caller.facts.ready(revision, || Ready::new(engine, standing(Some(caller), None))),
+        (named, caller) => {
+            let standing = standing(caller, named);
+            match engine.may_name(&standing) {
+                Ok(()) => Ready::new(engine, standing).map(Arc::new),
+                Err(Denial::InsufficientScope) => {
+                    let needed = standing.named.iter().flatten().cloned().collect();
+                    return Err(Refusal::InsufficientScope(needed).into());
+                }
+                Err(_) => {
+                    return Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into());
+                }
+            }
+        }
+    };
+    made.map_err(|error| unready(&error))
+}
+
 /// Who a caller is to the engine.
-fn standing(caller: Option<&Caller<Ready>>, named: Option<BTreeSet<ScopeName>>) -> Standing {
+fn standing(caller: Option<&Caller<Facts>>, named: Option<BTreeSet<ScopeName>>) -> Standing {
     let Some(caller) = caller else { return Standing { named, ..Standing::anonymous() } };
     let client = match &caller.principal {
         Principal::Client(client) => Some(client.clone()),
@@ -470,5 +548,6 @@ fn message(asked: &Asked<'_>, result: &[u8], open: record::Open) -> Answer {
         outcome: Said::Message(Message { body, code: None, is_error: None }),
         pending: Pending::Decided(open),
         modern,
+        session: None,
     }
 }

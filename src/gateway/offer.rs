@@ -14,6 +14,7 @@ use std::{
 
 use moka::sync::Cache;
 
+use super::drift::{Drifted, Drifts, Watch};
 use crate::{
     mcp::Kind,
     name::{Pattern, ServerName},
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// A number that no two things of this process share.
-fn serial() -> u64 {
+pub(super) fn serial() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -49,8 +50,10 @@ pub(crate) struct Offer {
     /// For each entry of the list its class and what it is to the engine; nothing for one whose name
     /// the engine has no word for, which nobody sees.
     shown: Vec<Option<(Option<u64>, Target)>>,
-    /// Patterns of the server's resource templates.
-    templates: Vec<Pattern>,
+    /// Patterns of the server's resource templates, and what has drifted of them.
+    templates: Vec<(Pattern, Option<Arc<Drifted>>)>,
+    /// What has drifted from the lock.
+    drifts: Drifts,
     pub(crate) inventory: Inventory,
 }
 
@@ -62,7 +65,18 @@ impl Offer {
 
     /// Whether a URI fits one of the templates.
     pub(crate) fn fits_template(&self, uri: &str) -> bool {
-        self.templates.iter().any(|template| template.matches(uri))
+        self.fitting(uri).is_some()
+    }
+
+    /// The template that a URI fits, one that has not drifted before others: what has drifted of it.
+    pub(crate) fn fitting(&self, uri: &str) -> Option<Option<&Arc<Drifted>>> {
+        let fitting = self.templates.iter().filter(|(template, _)| template.matches(uri)).map(|(_, drift)| drift);
+        fitting.min_by_key(|drift| drift.as_ref().map(|drift| drift.refused)).map(Option::as_ref)
+    }
+
+    /// What has drifted of an entry.
+    pub(crate) fn drift(&self, name: &str) -> Option<&Arc<Drifted>> {
+        self.drifts.get(name)
     }
 }
 
@@ -72,14 +86,15 @@ type Key = (ServerName, Option<Kind>);
 /// The offers of all servers, and what askers were told of them.
 #[derive(Debug)]
 pub(crate) struct Offers {
+    pub(crate) watch: Watch,
     kept: RwLock<HashMap<Key, Arc<Offer>>>,
     visible: Cache<(u64, u64, u64), bool>,
     reachable: Cache<(u64, u64), Option<Arc<[Reason]>>>,
 }
 
 impl Offers {
-    pub(crate) fn new() -> Self {
-        Self { kept: RwLock::default(), visible: Cache::new(100_000), reachable: Cache::new(100_000) }
+    pub(crate) fn new(watch: Watch) -> Self {
+        Self { watch, kept: RwLock::default(), visible: Cache::new(100_000), reachable: Cache::new(100_000) }
     }
 
     /// The server itself, without anything of its lists.
@@ -89,7 +104,8 @@ impl Offers {
             return Ok(offer);
         }
         let inventory = engine.inventory(server, [])?;
-        Ok(self.keep(key, Offer { serial: serial(), list: None, shown: Vec::new(), templates: Vec::new(), inventory }))
+        let (shown, templates, drifts) = Default::default();
+        Ok(self.keep(key, Offer { serial: serial(), list: None, shown, templates, drifts, inventory }))
     }
 
     /// One list of a server, worked out anew where the upstream gave another since.
@@ -103,18 +119,28 @@ impl Offers {
         }
         let verb = shown_by(kind);
         let decided = |target: Target| (engine.class(verb, &target), target);
-        let shown: Vec<Option<(Option<u64>, Target)>> =
+        let drifts = self.watch.of(server, list);
+        let mut shown: Vec<Option<(Option<u64>, Target)>> =
             list.entries().iter().map(|entry| target(server, kind, entry.key()).map(decided)).collect();
         let targets = || shown.iter().flatten().map(|(_, target)| target);
         let templates = match kind {
-            Kind::Templates => targets().filter_map(|target| pattern(target.name())).collect(),
+            Kind::Templates => targets()
+                .filter_map(|target| Some((pattern(target.name())?, drifts.get(target.name()).cloned())))
+                .collect(),
             Kind::Tools | Kind::Prompts | Kind::Resources => Vec::new(),
         };
         if matches!(kind, Kind::Tools | Kind::Prompts) {
             super::name_space::warn_of_long_names(server, targets().map(Target::name));
         }
         let inventory = engine.inventory(server, targets().cloned())?;
-        Ok(self.keep(key, Offer { serial: serial(), list: Some(Arc::clone(list)), shown, templates, inventory }))
+        // The engine knows what has drifted, and says no to it; nobody sees it.
+        for (shown, entry) in shown.iter_mut().zip(list.entries()) {
+            if drifts.get(entry.key()).is_some_and(|drift| drift.refused) {
+                *shown = None;
+            }
+        }
+        Ok(self
+            .keep(key, Offer { serial: serial(), list: Some(Arc::clone(list)), shown, templates, drifts, inventory }))
     }
 
     /// Which entries of an offer an asker may see, in its order.
@@ -164,6 +190,11 @@ impl Offers {
             return decide();
         }
         self.reachable.get_with((ready.serial, offer.serial), decide)
+    }
+
+    /// What has drifted of an entry, as far as its list is known.
+    pub(crate) fn drift(&self, server: &ServerName, kind: Kind, name: &str) -> Option<Arc<Drifted>> {
+        self.kept(&(server.clone(), Some(kind)))?.drift(name).cloned()
     }
 
     fn kept(&self, key: &Key) -> Option<Arc<Offer>> {

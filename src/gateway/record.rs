@@ -8,13 +8,14 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{Gateway, offer::Ready, refusal::Refusal};
+use super::{Facts, Gateway, Revision, drift::Drifted, refusal::Refusal};
 use crate::{
     audit::TrailError,
     chance,
     id::Id,
     identity::Caller,
-    mcp::{self, Version},
+    mcp::{self, Method, Version},
+    name::ServerName,
     policy::{Decision, Target},
     principal::Principal,
     record::{self, Access, Decided, Refused, Response, Who},
@@ -30,27 +31,38 @@ pub(crate) struct Peer {
 }
 
 /// What is known of a request so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Known {
+    /// What it is decided by, to its end.
+    pub(crate) revision: Arc<Revision>,
     pub(crate) id: Id,
     pub(crate) at: Timestamp,
     pub(crate) started: Instant,
     pub(crate) peer: Peer,
-    pub(crate) caller: Option<Arc<Caller<Ready>>>,
+    pub(crate) caller: Option<Arc<Caller<Facts>>>,
     pub(crate) method: Option<String>,
     pub(crate) server: Option<String>,
     pub(crate) target: Option<Target>,
     pub(crate) version: Option<Version>,
     pub(crate) rpc_id: Option<mcp::Id>,
     pub(crate) digest: Option<String>,
+    /// What has drifted of the target.
+    pub(crate) drift: Option<Arc<Drifted>>,
     pub(crate) size: usize,
 }
 
 impl Known {
     /// What is known when a request comes in.
-    pub(crate) fn new(at: Timestamp, started: Instant, peer: Peer, size: usize) -> Result<Self, getrandom::Error> {
+    pub(crate) fn new(
+        revision: Arc<Revision>,
+        at: Timestamp,
+        started: Instant,
+        peer: Peer,
+        size: usize,
+    ) -> Result<Self, getrandom::Error> {
         let id = Id::new(at, chance::bytes()?);
         Ok(Self {
+            revision,
             id,
             at,
             started,
@@ -62,7 +74,31 @@ impl Known {
             version: None,
             rpc_id: None,
             digest: None,
+            drift: None,
             size,
+        })
+    }
+}
+
+impl Known {
+    /// What is known of a part of a request that is decided by itself, under an id of its own.
+    pub(super) fn beside(&self, method: Method, started: Instant) -> Result<Self, Refusal> {
+        let id = Id::new(self.at, chance::bytes().map_err(|_| Refusal::Internal)?);
+        Ok(Self {
+            revision: Arc::clone(&self.revision),
+            id,
+            at: self.at,
+            started,
+            peer: self.peer.clone(),
+            caller: self.caller.clone(),
+            method: Some(method.as_str().to_owned()),
+            server: None,
+            target: None,
+            version: self.version,
+            rpc_id: self.rpc_id.clone(),
+            digest: None,
+            drift: None,
+            size: 0,
         })
     }
 }
@@ -86,6 +122,8 @@ pub(crate) struct Open {
     id: Id,
     started: Instant,
     closed: bool,
+    /// The servers that a merged list had to leave out.
+    without: Vec<ServerName>,
 }
 
 impl Gateway {
@@ -93,7 +131,7 @@ impl Gateway {
     pub(super) fn write_decision(self: &Arc<Self>, known: &Known, decision: &Decision) -> Result<Open, Refusal> {
         self.decided(known, decision, None, |decided| self.parts.trail.decision(decided))
             .map_err(|error| lost(&error))?;
-        Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false })
+        Ok(Open { gateway: Arc::clone(self), id: known.id, started: known.started, closed: false, without: Vec::new() })
     }
 
     /// Writes how a request was answered, before the answer leaves.
@@ -128,7 +166,8 @@ impl Gateway {
         kind: &'static str,
         status: u16,
     ) -> Result<(), Refusal> {
-        let known = Known::new(self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
+        let known =
+            Known::new(self.revision(), self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
         let decision = Decision::deny(crate::policy::Because::ValidationFailed);
         let response = Response { status, code: None, is_error: None, bytes: 0, us: 0 };
         self.close(Pending::Refused(Box::new(known), Box::new(decision), kind), response)
@@ -141,7 +180,7 @@ impl Gateway {
         refused: Option<Refused<'_>>,
         write: impl FnOnce(&Decided<'_>) -> T,
     ) -> T {
-        let snapshot = &self.parts.snapshot;
+        let snapshot = &known.revision.snapshot;
         let who = known.caller.as_deref().map(|caller| Who {
             principal: &caller.principal,
             client: caller.client.as_ref(),
@@ -170,6 +209,7 @@ impl Gateway {
             rpc_id: rpc_id.as_deref(),
             read: &[],
             digest: known.digest.as_deref(),
+            drift: known.drift.as_deref().map(Drifted::record),
             size: known.size as u64,
         });
         write(&Decided {
@@ -196,6 +236,11 @@ impl Open {
         self.write(Some(Response { us, ..response })).map_err(|error| lost(&error))
     }
 
+    /// Marks the answer as one without these servers.
+    pub(super) fn leave_out(&mut self, servers: Vec<ServerName>) {
+        self.without = servers;
+    }
+
     /// The id of the decision.
     pub(crate) const fn id(&self) -> Id {
         self.id
@@ -204,7 +249,13 @@ impl Open {
     fn write(&mut self, response: Option<Response>) -> Result<(), TrailError> {
         self.closed = true;
         let parts = &self.gateway.parts;
-        parts.trail.access(Access { id: self.id, at: parts.clock.now(), gateway: parts.instance(), response })
+        parts.trail.access(Access {
+            id: self.id,
+            at: parts.clock.now(),
+            gateway: parts.instance(),
+            response,
+            without: &self.without,
+        })
     }
 }
 

@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    mcp::{code, envelope},
+    mcp::{AskKind, code, envelope},
     name::ScopeName,
     policy::{Because, Denial},
 };
@@ -28,6 +28,18 @@ pub(crate) enum Refusal {
     BadQuery(String),
     /// No such endpoint.
     NoEndpoint,
+    /// `GET` or `DELETE` without a session to be about.
+    NotAllowed,
+    /// A legacy request outside any session.
+    NoSession,
+    /// No such session, or none of this caller's.
+    UnknownSession,
+    /// The session's own stream is open already.
+    StreamTaken,
+    /// This caller cannot read a stream of events.
+    NoStream,
+    /// More are open than the gateway has room for.
+    Full(&'static str),
     /// The body is no message.
     Malformed {
         /// JSON-RPC code.
@@ -52,6 +64,12 @@ pub(crate) enum Refusal {
         /// As the caller named it.
         name: String,
     },
+    /// What the caller must be able to do for this, and does not say it can.
+    MissingCapability(AskKind),
+    /// The caller took its request back.
+    Cancelled,
+    /// The caller did not answer what the server asks.
+    Unanswered,
     /// The caller may know of it, and may not do this.
     Forbidden(Because),
     /// A policy could not be evaluated.
@@ -77,11 +95,16 @@ impl Refusal {
             Self::Forbidden(_) => Denial::Forbidden.code(),
             Self::PolicyError => Denial::PolicyError.code(),
             Self::Malformed { code, .. } => *code,
-            Self::HeaderMismatch(_) => -32020,
-            Self::UnsupportedVersion(_) => -32022,
+            Self::NotAllowed | Self::NoSession | Self::UnknownSession | Self::StreamTaken | Self::NoStream => {
+                code::INVALID_REQUEST
+            }
+            Self::HeaderMismatch(_) => code::HEADER_MISMATCH,
+            Self::MissingCapability(_) => code::MISSING_CAPABILITY,
+            Self::UnsupportedVersion(_) => code::UNSUPPORTED_VERSION,
+            Self::Cancelled => code::CANCELLED,
             Self::UnknownMethod(_) => code::METHOD_NOT_FOUND,
             Self::BadEnvelope(_) | Self::BadParams(_) => code::INVALID_PARAMS,
-            Self::Upstream(_) | Self::NoAudit | Self::Internal => code::INTERNAL,
+            Self::Full(_) | Self::Unanswered | Self::Upstream(_) | Self::NoAudit | Self::Internal => code::INTERNAL,
         }
     }
 
@@ -93,6 +116,12 @@ impl Refusal {
             Self::InsufficientScope(_) => "insufficient-scope",
             Self::BadQuery(_) => "bad-query",
             Self::NoEndpoint => "no-endpoint",
+            Self::NotAllowed => "not-allowed",
+            Self::NoSession => "no-session",
+            Self::UnknownSession => "unknown-session",
+            Self::StreamTaken => "stream-taken",
+            Self::NoStream => "no-stream",
+            Self::Full(_) => "full",
             Self::Malformed { .. } => "malformed",
             Self::HeaderMismatch(_) => "header-mismatch",
             Self::UnsupportedVersion(_) => "unsupported-version",
@@ -100,6 +129,9 @@ impl Refusal {
             Self::UnknownMethod(_) => "unknown-method",
             Self::BadParams(_) => "bad-params",
             Self::Unknown { .. } => "unknown-target",
+            Self::MissingCapability(_) => "missing-capability",
+            Self::Cancelled => "cancelled",
+            Self::Unanswered => "unanswered",
             Self::Forbidden(_) => "forbidden",
             Self::PolicyError => "policy-error",
             Self::Upstream(_) => "upstream",
@@ -119,12 +151,22 @@ impl Refusal {
             Self::UnknownMethod(_) => Because::NoMatchingGrant,
             Self::Unknown { .. } => Because::UnknownTool,
             Self::BadQuery(_)
+            | Self::NotAllowed
+            | Self::NoSession
+            | Self::UnknownSession
+            | Self::StreamTaken
+            | Self::NoStream
             | Self::Malformed { .. }
             | Self::HeaderMismatch(_)
             | Self::UnsupportedVersion(_)
+            | Self::MissingCapability(_)
+            | Self::Cancelled
+            | Self::Unanswered
             | Self::BadEnvelope(_)
             | Self::BadParams(_) => Because::ValidationFailed,
-            Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => Because::PolicyError,
+            Self::Full(_) | Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => {
+                Because::PolicyError
+            }
         }
     }
 
@@ -144,7 +186,20 @@ impl Refusal {
             | Self::Malformed { problem, .. }
             | Self::Upstream(problem) => problem.clone(),
             Self::NoEndpoint => "there is no such endpoint".into(),
+            Self::NotAllowed => "without the `Mcp-Session-Id` of a session only POST is taken".into(),
+            Self::NoSession => "open a session with `initialize` first and send its `Mcp-Session-Id`, or speak protocol version 2026-07-28".into(),
+            Self::UnknownSession => "there is no such session; open one with `initialize`".into(),
+            Self::StreamTaken => "this session's stream is open already".into(),
+            Self::NoStream => "`Accept` must hold `text/event-stream`".into(),
+            Self::Full(what) => format!("too many {what} are open; try again later"),
+            Self::MissingCapability(kind) => format!("this needs a caller with the capability `{kind}`"),
+            Self::Cancelled => "the caller took this request back".into(),
+            Self::Unanswered => "a question of the server's was not answered".into(),
             Self::UnsupportedVersion(version) => format!("protocol version {version:?} is not supported"),
+            // A caller of the legacy era that meets it has to know which era this is.
+            Self::UnknownMethod(method) if method == "initialize" => {
+                "method \"initialize\" is not of protocol version 2026-07-28, which this request speaks".into()
+            }
             Self::UnknownMethod(method) => format!("method {method:?} is not offered here"),
             Self::Unknown { kind, name } => format!("unknown {kind}: {name:?}"),
             Self::Forbidden(_) => "policy forbids this call".into(),
@@ -163,6 +218,9 @@ impl Refusal {
                     data.insert("supported".into(), json!(["2026-07-28"]));
                     data.insert("requested".into(), Value::from(requested.as_str()));
                 }
+                Self::MissingCapability(kind) => {
+                    data.insert("requiredCapabilities".into(), json!({ kind.as_str(): {} }));
+                }
                 Self::Forbidden(because) => {
                     data.insert("because".into(), Value::from(because.to_string()));
                 }
@@ -171,6 +229,14 @@ impl Refusal {
                 | Self::InsufficientScope(_)
                 | Self::BadQuery(_)
                 | Self::NoEndpoint
+                | Self::NotAllowed
+                | Self::NoSession
+                | Self::UnknownSession
+                | Self::StreamTaken
+                | Self::NoStream
+                | Self::Full(_)
+                | Self::Cancelled
+                | Self::Unanswered
                 | Self::Malformed { .. }
                 | Self::HeaderMismatch(_)
                 | Self::BadEnvelope(_)

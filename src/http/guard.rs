@@ -6,9 +6,12 @@
 //!
 //! SPEC: MCP Streamable HTTP, "Security"; TR-02, T-116, T-119, T-122; design §2 "OAuth off".
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use http::{HeaderMap, StatusCode, Uri, header};
+
+use crate::gateway::Revision;
 
 /// The names and pages that are ours.
 #[derive(Debug)]
@@ -16,6 +19,30 @@ pub(crate) struct Guard {
     hosts: Vec<String>,
     origin: String,
     open: bool,
+}
+
+/// The guard of the revision in force.
+#[derive(Debug)]
+pub(super) struct Current {
+    bound: SocketAddr,
+    made: ArcSwap<(u64, Guard)>,
+}
+
+impl Current {
+    pub(super) fn new(bound: SocketAddr, revision: &Revision) -> Self {
+        Self { bound, made: ArcSwap::from_pointee((revision.serial(), Guard::of(revision, bound))) }
+    }
+
+    /// The guard of this revision, made anew where another was in force.
+    pub(super) fn of(&self, revision: &Revision) -> Arc<(u64, Guard)> {
+        let made = self.made.load_full();
+        if made.0 == revision.serial() {
+            return made;
+        }
+        let made = Arc::new((revision.serial(), Guard::of(revision, self.bound)));
+        self.made.store(Arc::clone(&made));
+        made
+    }
 }
 
 /// Why a request may not come in.
@@ -62,6 +89,11 @@ impl Stopped {
 }
 
 impl Guard {
+    fn of(revision: &Revision, bound: SocketAddr) -> Self {
+        let snapshot = &revision.snapshot;
+        Self::new(&snapshot.public_url, bound, snapshot.engine.bundle().oauth())
+    }
+
     /// The guard of a listener known by `public_url`, bound to `bound`.
     pub(crate) fn new(public_url: &str, bound: SocketAddr, oauth: bool) -> Self {
         let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest).trim_end_matches('/');

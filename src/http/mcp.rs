@@ -3,7 +3,7 @@
 //! The limits of a body are counted on received bytes; what it says of its own length is believed
 //! only where it is too much. A stream's record is closed by the stream itself.
 //!
-//! SPEC: MCP Streamable HTTP; TR-01, TR-04…TR-07, TR-39; T-011, T-191, T-193.
+//! SPEC: MCP Streamable HTTP; TR-01, TR-04…TR-07, TR-11, TR-31, TR-33, TR-39, PX-11; T-011, T-191, T-193.
 
 use std::{
     io,
@@ -21,11 +21,14 @@ use poem::{
 
 use super::{guard::Stopped, method_not_allowed, respond};
 use crate::{
-    gateway::{Answer, Endpoint, Gateway, Message, Peer, Received, Refusal, Said},
-    mcp::envelope,
+    gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Said, Way},
+    mcp::{self, envelope},
     name::ServerName,
     record as trail,
 };
+
+/// The methods that an endpoint takes.
+const WAYS: &str = "GET, POST, DELETE";
 
 /// The endpoint.
 #[derive(Clone)]
@@ -44,46 +47,30 @@ impl PoemEndpoint for Mcp {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let started = Instant::now();
-        // Sessions and their streams are not offered: a GET or DELETE has nothing to be about.
-        if request.method() != Method::POST {
-            return Ok(method_not_allowed("POST"));
-        }
+        let way = match *request.method() {
+            Method::POST => Way::Post,
+            Method::GET => Way::Get,
+            Method::DELETE => Way::Delete,
+            _ => return Ok(method_not_allowed(WAYS)),
+        };
         let Some(endpoint) = endpoint(&request) else {
             return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
         };
         let (peer, tls) = (peer(&request), *request.scheme() == Scheme::HTTPS);
-        let unread = |refused: Unread| self.unread(&peer, started, refused);
-        if let Some(refused) = unreadable(request.headers()) {
-            return Ok(unread(refused));
-        }
-        let limits = &self.gateway.parts().snapshot.config.listen.limits;
-        let declared = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok())
-            .and_then(|length| length.parse::<usize>().ok());
-        let mut body = request.take_body().into_bytes_stream();
-        let read = async {
-            if declared.is_some_and(|length| length > limits.body) {
-                Err(Unread::TooLarge)
-            } else {
-                whole(&mut body, limits.body).await
-            }
-        };
-        let body = match tokio::time::timeout(limits.request, read).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(Unread::TooLarge)) => {
-                drain(&mut body).await;
-                return Ok(unread(Unread::TooLarge));
-            }
-            Ok(Err(refused)) => return Ok(unread(refused)),
-            Err(_) => return Ok(unread(Unread::TooSlow)),
+        let body = match way {
+            Way::Post => match self.body(&mut request).await {
+                Ok(body) => body,
+                Err(refused) => return Ok(self.unread(&peer, started, refused)),
+            },
+            // Nothing of a body is read that means nothing.
+            Way::Get | Way::Delete => Bytes::new(),
         };
         let server = match &endpoint {
             Endpoint::All => None,
             Endpoint::One(server) => Some(server.clone()),
         };
         let received = Received {
+            way,
             endpoint,
             query: request.uri().query().map(str::to_owned),
             headers: std::mem::take(request.headers_mut()),
@@ -126,6 +113,36 @@ impl Unread {
 }
 
 impl Mcp {
+    /// The body of a request, within its limits.
+    async fn body(&self, request: &mut Request) -> Result<Bytes, Unread> {
+        if let Some(refused) = unreadable(request.headers()) {
+            return Err(refused);
+        }
+        let revision = self.gateway.revision();
+        let limits = &revision.snapshot.config.listen.limits;
+        let declared = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok())
+            .and_then(|length| length.parse::<usize>().ok());
+        let mut body = request.take_body().into_bytes_stream();
+        let read = async {
+            if declared.is_some_and(|length| length > limits.body) {
+                Err(Unread::TooLarge)
+            } else {
+                whole(&mut body, limits.body).await
+            }
+        };
+        match tokio::time::timeout(limits.request, read).await {
+            Ok(Err(Unread::TooLarge)) => {
+                drain(&mut body).await;
+                Err(Unread::TooLarge)
+            }
+            Ok(read) => read,
+            Err(_) => Err(Unread::TooSlow),
+        }
+    }
+
     fn unread(&self, peer: &Peer, started: Instant, unread: Unread) -> Response {
         let (status, word, message) = unread.form();
         let mut response = refused_early(&self.gateway, peer.clone(), started, status, word, message);
@@ -135,20 +152,36 @@ impl Mcp {
     }
 
     fn write(&self, answer: Answer, server: Option<&ServerName>) -> Response {
-        let Answer { outcome, pending, modern } = answer;
+        let Answer { outcome, pending, modern, session } = answer;
         match outcome {
             Said::Noted => respond::empty(StatusCode::ACCEPTED),
-            Said::Stream(messages) => {
+            Said::Ended => self.done(pending, respond::empty(StatusCode::NO_CONTENT), server),
+            Said::Messages(messages) => {
                 let stream = futures_util::stream::unfold(messages, |mut messages| async move {
-                    let message = messages.next().await?;
-                    Some((Ok::<_, io::Error>(event(&message)), messages))
+                    let news = messages.next().await?;
+                    Some((Ok::<_, io::Error>(event(&news)), messages))
                 });
                 respond::stream(Body::from_bytes_stream(stream))
             }
+            Said::Stream(stream) => {
+                let stream = futures_util::stream::unfold(stream, |mut stream| async move {
+                    let news = stream.next().await?;
+                    Some((Ok::<_, io::Error>(event(&news)), stream))
+                });
+                self.done(pending, respond::stream(Body::from_bytes_stream(stream)), server)
+            }
             Said::Message(Message { body, code, is_error }) => {
-                let response = trail::Response { status: 200, code, is_error, bytes: body.len() as u64, us: 0 };
+                let status = respond::answered(code, modern);
+                let bytes = body.len() as u64;
+                let response = trail::Response { status: status.as_u16(), code, is_error, bytes, us: 0 };
                 match self.gateway.close(pending, response) {
-                    Ok(()) => respond::json(StatusCode::OK, body),
+                    Ok(()) => {
+                        let mut response = respond::json(status, body);
+                        if let Some(id) = session.and_then(|id| id.parse().ok()) {
+                            response.headers_mut().insert(mcp::header::SESSION_ID, id);
+                        }
+                        response
+                    }
                     Err(lost) => {
                         let body = envelope::error(None, &lost.error_object(""));
                         self.refuse(&lost, body, server, modern)
@@ -171,9 +204,21 @@ impl Mcp {
         }
     }
 
+    /// An answer without a message, once it is written down.
+    fn done(&self, pending: Pending, response: Response, server: Option<&ServerName>) -> Response {
+        let status = response.status().as_u16();
+        match self.gateway.close(pending, trail::Response { status, code: None, is_error: None, bytes: 0, us: 0 }) {
+            Ok(()) => response,
+            Err(lost) => self.refuse(&lost, envelope::error(None, &lost.error_object("")), server, false),
+        }
+    }
+
     fn refuse(&self, refusal: &Refusal, body: Vec<u8>, server: Option<&ServerName>, modern: bool) -> Response {
         let mut response = respond::json(respond::status(refusal, modern), body);
-        let metadata = super::well_known::url(&self.gateway.parts().snapshot.public_url, server);
+        if *refusal == Refusal::NotAllowed {
+            response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
+        }
+        let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, server);
         if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -274,8 +319,10 @@ async fn drain(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin)) {
     _ = tokio::time::timeout(Duration::from_millis(500), drained).await;
 }
 
-/// One message as one event: a JSON text has no line break outside its strings, and none inside them.
-fn event(message: &[u8]) -> Bytes {
+/// One message as one event, or a comment: a JSON text has no line break outside its strings, and
+/// none inside them.
+fn event(news: &News) -> Bytes {
+    let News::Message(message) = news else { return Bytes::from_static(b": \n\n") };
     let mut event = Vec::with_capacity(message.len() + 24);
     event.extend_from_slice(b"event: message\ndata: ");
     event.extend_from_slice(message);

@@ -15,7 +15,7 @@ mod places;
 mod respond;
 mod well_known;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use poem::{Endpoint, EndpointExt, Request, Response, Route, http::StatusCode};
 
@@ -23,13 +23,13 @@ pub(crate) use health::Health;
 
 use crate::gateway::Gateway;
 use forwarded::Malformed;
-use guard::{Guard, Stopped};
+use guard::Stopped;
 
 /// Everything the public listener answers.
-pub(crate) fn routes(gateway: Arc<Gateway>, guard: Guard, health: Health) -> impl Endpoint<Output = Response> {
+pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -> impl Endpoint<Output = Response> {
     let mcp = mcp::Mcp::new(Arc::clone(&gateway));
-    let well_known = well_known::WellKnown::new(&gateway.parts().snapshot);
-    let guard = Arc::new(guard);
+    let well_known = well_known::WellKnown::new(Arc::clone(&gateway));
+    let guard = Arc::new(guard::Current::new(bound, &gateway.revision()));
     Route::new()
         .at("/mcp", mcp.clone())
         .at("/mcp/:server", mcp)
@@ -41,7 +41,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>, guard: Guard, health: Health) -> imp
         .around(move |route, request: Request| {
             let stopped = match request.extensions().get::<Malformed>() {
                 Some(Malformed) => Err(Stopped::Misled),
-                None => guard.check(request.uri(), request.headers()),
+                None => guard.of(&gateway.revision()).1.check(request.uri(), request.headers()),
             };
             let gateway = Arc::clone(&gateway);
             async move {

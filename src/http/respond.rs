@@ -8,7 +8,7 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
 };
 
-use crate::{gateway::Refusal, name::ScopeName, policy::Denial};
+use crate::{gateway::Refusal, mcp::code, name::ScopeName, policy::Denial};
 
 /// The status of a refusal. In the legacy era errors of the protocol travel as ordinary answers.
 pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
@@ -21,14 +21,38 @@ pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
         Refusal::Unknown { .. } => decided(Denial::Unknown),
         Refusal::Forbidden(_) => decided(Denial::Forbidden),
         Refusal::PolicyError => decided(Denial::PolicyError),
-        Refusal::Malformed { .. }
+        Refusal::NoSession
+        | Refusal::Malformed { .. }
         | Refusal::HeaderMismatch(_)
         | Refusal::UnsupportedVersion(_)
+        | Refusal::MissingCapability(_)
         | Refusal::BadEnvelope(_) => StatusCode::BAD_REQUEST,
+        Refusal::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::UnknownSession => StatusCode::NOT_FOUND,
+        Refusal::StreamTaken => StatusCode::CONFLICT,
+        Refusal::NoStream => StatusCode::NOT_ACCEPTABLE,
         Refusal::UnknownMethod(_) if modern => StatusCode::NOT_FOUND,
-        Refusal::UnknownMethod(_) | Refusal::BadParams(_) | Refusal::Upstream(_) => StatusCode::OK,
-        Refusal::NoAudit => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::UnknownMethod(_)
+        | Refusal::BadParams(_)
+        | Refusal::Cancelled
+        | Refusal::Unanswered
+        | Refusal::Upstream(_) => StatusCode::OK,
+        Refusal::Full(_) | Refusal::NoAudit => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The status of an answer that is an upstream's error (PX-11). In the legacy era it is an ordinary one.
+pub(crate) fn answered(code: Option<i64>, modern: bool) -> StatusCode {
+    let is = |other: i32| code == Some(i64::from(other));
+    if !modern {
+        StatusCode::OK
+    } else if is(code::METHOD_NOT_FOUND) {
+        StatusCode::NOT_FOUND
+    } else if is(code::HEADER_MISMATCH) || is(code::MISSING_CAPABILITY) || is(code::UNSUPPORTED_VERSION) {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::OK
     }
 }
 
@@ -49,6 +73,15 @@ pub(crate) fn challenge(refusal: &Refusal, metadata: &str) -> Option<String> {
         }
         Refusal::BadQuery(_)
         | Refusal::NoEndpoint
+        | Refusal::NotAllowed
+        | Refusal::NoSession
+        | Refusal::UnknownSession
+        | Refusal::StreamTaken
+        | Refusal::NoStream
+        | Refusal::Full(_)
+        | Refusal::MissingCapability(_)
+        | Refusal::Cancelled
+        | Refusal::Unanswered
         | Refusal::Malformed { .. }
         | Refusal::HeaderMismatch(_)
         | Refusal::UnsupportedVersion(_)

@@ -14,16 +14,13 @@ use poem::{
 use serde_json::json;
 
 use super::{method_not_allowed, respond};
-use crate::{name::ServerName, snapshot::Snapshot};
+use crate::{gateway::Gateway, name::ServerName};
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 
 /// The metadata of every endpoint.
 #[derive(Debug, Clone)]
-pub(super) struct WellKnown {
-    public_url: Arc<str>,
-    oauth: bool,
-}
+pub(super) struct WellKnown(Arc<Gateway>);
 
 /// The URL of an endpoint's metadata.
 pub(super) fn url(public_url: &str, server: Option<&ServerName>) -> String {
@@ -31,8 +28,8 @@ pub(super) fn url(public_url: &str, server: Option<&ServerName>) -> String {
 }
 
 impl WellKnown {
-    pub(super) fn new(snapshot: &Snapshot) -> Self {
-        Self { public_url: Arc::clone(&snapshot.public_url), oauth: snapshot.engine.bundle().oauth() }
+    pub(super) const fn new(gateway: Arc<Gateway>) -> Self {
+        Self(gateway)
     }
 }
 
@@ -43,18 +40,20 @@ impl Endpoint for WellKnown {
         if request.method() != Method::GET {
             return Ok(method_not_allowed("GET"));
         }
+        let revision = self.0.revision();
+        let (public_url, oauth) = (&revision.snapshot.public_url, revision.snapshot.engine.bundle().oauth());
         let endpoint = request.uri().path().strip_prefix(PATH).unwrap_or_default();
         let known = match endpoint.strip_prefix("/mcp/") {
             Some(server) => server.parse::<ServerName>().is_ok(),
             None => endpoint.is_empty() || endpoint == "/mcp",
         };
-        if !known || !self.oauth {
+        if !known || !oauth {
             return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
         }
         let endpoint = if endpoint.is_empty() { "/mcp" } else { endpoint };
         let document = json!({
-            "resource": format!("{}{endpoint}", self.public_url),
-            "authorization_servers": [&*self.public_url],
+            "resource": format!("{public_url}{endpoint}"),
+            "authorization_servers": [&**public_url],
             "bearer_methods_supported": ["header"],
             "resource_name": "Portcullis",
         });

@@ -11,7 +11,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -19,6 +19,7 @@ use std::{
 use http::{HeaderMap, header::AUTHORIZATION};
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
+use tokio::sync::broadcast;
 
 use super::Caller;
 use crate::{
@@ -36,6 +37,9 @@ const CACHED: u64 = 10_000;
 const LONGEST: usize = 4096;
 /// How far another replica's clock may be ahead.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+/// Revocations that may wait to be noticed by who outlives a request.
+const MOST_REVOCATIONS: usize = 256;
 
 /// What came of asking.
 #[derive(Debug)]
@@ -110,9 +114,11 @@ pub struct Bearer<F = ()> {
     seq: AtomicI64,
     /// Counts the rounds of dropping entries; see [`Bearer::fetch`].
     rounds: AtomicU64,
+    /// Tells which token was revoked; nothing for all of them.
+    revoked: broadcast::Sender<Option<Id>>,
 }
 
-impl<F: Send + Sync + 'static> Bearer<F> {
+impl<F: Default + Send + Sync + 'static> Bearer<F> {
     /// `cache_key` is random and of this process; `seq` is the number of the newest event by now.
     #[must_use]
     pub fn new(store: Arc<Store>, keys: TokenKeys, cache_key: [u8; 32], seq: i64) -> Self {
@@ -124,6 +130,22 @@ impl<F: Send + Sync + 'static> Bearer<F> {
             read_at: AtomicI64::new(i64::MIN),
             seq: AtomicI64::new(seq),
             rounds: AtomicU64::new(0),
+            revoked: broadcast::channel(MOST_REVOCATIONS).0,
+        }
+    }
+
+    /// Waits until a token is revoked, as far as this process hears; from now on, polled or not.
+    pub fn revoked(&self, token: Id) -> impl Future<Output = ()> + Send + use<F> {
+        let mut revoked = self.revoked.subscribe();
+        async move {
+            loop {
+                match revoked.recv().await {
+                    Ok(Some(other)) if other != token => {}
+                    // Who missed some of them cannot say that it was not this one.
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+                    Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+                }
+            }
         }
     }
 
@@ -174,8 +196,12 @@ impl<F: Send + Sync + 'static> Bearer<F> {
         if revoked.contains(&None) {
             // All are revoked, or an id does not read: drop everything, to be safe.
             self.drop_cached(|_| true);
+            drop(self.revoked.send(None));
         } else if !revoked.is_empty() {
             self.drop_cached(|token| revoked.contains(&Some(token)));
+            for token in revoked {
+                drop(self.revoked.send(token));
+            }
         }
         if let Some(last) = events.last() {
             self.seq.store(last.seq, Ordering::Release);
@@ -191,6 +217,7 @@ impl<F: Send + Sync + 'static> Bearer<F> {
     /// of it by the event (OA-86).
     pub fn forget(&self, token: Id) {
         self.drop_cached(|other| other == token);
+        drop(self.revoked.send(Some(token)));
     }
 
     fn drop_cached(&self, which: impl Fn(Id) -> bool) {
@@ -240,7 +267,7 @@ impl<F: Send + Sync + 'static> Bearer<F> {
             issued_at,
             expires_at,
             resource: resource.into(),
-            facts: OnceLock::new(),
+            facts: F::default(),
             revoked: AtomicBool::new(revoked_at.is_some()),
         }
     }

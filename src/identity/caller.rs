@@ -1,7 +1,7 @@
 //! An authenticated principal with the facts its token gave.
 
 use std::sync::{
-    Arc, OnceLock,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
@@ -35,8 +35,8 @@ pub struct Caller<F = ()> {
     pub expires_at: Timestamp,
     /// The URL that the token is good at.
     pub resource: Arc<str>,
-    /// Worked out once per token, by whoever needs it first.
-    pub facts: OnceLock<F>,
+    /// Worked out for the token, by whoever needs it first.
+    pub facts: F,
     pub(super) revoked: AtomicBool,
 }
 

@@ -34,7 +34,7 @@ pub async fn recorded(store: &Store) -> Result<i64, StoreError> {
 }
 
 /// Runs until told to stop.
-pub async fn keep_up<F: Send + Sync + 'static>(
+pub async fn keep_up<F: Default + Send + Sync + 'static>(
     bearer: Arc<Bearer<F>>,
     store: Arc<Store>,
     trail: Arc<Trail>,

@@ -19,7 +19,7 @@ const SHELLS: &[&str] = &["ash", "bash", "dash", "ksh", "sh", "zsh"];
 /// A command that is one text: `npx -y package`.
 pub(super) fn one_text(command: &str) -> Option<Line> {
     let plain = command.contains(char::is_whitespace) && !command.contains('\\');
-    let parts = if plain { shell_words::split(command).ok()? } else { return None };
+    let parts = if plain { shlex::split(command)? } else { return None };
     (parts.len() > 1).then_some(Line { parts, env: Vec::new(), cwd: None })
 }
 
@@ -55,7 +55,7 @@ fn line(text: &str) -> Option<Line> {
     if let Some((first, rest)) = text.split_once("&&")
         && let Some(folder) = first.trim().strip_prefix("cd ")
     {
-        let [folder] = <[String; 1]>::try_from(shell_words::split(folder).ok()?).ok()?;
+        let [folder] = <[String; 1]>::try_from(shlex::split(folder)?).ok()?;
         cwd = Some(folder);
         text = rest.trim();
     }
@@ -64,7 +64,7 @@ fn line(text: &str) -> Option<Line> {
     }
     let mut env = Vec::new();
     let mut parts = Vec::new();
-    for word in shell_words::split(text).ok()? {
+    for word in shlex::split(text)? {
         match word.split_once('=') {
             Some((name, value))
                 if parts.is_empty() && crate::config::is_variable(name) && !crate::config::secrecy::is_marked(name) =>

@@ -2,25 +2,28 @@
 //!
 //! It stands beside the configuration and says what each server offers: names, descriptions, schemas
 //! and annotations, each entry with its digest. What is decided never rests on it alone; what is
-//! checked, tested and shown without asking a server does. No lock is fine, one that cannot be read is
-//! a finding and never ignored.
+//! checked, tested and shown without asking a server does, and what a server offers that differs from it
+//! is *drifted* ([`compare`]). No lock is fine, one that cannot be read is a finding and never ignored.
 //!
-//! The format is JSON with sorted keys:
+//! The format is JSON with sorted keys ([`write`] makes it, `read` takes it):
 //!
 //! ```json
 //! {
 //!   "version": 1,
 //!   "servers": {
 //!     "github": {
+//!       "digest": "sha256:…",
 //!       "instructions": "…",
 //!       "prompts": {"summary": {"description": "…", "digest": "sha256:…"}},
-//!       "resources": {"repo://a/b": {"description": "…", "mimeType": "text/plain", "digest": "sha256:…"}},
+//!       "resources": {"repo://a/b": {"description": "…", "mimeType": "text/plain"}},
+//!       "templates": {"repo://{owner}/{name}": {"description": "…", "digest": "sha256:…", "name": "Repository"}},
 //!       "tools": {
 //!         "search_code": {
 //!           "annotations": {"readOnlyHint": true},
 //!           "description": "…",
 //!           "digest": "sha256:…",
-//!           "inputSchema": {"type": "object"}
+//!           "inputSchema": {"type": "object"},
+//!           "other": {"_meta": {}}
 //!         }
 //!       }
 //!     }
@@ -29,11 +32,21 @@
 //! ```
 //!
 //! Every part but `version` may be missing. A key of ours that is not known is a finding; what MCP
-//! lets a server say freely (schemas, further annotations) is kept as it is.
+//! lets a server say freely (schemas, further annotations) is kept as it is, and fields that the lock has
+//! no key for stand under `other`. The digest of an entry is that of the whole entry as the server lists
+//! it, its name included; a digest that is not that of what stands beside it is a finding. `resources`
+//! are written by hand, for tests and tables: they come and go, and are not compared.
 
+pub mod compare;
+mod inventory;
 mod read;
+mod said;
+pub mod write;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use inventory::{Inventory, Part};
+pub use said::Said;
 
 use crate::{
     config::Node,
@@ -60,6 +73,13 @@ impl Lock {
         self.servers.get(name)
     }
 
+    /// `sha256:` and the digest of everything that is pinned.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let servers = self.servers.iter().map(|(name, offered)| (name.to_string(), offered.digest.as_str().into()));
+        said::digest(&serde_json::Value::Object(servers.collect()))
+    }
+
     /// One tool, if it was pinned.
     #[must_use]
     pub fn tool(&self, server: &ServerName, tool: &ToolName) -> Option<&Tool> {
@@ -74,12 +94,45 @@ pub struct Offered {
     pub tools: BTreeMap<ToolName, Tool>,
     /// Its prompts.
     pub prompts: BTreeMap<PromptName, Entry>,
-    /// Its resources.
+    /// Resources that somebody wrote down by hand.
     pub resources: BTreeMap<ResourceUri, Entry>,
+    /// Templates of its resources.
+    pub templates: BTreeMap<ResourceUri, Entry>,
     /// What it tells every model.
     pub instructions: Option<String>,
+    /// The same, to be compared.
+    pub(crate) instructions_said: Option<Arc<Said>>,
+    /// `sha256:` and the digest of all that is pinned of it.
+    pub digest: String,
     /// Where its name is written.
     pub place: Place,
+}
+
+impl Offered {
+    /// One entry, whole, and where it is written.
+    #[must_use]
+    pub fn entry(&self, part: Part, name: &str) -> Option<(&Arc<Said>, &Place)> {
+        match part {
+            Part::Prompt => self.prompts.get(&name.parse().ok()?).map(|entry| (&entry.said, &entry.place)),
+            Part::Template => self.templates.get(&name.parse().ok()?).map(|entry| (&entry.said, &entry.place)),
+            Part::Tool => self.tools.get(&name.parse().ok()?).map(|tool| (&tool.said, &tool.place)),
+        }
+    }
+
+    /// Every entry that is pinned, with its name and its place.
+    pub fn entries(&self) -> impl Iterator<Item = (Part, &str, &Arc<Said>, &Place)> {
+        let prompts = self.prompts.iter().map(|(name, of)| (Part::Prompt, name.as_str(), &of.said, &of.place));
+        let templates = self.templates.iter().map(|(uri, of)| (Part::Template, uri.as_str(), &of.said, &of.place));
+        let tools = self.tools.iter().map(|(name, of)| (Part::Tool, name.as_str(), &of.said, &of.place));
+        prompts.chain(templates).chain(tools)
+    }
+
+    /// What is pinned of it, without places.
+    #[must_use]
+    pub fn inventory(&self) -> Inventory {
+        let entries = self.entries().map(|(part, name, said, _)| ((part, name.to_owned()), Said::clone(said)));
+        Inventory { instructions: self.instructions_said.as_deref().cloned(), entries: entries.collect() }
+    }
 }
 
 /// A tool.
@@ -91,19 +144,19 @@ pub struct Tool {
     pub input_schema: Option<serde_json::Value>,
     /// What it says of its effects.
     pub hints: Hints,
-    /// `sha256:` and the digest of what was reviewed.
-    pub digest: Option<String>,
+    /// All that it says, with its digest.
+    pub said: Arc<Said>,
     /// Where its name is written.
     pub place: Place,
 }
 
-/// A prompt or a resource.
+/// A prompt, a resource or a template of resources.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// What it tells every model of itself.
     pub description: Option<String>,
-    /// `sha256:` and the digest of what was reviewed.
-    pub digest: Option<String>,
+    /// All that it says, with its digest.
+    pub said: Arc<Said>,
     /// Where its name is written.
     pub place: Place,
 }

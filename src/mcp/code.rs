@@ -24,3 +24,5 @@ pub const UNSUPPORTED_VERSION: i32 = -32022;
 pub const FORBIDDEN: i32 = -31001;
 /// The token is missing, not good, or lacks scopes. Our own.
 pub const REFUSED: i32 = -31002;
+/// The caller took its request back. Our own.
+pub const CANCELLED: i32 = -31003;

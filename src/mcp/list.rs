@@ -4,7 +4,8 @@
 //! the name's value is kept, so that another can be put there. Nothing else of an entry is read,
 //! and annotations are never believed (CL-22, CL-23).
 //!
-//! A list decides what may be called, so it is checked whole: no key twice at any depth.
+//! A list decides what may be called, so it is checked whole: no key twice at any depth. An icon that
+//! is neither `https` nor `data` is left out; none is ever fetched (CL-24).
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use super::{
     id::Id,
     method::Method,
     object::Object,
+    result::with_value,
     strict::{self, Untidy},
 };
 
@@ -98,6 +100,10 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Where the next page begins, if there is one.
     pub next_cursor: Option<String>,
+    /// How long the server says that it stays good. Modern only; less than nothing is nothing.
+    pub ttl_ms: Option<u64>,
+    /// Whether the server says that it is the same for everybody. Modern only.
+    pub public: bool,
 }
 
 impl Page {
@@ -113,7 +119,10 @@ impl Page {
         let raw: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| not_a_list())?;
         let entries = raw.into_iter().map(|raw| Entry::read(kind, raw)).collect::<Result<_, _>>()?;
         let next_cursor = answer.text("nextCursor").map(String::from);
-        Ok(Self { entries, next_cursor })
+        let ttl_ms = answer.get("ttlMs").and_then(|ttl| ttl.get().parse::<i64>().ok());
+        let ttl_ms = ttl_ms.map(|ttl| u64::try_from(ttl).unwrap_or(0));
+        let public = answer.text("cacheScope").is_some_and(|scope| scope == "public");
+        Ok(Self { entries, next_cursor, ttl_ms, public })
     }
 }
 
@@ -127,7 +136,15 @@ pub struct Entry {
 
 impl Entry {
     fn read(kind: Kind, raw: &RawValue) -> Result<Self, PageError> {
-        let json = raw.get();
+        let nameless = || PageError::Nameless(kind.key());
+        let object = Object::read(raw.get()).map_err(|_| nameless())?;
+        if let Some(without) = without_odd_icons(raw.get(), &object) {
+            return Self::of(kind, &without);
+        }
+        Self::of(kind, raw.get())
+    }
+
+    fn of(kind: Kind, json: &str) -> Result<Self, PageError> {
         let nameless = || PageError::Nameless(kind.key());
         let object = Object::read(json).map_err(|_| nameless())?;
         let value = object.get(kind.key()).ok_or_else(nameless)?.get();
@@ -170,6 +187,24 @@ impl Entry {
     }
 }
 
+/// The entry without the icons that a reader had better not open, where it has any.
+fn without_odd_icons(json: &str, entry: &Object<'_>) -> Option<String> {
+    let icons = entry.get("icons")?;
+    let all: Vec<&RawValue> = serde_json::from_str(icons.get()).unwrap_or_default();
+    let good: Vec<&str> = all.iter().filter(|icon| may_be_opened(icon)).map(|icon| icon.get()).collect();
+    let unread = all.is_empty() && icons.get() != "[]";
+    (unread || good.len() < all.len()).then(|| with_value(json, "icons", &format!("[{}]", good.join(","))))
+}
+
+fn may_be_opened(icon: &RawValue) -> bool {
+    Object::read(icon.get()).is_ok_and(|icon| {
+        icon.text("src").is_some_and(|src| {
+            let scheme = src.split(':').next().unwrap_or_default();
+            ["https", "data"].iter().any(|safe| scheme.eq_ignore_ascii_case(safe))
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +231,37 @@ mod tests {
             assert_eq!(page.entries[0].key(), "x");
             assert_eq!(page.next_cursor, None);
         }
+    }
+
+    #[test]
+    fn cl24_an_icon_that_is_neither_https_nor_data_is_left_out() {
+        let icons = |written: &str| {
+            let text = format!(r#"{{"tools":[{{"icons":{written}, "name":"a","x":1.0}}]}}"#);
+            let page = Page::read(Kind::Tools, &text).unwrap();
+            let [entry] = page.entries.as_slice() else { panic!() };
+            assert_eq!(entry.with_name("b"), entry.json().replace("\"a\"", "\"b\""));
+            entry.field("icons").unwrap().get().to_owned()
+        };
+        let good = r#"[{"src":"https://a/x.png"}, {"src":"data:image/png;base64,AA=="}]"#;
+        assert_eq!(icons(good), good, "what is good keeps its very bytes");
+        for bad in ["javascript:alert(1)", "http://a/x.png", "file:///etc/passwd", "//a/x.png", " javascript:x", ""] {
+            assert_eq!(icons(&format!(r#"[{{"src":"{bad}"}},{{"src":"https://a"}}]"#)), r#"[{"src":"https://a"}]"#);
+        }
+        for odd in ["7", "[7]", r#"[{"src":7}]"#, "{}"] {
+            assert_eq!(icons(odd), "[]");
+        }
+    }
+
+    #[test]
+    fn ca06_hints_are_read_and_a_negative_one_is_none() {
+        let hints = |rest: &str| {
+            let page = Page::read(Kind::Tools, &format!(r#"{{"tools":[]{rest}}}"#)).unwrap();
+            (page.ttl_ms, page.public)
+        };
+        assert_eq!(hints(r#","ttlMs":5000,"cacheScope":"public""#), (Some(5000), true));
+        assert_eq!(hints(r#","ttlMs":-1,"cacheScope":"private""#), (Some(0), false));
+        assert_eq!(hints(r#","ttlMs":"x","cacheScope":7"#), (None, false));
+        assert_eq!(hints(""), (None, false));
     }
 
     #[test]

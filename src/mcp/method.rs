@@ -86,11 +86,11 @@ methods! {
     ResourcesRead = "resources/read", Request, [Legacy Modern];
     /// Asks for completions of an argument. Known, not built yet.
     CompletionComplete = "completion/complete", Request, [Legacy Modern];
-    /// Sets the level of log notifications. Known, not built yet.
+    /// Sets the level of log notifications.
     LoggingSetLevel = "logging/setLevel", Request, [Legacy];
-    /// Asks to be told of changes of a resource. Known, not built yet.
+    /// Asks to be told of changes of a resource.
     ResourcesSubscribe = "resources/subscribe", Request, [Legacy];
-    /// Takes that back. Known, not built yet.
+    /// Takes that back.
     ResourcesUnsubscribe = "resources/unsubscribe", Request, [Legacy];
     /// Opens a modern stream of changes. Known, not built yet.
     SubscriptionsListen = "subscriptions/listen", Request, [Modern];
@@ -100,7 +100,7 @@ methods! {
     Cancelled = "notifications/cancelled", Notification, [Legacy Modern];
     /// How far a request has come.
     Progress = "notifications/progress", Notification, [Legacy Modern];
-    /// The caller's roots changed. Known, not built yet.
+    /// The caller's roots changed.
     RootsListChanged = "notifications/roots/list_changed", Notification, [Legacy];
     /// The server's tools changed.
     ToolsListChanged = "notifications/tools/list_changed", Notification, [Legacy Modern];
@@ -108,9 +108,11 @@ methods! {
     PromptsListChanged = "notifications/prompts/list_changed", Notification, [Legacy Modern];
     /// The server's resources changed.
     ResourcesListChanged = "notifications/resources/list_changed", Notification, [Legacy Modern];
+    /// A stream of changes has begun. Known, not built yet.
+    SubscriptionsAcknowledged = "notifications/subscriptions/acknowledged", Notification, [Modern];
     /// A resource changed. Known, not built yet.
     ResourcesUpdated = "notifications/resources/updated", Notification, [Legacy Modern];
-    /// A line of the server's log. Known, not built yet.
+    /// A line of the server's log.
     LogMessage = "notifications/message", Notification, [Legacy Modern];
     /// A server asks a person something. In the modern era it stands in `inputRequests` alone.
     ElicitationCreate = "elicitation/create", Request, [Legacy];

@@ -8,6 +8,7 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod ask;
 pub mod code;
 pub mod envelope;
 pub mod header;
@@ -18,10 +19,12 @@ mod list;
 mod meta;
 mod method;
 mod object;
+mod param_header;
 mod result;
 mod strict;
 mod version;
 
+pub use ask::AskKind;
 pub use id::{Id, MAX_ID};
 pub use jsonrpc::{Message, Notification, Outcome, ParseError, Problem, Request, Response};
 pub use level::LogLevel;
@@ -29,6 +32,7 @@ pub use list::{Entry, Kind, Page, PageError};
 pub use meta::{Meta, MetaError};
 pub use method::Method;
 pub use object::{Object, ObjectError};
+pub use param_header::{ParamHeader, ParamHeaderError};
 pub use result::{has_field, with_field, with_value};
 pub use strict::{MAX_DEPTH, MAX_NODES, Untidy, check};
 pub use version::{Era, Version};

@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::de::{self, Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::strict::{Key, Seen};
+use super::{
+    id::Id,
+    strict::{Key, Seen},
+};
 
 /// A JSON text that is no object, or one that names a field twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +42,12 @@ impl<'a> Object<'a> {
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&'a RawValue> {
         self.fields.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    }
+
+    /// The id in a field, if it is there and is one.
+    #[must_use]
+    pub fn id(&self, key: &str) -> Option<Id> {
+        self.get(key).and_then(|value| Id::read(value).ok())
     }
 
     /// The text in a field, if it is there and is a text.

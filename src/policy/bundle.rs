@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use cedar_policy::pst::{ActionConstraint, StaticPolicy};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -65,18 +66,27 @@ impl Policy {
     ) -> Result<Self, String> {
         let cedar = cedar.new_id(cedar_policy::PolicyId::new(id));
         let shape = Shape::of(&cedar)?;
-        let verbs = verbs(&shape.actions);
-        let reason = Reason { policy: id.into(), effect: shape.effect, place };
-        Ok(Self {
-            reason,
+        Ok(Self::known(id, text, (cedar, shape), place, needs))
+    }
+
+    /// Takes a policy of this id whose shape is known.
+    pub(crate) fn known(
+        id: &str,
+        text: &str,
+        (cedar, shape): (cedar_policy::Policy, Shape),
+        place: Option<Place>,
+        needs: Option<Needs>,
+    ) -> Self {
+        Self {
+            reason: Reason { policy: id.into(), effect: shape.effect, place },
             text: text.into(),
             cedar,
+            verbs: verbs(&shape.actions),
             shape,
-            verbs,
             needs,
             patterns: Vec::new(),
             of_any_action: OnceLock::new(),
-        })
+        }
     }
 
     /// The same policy, known to read a target's name by these patterns alone.
@@ -91,9 +101,10 @@ impl Policy {
     /// evaluate. Where Cedar cannot make it, the policy as it is, which says the same.
     pub(super) fn of_any_action(&self) -> &cedar_policy::Policy {
         self.of_any_action.get_or_init(|| {
-            let without = self.cedar.to_json().ok().and_then(|mut json| {
-                json.as_object_mut()?.insert("action".into(), serde_json::json!({ "op": "All" }));
-                cedar_policy::Policy::from_json(Some(self.cedar.id().clone()), json).ok()
+            let without = self.cedar.to_pst().ok().and_then(|tree| {
+                let mut body = tree.body().clone();
+                body.action = ActionConstraint::Any;
+                cedar_policy::Policy::from_pst(StaticPolicy::try_from(body).ok()?.into()).ok()
             });
             without.unwrap_or_else(|| self.cedar.clone())
         })
@@ -191,6 +202,18 @@ impl Bundle {
         }
         let digest = format!("sha256:{}", hex(&digest.finalize()));
         Self { schema, schema_text, policies, grants, servers, scopes, oauth, digest }
+    }
+
+    /// The same bundle, deciding by an inventory of this digest as well.
+    #[must_use]
+    pub fn with_inventory(mut self, inventory: &str) -> Self {
+        let mut digest = Sha256::new();
+        for part in ["portcullis.bundle.inventory.v1", &self.digest, inventory] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+        self.digest = format!("sha256:{}", hex(&digest.finalize()));
+        self
     }
 
     /// `sha256:` and the hexadecimal digest of everything that decides.

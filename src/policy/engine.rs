@@ -23,7 +23,7 @@ use super::{
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
     question::{Moment, Standing, Target, Verb},
-    shard::{Shard, Shards},
+    shard::{Grants, Shard, Shards},
 };
 use crate::{
     name::{ClientId, GroupId, ScopeName, ServerName},
@@ -45,6 +45,13 @@ pub struct Question<'a> {
     pub moment: &'a Moment,
 }
 
+impl Question<'_> {
+    /// The question that must be answered with allow as well.
+    fn besides(&self) -> Option<Self> {
+        Some(Self { verb: self.verb.besides(self.target)?, ..*self })
+    }
+}
+
 /// A caller's standing, made ready to ask with: its part of the context is built once.
 #[derive(Debug)]
 pub struct Asker {
@@ -62,13 +69,24 @@ impl Asker {
     }
 }
 
+/// An answer without its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Allowed.
+    Allowed,
+    /// Denied since no permit holds, and every policy could be evaluated.
+    Unpermitted,
+    /// Denied by a forbid, or since a policy could not be evaluated.
+    Denied,
+}
+
 /// The decision core over one bundle.
 #[derive(Debug)]
 pub struct Engine {
     bundle: Arc<Bundle>,
     authorizer: Authorizer,
     shards: HashMap<ServerName, Shards>,
-    grants: PolicySet,
+    grants: Grants,
     reasons: HashMap<PolicyId, Arc<[Reason]>>,
     actions: [EntityUid; Verb::ALL.len()],
     /// Which of [`VOLATILE`] some policy reads: the schema declares these and no other.
@@ -84,18 +102,19 @@ impl Engine {
     /// # Errors
     /// When two policies share an id; the compiler does not make such bundles.
     pub fn new(bundle: Arc<Bundle>) -> Result<Self, String> {
-        let mut grants = PolicySet::new();
-        for policy in &bundle.grants {
-            grants.add(policy.cedar.clone()).map_err(|error| error.to_string())?;
+        let mut reasons = HashMap::new();
+        for policy in bundle.policies() {
+            let reason = Arc::from([policy.reason.clone()]);
+            if reasons.insert(PolicyId::new(policy.id()), reason).is_some() {
+                return Err(format!("two policies share the id `{}`", policy.id()));
+            }
         }
-        let reasons =
-            bundle.policies().map(|policy| (PolicyId::new(policy.id()), Arc::from([policy.reason.clone()]))).collect();
         Ok(Self {
             shards: Shards::plan(&bundle),
             volatile: VOLATILE.map(|fact| bundle.reads(fact)),
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
-            grants,
+            grants: Grants::plan(&bundle),
             reasons,
             bundle,
         })
@@ -161,6 +180,9 @@ impl Engine {
     /// turn it.
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Decision {
+        if let Some(first) = question.besides().map(|first| self.decide(&first)).filter(|first| !first.is_allow()) {
+            return first;
+        }
         let shard = match self.shard(question) {
             Ok(shard) => shard,
             Err(because) => return Decision::deny(because),
@@ -176,15 +198,36 @@ impl Engine {
     /// Whether the answer is allow. For entries of lists: nothing is said about why.
     #[must_use]
     pub fn allows(&self, question: &Question<'_>) -> bool {
+        if question.besides().is_some_and(|first| !self.allows(&first)) {
+            return false;
+        }
         let Ok(shard) = self.shard(question) else { return false };
         let Ok(request) = self.request(question) else { return false };
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
         response.decision() == cedar_policy::Decision::Allow && response.diagnostics().errors().next().is_none()
     }
 
+    /// Whether the answer is allow, and if not, whether anything speaks against it.
+    pub(crate) fn answers(&self, question: &Question<'_>) -> Answer {
+        let Ok(shard) = self.shard(question) else { return Answer::Unpermitted };
+        let Ok(request) = self.request(question) else { return Answer::Denied };
+        let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
+        let (decision, diagnostics) = (response.decision(), response.diagnostics());
+        match decision {
+            _ if diagnostics.errors().next().is_some() => Answer::Denied,
+            cedar_policy::Decision::Allow => Answer::Allowed,
+            cedar_policy::Decision::Deny if diagnostics.reason().next().is_none() => Answer::Unpermitted,
+            cedar_policy::Decision::Deny => Answer::Denied,
+        }
+    }
+
     /// Answers a question by the full policy set, unsharded. The oracle that shards are tested against.
     #[must_use]
     pub fn decide_unsharded(&self, question: &Question<'_>) -> Decision {
+        let first = question.besides().map(|first| self.decide_unsharded(&first));
+        if let Some(first) = first.filter(|first| !first.is_allow()) {
+            return first;
+        }
         let shard = match self.shard(question) {
             Ok(shard) => shard,
             Err(because) => return Decision::deny(because),
@@ -237,15 +280,17 @@ impl Engine {
         }
         let groups = RestrictedExpression::new_set(groups.iter().map(|group| text(group.as_str())));
         let mut facts = vec![("groups".to_owned(), groups)];
+        let caller = entity::principal(principal);
         facts.extend(client.map(|client| ("client".to_owned(), text(client.as_str()))));
         let request = Context::from_pairs(facts).map_err(|error| error.to_string()).and_then(|context| {
-            let parts = (entity::principal(principal), entity::grant_action(), entity::scope(scope));
+            let parts = (caller.clone(), entity::grant_action(), entity::scope(scope));
             Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema))
                 .map_err(|error| error.to_string())
         });
         match request {
             Ok(request) => {
-                let mut decision = self.answer(&request, &self.grants, &cedar_policy::Entities::empty());
+                let grants = self.grants.of(&self.bundle, &caller);
+                let mut decision = self.answer(&request, grants, &cedar_policy::Entities::empty());
                 if decision.because == Because::ExplicitForbid {
                     decision.because = Because::NoMatchingGrant;
                 }
@@ -259,7 +304,7 @@ impl Engine {
         let target = question.target;
         let shards = self.shards.get(target.server()).ok_or(Because::UnknownServer)?;
         if question.inventory.server != *target.server()
-            || question.verb.resource() != target.kind()
+            || !question.verb.takes(target.kind())
             || !question.inventory.knows(target)
         {
             return Err(Because::UnknownTool);
@@ -289,6 +334,12 @@ impl Engine {
         let context = self.context(&asker.standing, acts, Some(moment))?;
         let schema: Option<&Schema> = acts.then_some(&self.bundle.schema);
         Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
+    }
+
+    /// Whether some policy reads when or whence a request comes, and so may answer two alike unlike.
+    #[must_use]
+    pub const fn reads_the_moment(&self) -> bool {
+        self.is_volatile()
     }
 
     /// Whether some policy reads what differs from request to request of one token.

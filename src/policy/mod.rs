@@ -20,6 +20,7 @@ pub use bundle::{Bundle, Needs, Policy, hex};
 pub use clause::{Clause, Fact, Holds};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
 pub use denial::Denial;
+pub(crate) use engine::Answer;
 pub use engine::{Asker, Engine, Question, VOLATILE};
 pub use entity::{Inventory, targets};
 pub use question::{Moment, Standing, Target, Verb};

@@ -16,6 +16,8 @@ use jiff::Timestamp;
 /// What a caller wants to do with a target: the action of the question *use*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
+    /// `completion/complete` for an argument of a prompt or of a resource template
+    CompletionComplete,
     /// `prompts/get`
     PromptsGet,
     /// `prompts/list`, one entry of it
@@ -24,6 +26,8 @@ pub enum Verb {
     ResourcesList,
     /// `resources/read`
     ResourcesRead,
+    /// `resources/subscribe`, and one resource of a `subscriptions/listen`
+    ResourcesSubscribe,
     /// `initialize` and `server/discover` of one server
     ServerDiscover,
     /// `tools/call`
@@ -34,11 +38,13 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb, sorted by its action's name.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
+        Self::CompletionComplete,
         Self::PromptsGet,
         Self::PromptsList,
         Self::ResourcesList,
         Self::ResourcesRead,
+        Self::ResourcesSubscribe,
         Self::ServerDiscover,
         Self::ToolsCall,
         Self::ToolsList,
@@ -48,10 +54,12 @@ impl Verb {
     #[must_use]
     pub const fn action(self) -> &'static str {
         match self {
+            Self::CompletionComplete => "completion/complete",
             Self::PromptsGet => "prompts/get",
             Self::PromptsList => "prompts/list",
             Self::ResourcesList => "resources/list",
             Self::ResourcesRead => "resources/read",
+            Self::ResourcesSubscribe => "resources/subscribe",
             Self::ServerDiscover => "server/discover",
             Self::ToolsCall => "tools/call",
             Self::ToolsList => "tools/list",
@@ -64,34 +72,66 @@ impl Verb {
         Self::ALL.into_iter().find(|verb| verb.action() == action)
     }
 
-    /// The entity type its resource has.
+    /// The entity types its resource may have.
     #[must_use]
-    pub const fn resource(self) -> &'static str {
+    pub const fn resources(self) -> &'static [&'static str] {
         match self {
-            Self::PromptsGet | Self::PromptsList => "Prompt",
-            Self::ResourcesList | Self::ResourcesRead => "Resource",
-            Self::ServerDiscover => "Server",
-            Self::ToolsCall | Self::ToolsList => "Tool",
+            Self::CompletionComplete => &["Prompt", "Resource"],
+            Self::PromptsGet | Self::PromptsList => &["Prompt"],
+            Self::ResourcesList | Self::ResourcesRead | Self::ResourcesSubscribe => &["Resource"],
+            Self::ServerDiscover => &["Server"],
+            Self::ToolsCall | Self::ToolsList => &["Tool"],
         }
+    }
+
+    /// Whether its resource may be of this entity type.
+    #[must_use]
+    pub fn takes(self, kind: &str) -> bool {
+        self.resources().contains(&kind)
     }
 
     /// Whether it acts, and so has the facts of a call, instead of showing an entry of a list.
     #[must_use]
     pub const fn acts(self) -> bool {
         match self {
-            Self::PromptsGet | Self::ResourcesRead | Self::ToolsCall => true,
+            Self::CompletionComplete
+            | Self::PromptsGet
+            | Self::ResourcesRead
+            | Self::ResourcesSubscribe
+            | Self::ToolsCall => true,
             Self::PromptsList | Self::ResourcesList | Self::ServerDiscover | Self::ToolsList => false,
         }
     }
 
-    /// The verb that shows in a list what this verb acts on.
+    /// The verb that shows in a list what this verb acts on: its target.
     #[must_use]
-    pub const fn shown_by(self) -> Self {
+    pub const fn shown_by(self, target: &Target) -> Self {
         match self {
+            Self::CompletionComplete => match target {
+                Target::Resource(..) => Self::ResourcesList,
+                Target::Prompt(..) | Target::Tool(..) | Target::Server(_) => Self::PromptsList,
+            },
             Self::PromptsGet | Self::PromptsList => Self::PromptsList,
-            Self::ResourcesRead | Self::ResourcesList => Self::ResourcesList,
+            Self::ResourcesRead | Self::ResourcesSubscribe | Self::ResourcesList => Self::ResourcesList,
             Self::ServerDiscover => Self::ServerDiscover,
             Self::ToolsCall | Self::ToolsList => Self::ToolsList,
+        }
+    }
+
+    /// The verb that must be allowed as well, and is asked first. Whoever may not read a resource hears
+    /// nothing of its changes (SU-05), and what is not shown suggests nothing (PX-27).
+    #[must_use]
+    pub const fn besides(self, target: &Target) -> Option<Self> {
+        match self {
+            Self::CompletionComplete => Some(self.shown_by(target)),
+            Self::ResourcesSubscribe => Some(Self::ResourcesRead),
+            Self::PromptsGet
+            | Self::PromptsList
+            | Self::ResourcesList
+            | Self::ResourcesRead
+            | Self::ServerDiscover
+            | Self::ToolsCall
+            | Self::ToolsList => None,
         }
     }
 }

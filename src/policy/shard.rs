@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use cedar_policy::PolicySet;
+use cedar_policy::{EntityUid, PolicySet, PrincipalConstraint};
 
 use super::{
     bundle::{Bundle, Policy},
@@ -57,6 +57,44 @@ impl Shard {
     /// Its members.
     pub(super) fn policies<'b>(&self, policies: &'b [Policy]) -> impl Iterator<Item = &'b Policy> {
         self.members.iter().filter_map(|&member| policies.get(member))
+    }
+}
+
+/// The shards of the question *grant*: a policy whose head names one caller says nothing of others.
+#[derive(Debug)]
+pub(super) struct Grants {
+    /// The policies that name no one caller.
+    common: Shard,
+    /// By the caller that some name, these.
+    own: HashMap<EntityUid, (Vec<usize>, OnceLock<Shard>)>,
+}
+
+impl Grants {
+    /// Sorts the policies of a bundle by the caller that they name.
+    pub(super) fn plan(bundle: &Bundle) -> Self {
+        let mut common = Vec::new();
+        let mut own: HashMap<EntityUid, (Vec<usize>, OnceLock<Shard>)> = HashMap::new();
+        for (member, policy) in bundle.grants.iter().enumerate() {
+            match policy.cedar.principal_constraint() {
+                PrincipalConstraint::Eq(one) => own.entry(one).or_default().0.push(member),
+                PrincipalConstraint::Any
+                | PrincipalConstraint::In(_)
+                | PrincipalConstraint::Is(_)
+                | PrincipalConstraint::IsIn(..) => common.push(member),
+            }
+        }
+        Self { common: Shard::of(&bundle.grants, common), own }
+    }
+
+    /// The policies that a question about this caller is asked of.
+    pub(super) fn of(&self, bundle: &Bundle, caller: &EntityUid) -> &PolicySet {
+        let Some((own, shard)) = self.own.get(caller) else { return &self.common.set };
+        let made = || {
+            let mut members: Vec<usize> = own.iter().chain(&self.common.members).copied().collect();
+            members.sort_unstable();
+            Shard::of(&bundle.grants, members)
+        };
+        &shard.get_or_init(made).set
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Aim, Caller, Letter, Reach};
+use super::{Aim, Caller, Letter, Reach, moment};
 use crate::{
     name::{ScopeName, ServerName},
-    policy::{Asker, Effect, Question, Reason, Target, Verb},
+    policy::{Answer, Asker, Effect, Question, Reason, Target, Verb},
 };
 
 /// Whether anybody may do anything, each with the most that it may be granted.
@@ -46,16 +46,39 @@ impl Reach<'_> {
 
     fn at_some_moment(&self, asker: &Asker, verb: Verb, target: &Target) -> bool {
         let asked = self.on_stage(target, |inventory| {
-            let allows = |moment| self.engine.allows(&Question { asker, verb, target, inventory, moment });
-            self.moments(verb, target).iter().any(allows)
+            let moments = self.moments(verb, target);
+            let answers = |moment| self.engine.answers(&Question { asker, verb, target, inventory, moment });
+            let Some((first, others)) = moments.split_first() else { return false };
+            match answers(first) {
+                Answer::Allowed => true,
+                // What no permit holds for is not permitted at another moment either, unless a permit tells
+                // moments apart.
+                Answer::Unpermitted if !self.permits_by_moment(verb, target) => false,
+                Answer::Unpermitted | Answer::Denied => others.iter().any(|moment| answers(moment) == Answer::Allowed),
+            }
         });
         asked.unwrap_or_default()
+    }
+
+    fn permits_by_moment(&self, verb: Verb, target: &Target) -> bool {
+        self.policies(verb, target)
+            .filter(|policy| policy.shape.effect == Effect::Permit)
+            .any(|policy| moment::FACTS.iter().chain(&["*"]).any(|fact| policy.shape.facts.contains(*fact)))
+    }
+
+    /// Whether somebody is allowed at some moment. Whoever can hold all scopes that the policies name is
+    /// asked first: most often one question is enough.
+    fn anybody_opens(&self, verb: Verb, target: &Target) -> bool {
+        let relevant = self.relevant(verb, target);
+        let (likely, others): (Vec<_>, Vec<_>) =
+            self.everybody().partition(|caller| relevant.is_subset(self.ceiling(caller)));
+        likely.into_iter().chain(others).any(|caller| self.opens(caller, verb, target))
     }
 
     /// Whether anybody may do this.
     #[must_use]
     pub fn access(&self, verb: Verb, target: &Target) -> Access {
-        if self.everybody().any(|caller| self.opens(caller, verb, target)) {
+        if self.anybody_opens(verb, target) {
             return Access::Open;
         }
         let mut reasons: Vec<Reason> = Vec::new();
@@ -79,7 +102,7 @@ impl Reach<'_> {
             let aims: Vec<(Verb, &Aim)> =
                 verbs.into_iter().flat_map(|verb| self.aims(server, verb).map(move |aim| (verb, aim))).collect();
             // One that is open is enough: what is not named is most often open.
-            if aims.iter().rev().any(|(verb, aim)| self.everybody().any(|who| self.opens(who, *verb, &aim.target))) {
+            if aims.iter().rev().any(|(verb, aim)| self.anybody_opens(*verb, &aim.target)) {
                 return Access::Open;
             }
             let mut shut: Vec<Access> = aims.iter().map(|(verb, aim)| self.access(*verb, &aim.target)).collect();

@@ -61,9 +61,8 @@ pub(super) struct Scene {
 impl Reach<'_> {
     /// What there is on a server that this verb can be asked about, sorted by name, `*` last.
     pub fn aims(&self, server: &ServerName, verb: Verb) -> impl Iterator<Item = &Aim> {
-        let kind = verb.resource();
         let aims = self.scene(server).map(|scene| scene.aims.as_slice()).unwrap_or_default();
-        aims.iter().filter(move |aim| aim.target.kind() == kind)
+        aims.iter().filter(move |aim| verb.takes(aim.target.kind()))
     }
 
     /// Whether `portcullis.lock` says what this server offers.
@@ -114,27 +113,29 @@ impl Reach<'_> {
 
     fn pinned(&self, server: &ServerName, verb: Verb) -> Vec<&str> {
         let Some(offered) = self.lock.and_then(|lock| lock.server(server)) else { return Vec::new() };
-        match verb.shown_by() {
-            Verb::ToolsList => offered.tools.keys().map(|name| name.as_str()).collect(),
-            Verb::PromptsList => offered.prompts.keys().map(|name| name.as_str()).collect(),
-            Verb::ResourcesList => offered.resources.keys().map(|uri| uri.as_str()).collect(),
-            Verb::ServerDiscover | Verb::ToolsCall | Verb::PromptsGet | Verb::ResourcesRead => Vec::new(),
+        match verb {
+            Verb::ToolsCall | Verb::ToolsList => offered.tools.keys().map(|name| name.as_str()).collect(),
+            Verb::PromptsGet | Verb::PromptsList => offered.prompts.keys().map(|name| name.as_str()).collect(),
+            Verb::ResourcesRead | Verb::ResourcesList | Verb::ResourcesSubscribe => {
+                offered.resources.keys().map(|uri| uri.as_str()).collect()
+            }
+            Verb::ServerDiscover | Verb::CompletionComplete => Vec::new(),
         }
     }
 
     /// The patterns by which the configuration and its policies name things of a server.
     fn patterns(&self, server: &ServerName, verb: Verb) -> BTreeSet<Pattern> {
-        let exceptions = self.config.servers.get(server).map(|server| match verb.shown_by() {
-            Verb::PromptsList => &server.prompts,
-            Verb::ResourcesList => &server.resources,
+        let exceptions = self.config.servers.get(server).map(|server| match verb {
+            Verb::PromptsGet => &server.prompts,
+            Verb::ResourcesRead => &server.resources,
             _ => &server.tools,
         });
         let mut patterns: BTreeSet<Pattern> = exceptions.into_iter().flat_map(|of| of.keys().cloned()).collect();
         for selector in self.config.rules.iter().flat_map(|rule| &rule.forbid) {
-            match (&selector.value, verb.shown_by()) {
-                (Selector::Tool(of, pattern), Verb::ToolsList)
-                | (Selector::Prompt(of, pattern), Verb::PromptsList)
-                | (Selector::Resource(of, pattern), Verb::ResourcesList)
+            match (&selector.value, verb) {
+                (Selector::Tool(of, pattern), Verb::ToolsCall)
+                | (Selector::Prompt(of, pattern), Verb::PromptsGet)
+                | (Selector::Resource(of, pattern), Verb::ResourcesRead)
                     if of == server =>
                 {
                     patterns.insert(pattern.clone());
@@ -157,11 +158,13 @@ fn names_freely(policy: &Policy) -> bool {
 
 fn target(server: &ServerName, verb: Verb, name: &str) -> Option<Target> {
     let server = server.clone();
-    Some(match verb.shown_by() {
-        Verb::ToolsList => Target::Tool(server, name.parse().ok()?),
-        Verb::PromptsList => Target::Prompt(server, name.parse().ok()?),
-        Verb::ResourcesList => Target::Resource(server, name.parse().ok()?),
-        Verb::ServerDiscover | Verb::ToolsCall | Verb::PromptsGet | Verb::ResourcesRead => return None,
+    Some(match verb {
+        Verb::ToolsCall | Verb::ToolsList => Target::Tool(server, name.parse().ok()?),
+        Verb::PromptsGet | Verb::PromptsList => Target::Prompt(server, name.parse().ok()?),
+        Verb::ResourcesRead | Verb::ResourcesList | Verb::ResourcesSubscribe => {
+            Target::Resource(server, name.parse().ok()?)
+        }
+        Verb::ServerDiscover | Verb::CompletionComplete => return None,
     })
 }
 

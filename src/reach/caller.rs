@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::Reach;
+use super::{Reach, literal::AsksFor};
 use crate::{
     name::{ClientId, GroupId, ScopeName, UserId},
     policy::{Asker, Effect, Standing},
@@ -81,9 +81,8 @@ impl Caller {
 #[derive(Debug)]
 pub(super) struct Kind {
     scopes: Vec<ScopeName>,
-    /// The one person or client that each permit among their ceilings is for, as type and id; nothing
-    /// for a permit that is for several.
-    permits: Vec<Option<(String, String)>>,
+    /// Whom each permit among their ceilings asks for.
+    permits: Vec<AsksFor>,
 }
 
 impl Reach<'_> {
@@ -94,21 +93,26 @@ impl Reach<'_> {
                 return vec![Caller::new(Who::Anonymous, Principal::Anonymous, None, BTreeSet::new())];
             }
             let Named { users, groups, clients, .. } = self.named();
-            let stranger = || Principal::User(stranger(&users));
+            let stranger = || Principal::User(stranger(users));
             let none = BTreeSet::new;
             let mut callers = vec![
                 Caller::new(Who::Anonymous, Principal::Anonymous, None, none()),
                 Caller::new(Who::Everyone, stranger(), None, none()),
             ];
-            callers.extend(groups.into_iter().map(|group| {
+            callers.extend(groups.iter().map(|group| {
                 let groups = BTreeSet::from([group.clone()]);
-                Caller::new(Who::Group(group), stranger(), None, groups)
+                Caller::new(Who::Group(group.clone()), stranger(), None, groups)
             }));
             let person =
                 |user: &UserId| Caller::new(Who::User(user.clone()), Principal::User(user.clone()), None, none());
             callers.extend(users.iter().map(person));
-            callers.extend(clients.into_iter().map(|client| {
-                Caller::new(Who::Client(client.clone()), Principal::Client(client.clone()), Some(client), none())
+            callers.extend(clients.iter().map(|client| {
+                Caller::new(
+                    Who::Client(client.clone()),
+                    Principal::Client(client.clone()),
+                    Some(client.clone()),
+                    none(),
+                )
             }));
             callers
         })
@@ -125,13 +129,13 @@ impl Reach<'_> {
             let Named { users, groups, used_groups, used_clients, .. } = self.named();
             let mut sets = vec![groups.clone()];
             if !used_groups.is_empty() {
-                sets.push(groups.difference(&used_groups).cloned().collect());
+                sets.push(groups.difference(used_groups).cloned().collect());
             }
             sets.retain(|set| !set.is_empty());
             if !used_clients.is_empty() {
                 sets.push(BTreeSet::new());
             }
-            let people = || [stranger(&users)].into_iter().chain(users.iter().cloned());
+            let people = || [stranger(users)].into_iter().chain(users.iter().cloned());
             let mut callers = Vec::new();
             for groups in &sets {
                 for user in people() {
@@ -177,12 +181,10 @@ impl Reach<'_> {
             if *principal == Principal::Anonymous {
                 return Arc::default();
             }
-            let own =
-                |(kind, id): &(String, String)| principal.id() == Some(id) && principal.kind() == kind.to_lowercase();
             let mut most = BTreeSet::new();
             for kind in self.kinds() {
                 // A permit for somebody else is no permit for this one.
-                let asked = kind.permits.iter().any(|permit| permit.as_ref().is_none_or(own));
+                let asked = kind.permits.iter().any(|permit| permit.takes_in(&caller.standing));
                 let Some(one) = kind.scopes.first().filter(|_| asked) else { continue };
                 if self.engine.may_grant(principal, client.as_ref(), groups, one).is_allow() {
                     most.extend(kind.scopes.iter().cloned());
@@ -215,32 +217,36 @@ impl Reach<'_> {
                     policy.shape.effect == Effect::Permit
                         && (by.contains(nth) || self.literals(policy).is_none_or(|literals| literals.scopes.is_empty()))
                 };
-                let for_whom = |policy| self.literals(policy).and_then(|literals| literals.principal.clone());
-                bundle.grants.iter().enumerate().filter(says).map(|(_, policy)| for_whom(policy)).collect()
+                let for_whom = |policy| self.literals(policy).map(|literals| literals.asks_for.clone());
+                let permits = bundle.grants.iter().enumerate().filter(says);
+                permits.map(|(_, policy)| for_whom(policy).unwrap_or_default()).collect()
             };
             kinds.into_iter().map(|(by, scopes)| Kind { scopes, permits: permits(&by) }).collect()
         })
     }
 
     /// Whom the policies name.
-    fn named(&self) -> Named {
-        let bundle = self.engine.bundle();
-        let mut named = Named::default();
-        for literals in bundle.policies().filter_map(|policy| self.literals(policy)) {
-            named.users.extend(literals.users.iter().cloned());
-            named.clients.extend(literals.clients.iter().cloned());
-            named.groups.extend(literals.groups.iter().cloned());
-        }
-        for literals in bundle.policies.iter().filter_map(|policy| self.literals(policy)) {
-            named.used_clients.extend(literals.clients.iter().cloned());
-            named.used_groups.extend(literals.groups.iter().cloned());
-        }
-        named
+    fn named(&self) -> &Named {
+        self.named.get_or_init(|| {
+            let bundle = self.engine.bundle();
+            let mut named = Named::default();
+            for literals in bundle.policies().filter_map(|policy| self.literals(policy)) {
+                named.users.extend(literals.users.iter().cloned());
+                named.clients.extend(literals.clients.iter().cloned());
+                named.groups.extend(literals.groups.iter().cloned());
+            }
+            for literals in bundle.policies.iter().filter_map(|policy| self.literals(policy)) {
+                named.used_clients.extend(literals.clients.iter().cloned());
+                named.used_groups.extend(literals.groups.iter().cloned());
+            }
+            named
+        })
     }
 }
 
+/// Whom the policies name, and of these whom those of *use* name.
 #[derive(Debug, Default)]
-struct Named {
+pub(super) struct Named {
     users: BTreeSet<UserId>,
     clients: BTreeSet<ClientId>,
     groups: BTreeSet<GroupId>,

@@ -6,11 +6,11 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     name::{ClientId, GroupId, ScopeName, UserId},
-    policy::{Needs, Policy},
+    policy::{Needs, Policy, Standing},
 };
 
 /// What the text of a policy names.
@@ -26,8 +26,49 @@ pub(super) struct Literals {
     pub(super) groups: BTreeSet<GroupId>,
     /// Scopes, as entities or as texts.
     pub(super) scopes: BTreeSet<ScopeName>,
-    /// The one caller that its head asks for, as type and id.
-    pub(super) principal: Option<(String, String)>,
+    /// Whom it asks for.
+    pub(super) asks_for: AsksFor,
+}
+
+/// Whom a policy asks for: it holds for nobody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct AsksFor {
+    /// The one caller of its head, as type and id.
+    principal: Option<(String, String)>,
+    /// A group that its condition cannot do without.
+    group: Option<String>,
+}
+
+impl AsksFor {
+    /// Whether somebody is among those it may hold for.
+    pub(super) fn takes_in(&self, somebody: &Standing) -> bool {
+        let Standing { principal, groups, client: _, scopes: _, named: _ } = somebody;
+        let one = |(kind, id): &(String, String)| principal.id() == Some(id) && principal.kind() == kind.to_lowercase();
+        let member = |group: &String| groups.iter().any(|of| of.as_str() == group);
+        self.principal.as_ref().is_none_or(one) && self.group.as_ref().is_none_or(member)
+    }
+
+    fn of(policy: &Value) -> Self {
+        let conditions = policy.get("conditions").and_then(Value::as_array).into_iter().flatten();
+        let when = conditions.filter(|condition| condition.get("kind") == Some(&"when".into()));
+        let groups = when.filter_map(|condition| condition.get("body")).flat_map(conjuncts).filter_map(|one| {
+            let of = one.get("contains")?;
+            let text = of.get("right")?.get("Value")?.as_str()?;
+            (of.get("left")? == &json!({ ".": { "left": { "Var": "context" }, "attr": "groups" } })).then_some(text)
+        });
+        Self {
+            principal: policy.get("principal").and_then(|scope| scope.get("entity")).and_then(entity),
+            group: groups.map(str::to_owned).next(),
+        }
+    }
+}
+
+/// The parts of a condition that must all hold.
+fn conjuncts(body: &Value) -> Vec<&Value> {
+    match body.get("&&").and_then(|and| Some((and.get("left")?, and.get("right")?))) {
+        Some((left, right)) => conjuncts(left).into_iter().chain(conjuncts(right)).collect(),
+        None => vec![body],
+    }
 }
 
 impl Literals {
@@ -41,7 +82,7 @@ impl Literals {
             None if says_nothing_of_callers(policy) => {}
             None => {
                 let Ok(json) = policy.cedar.to_json() else { return found };
-                found.principal = json.get("principal").and_then(|scope| scope.get("entity")).and_then(entity);
+                found.asks_for = AsksFor::of(&json);
                 found.read(&json);
                 // What is compared in no way that is known may be anything that is named.
                 let reads = |fact: &str| facts.contains(fact) || facts.contains("*");

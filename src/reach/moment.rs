@@ -15,6 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::literal::Literals;
 use crate::policy::{Moment, Policy};
 
+/// The facts that a moment has.
+pub(super) const FACTS: [&str; 5] = ["address", "drifted", "findings", "now", "tls"];
+
 /// The most moments at which one question is asked.
 const MOST: usize = 96;
 

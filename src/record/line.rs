@@ -5,7 +5,9 @@ use std::{fmt, io::Write as _};
 
 use serde_json::Value;
 
-use super::{Access, Decided, Event, Family, Gateway, Peer, Refused, Request, Response, Revision, Target, Who, text};
+use super::{
+    Access, Decided, Drift, Event, Family, Gateway, Peer, Refused, Request, Response, Revision, Target, Who, text,
+};
 use crate::{
     diagnostic::Place,
     policy::{Decision, Effect, Verdict},
@@ -51,10 +53,14 @@ pub(super) fn decided(record: &Decided<'_>, to: &mut Vec<u8>) {
 }
 
 pub(super) fn access(record: &Access<'_>, to: &mut Vec<u8>) {
-    let Access { id, at, gateway, response } = record;
+    let Access { id, at, gateway, response, without } = record;
     let mut line = Line::new(to);
     line.word("type", "access");
     head(&mut line, id, at, gateway);
+    line.list("partial", without, |line, server| {
+        line.element();
+        line.print(format_args!("\"{server}\""));
+    });
     outcome(&mut line, response.as_ref());
     line.end();
 }
@@ -107,7 +113,7 @@ fn who(line: &mut Line<'_>, who: &Who<'_>) {
 }
 
 fn asked(line: &mut Line<'_>, request: &Request<'_>) {
-    let Request { method, server, target, protocol, rpc_id, read, digest, size } = request;
+    let Request { method, server, target, protocol, rpc_id, read, digest, drift, size } = request;
     line.open("request");
     line.text("/request/method", method);
     line.maybe("/request/server", *server);
@@ -123,6 +129,14 @@ fn asked(line: &mut Line<'_>, request: &Request<'_>) {
         line.arguments(read);
     }
     line.maybe("/request/digest", *digest);
+    if let Some(Drift { how, refused, pinned, seen }) = drift {
+        line.open("drift");
+        line.text("/request/drift/how", how);
+        line.shown_bare("refused", refused);
+        line.maybe("/request/drift/pinned", *pinned);
+        line.maybe("/request/drift/seen", *seen);
+        line.close();
+    }
     line.shown_bare("size", size);
     line.close();
 }

@@ -13,6 +13,7 @@
 mod line;
 mod text;
 
+pub(crate) use text::quote;
 #[cfg(feature = "serve")]
 pub(crate) use text::visible;
 
@@ -23,7 +24,7 @@ use serde_json::Value;
 
 use crate::{
     id::Id,
-    name::{ClientId, ScopeName},
+    name::{ClientId, ScopeName, ServerName},
     policy::Decision,
     principal::Principal,
 };
@@ -132,8 +133,23 @@ pub struct Request<'a> {
     pub read: &'a [(&'a str, &'a Value)],
     /// Keyed digest of all arguments.
     pub digest: Option<&'a str>,
+    /// What has drifted of the target from what `portcullis.lock` pins.
+    pub drift: Option<Drift<'a>>,
     /// Bytes of the request body.
     pub size: u64,
+}
+
+/// That a target is not what was pinned.
+#[derive(Debug, Clone, Copy)]
+pub struct Drift<'a> {
+    /// `added` or `changed`.
+    pub how: &'a str,
+    /// Whether the engine was told, and so it may not be used.
+    pub refused: bool,
+    /// Digest of what was pinned.
+    pub pinned: Option<&'a str>,
+    /// Digest of what its server offers.
+    pub seen: Option<&'a str>,
 }
 
 /// What of a server is asked for.
@@ -158,6 +174,8 @@ pub struct Access<'a> {
     pub gateway: Gateway<'a>,
     /// The answer; nothing says that what came of the call is unknown (a crash, a caller gone).
     pub response: Option<Response>,
+    /// The servers that a merged list had to leave out.
+    pub without: &'a [ServerName],
 }
 
 /// How a request was answered.

@@ -66,6 +66,7 @@ fn a_decision_reads_as_the_sheet_says() {
             rpc_id: Some("\"7\""),
             read: &[("/path", &path)],
             digest: Some("cc"),
+            drift: None,
             size: 120,
         }),
         decision: &decision,
@@ -90,8 +91,10 @@ fn a_decision_reads_as_the_sheet_says() {
 #[test]
 fn what_came_of_a_call_may_be_unknown() {
     let response = Response { status: 200, code: None, is_error: Some(false), bytes: 12, us: 90 };
-    let access =
-        |response| line(&Record::Access(Access { id: id(), at: Timestamp::UNIX_EPOCH, gateway: GATEWAY, response })).1;
+    let access = |response| {
+        line(&Record::Access(Access { id: id(), at: Timestamp::UNIX_EPOCH, gateway: GATEWAY, response, without: &[] }))
+            .1
+    };
     assert_eq!(access(Some(response))["response"], json!({"status": 200, "is_error": false, "bytes": 12, "us": 90}));
     assert_eq!(access(None)["response"], Value::Null);
 }
@@ -109,6 +112,7 @@ fn t221_long_fields_are_cut_and_named_with_a_digest_of_the_whole() {
         rpc_id: Some(&long),
         read,
         digest: None,
+        drift: None,
         size: 1,
     };
     let decided = |read| {
@@ -156,6 +160,7 @@ fn t215_hostile_fields_stay_one_line_of_json() {
             rpc_id: Some(hostile),
             read: &[(hostile, &args)],
             digest: None,
+            drift: None,
             size: 1,
         }),
         decision: &decision,

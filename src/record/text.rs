@@ -47,7 +47,7 @@ pub(super) fn kept(value: &str) -> &str {
 }
 
 /// Appends `value` as a JSON string.
-pub(super) fn quote(value: &str, out: &mut Vec<u8>) {
+pub(crate) fn quote(value: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = value;
     // Plain stretches are copied whole; almost every field is one.

@@ -99,7 +99,8 @@ mod tests {
         let mut turned = text.clone().into_bytes();
         turned[30] = if turned[30] == b'A' { b'B' } else { b'A' };
         let turned = String::from_utf8(turned).unwrap();
-        for bad in ["", "A", "=", "🔒", &text[1..], &turned, &format!("{text}A"), &"A".repeat(LONGEST + 1)] {
+        for bad in ["", "A", "=", "🔒", text.get(1..).unwrap(), &turned, &format!("{text}A"), &"A".repeat(LONGEST + 1)]
+        {
             assert!(handles(1).open("cursor", &[], bad).is_none(), "{bad:.40}");
         }
     }

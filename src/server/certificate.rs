@@ -154,8 +154,8 @@ impl Keep {
     fn note(&self, what: &'static str, facts: &[(&str, &str)]) {
         let at = self.clock.now();
         let written = chance::bytes().map_err(|error| error.to_string()).and_then(|random| {
-            let event =
-                Event { id: Id::new(at, random), at, gateway: self.gateway, family: Family::Config, what, facts };
+            let (id, gateway) = (Id::new(at, random), self.gateway);
+            let event = Event { id, at, gateway, family: Family::Config, what, facts };
             self.trail.event(event).map_err(|error| error.to_string())
         });
         if let Err(error) = written {

@@ -4,6 +4,7 @@
 //! a whole line.
 
 mod certificate;
+mod reload;
 pub(crate) mod secret;
 pub(crate) mod socket;
 
@@ -18,6 +19,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+pub(crate) use reload::{Load, Loaded};
 use rustls::ServerConfig;
 use tokio::{
     net::TcpListener,
@@ -29,14 +31,14 @@ use crate::{
     audit::{self, Trail, TrailError},
     chance,
     clock::{Clock, SystemClock},
-    config::{Config, TlsFiles, Way},
-    gateway::{Gateway, Parts},
-    http::{self, Health, forwarded::Proxies, guard::Guard, listener},
+    config::{Config, Listen, TlsFiles, Way},
+    gateway::{Gateway, Parts, Revision},
+    http::{self, Health, forwarded::Proxies, listener},
     id::Id,
     identity::{self, Bearer},
     oauth::TokenKeys,
-    policy::{Bundle, Engine},
-    record::{Access, Event, Family},
+    policy::Engine,
+    record::Access,
     seal::{self, Handles, SealError},
     secret::Secret,
     snapshot::Snapshot,
@@ -105,7 +107,24 @@ pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Tls>,
-    signals: [Signal; 2],
+    signals: [Signal; 3],
+    starting: Starting,
+}
+
+/// What a server is started with besides its configuration.
+pub(crate) struct Starting {
+    /// Reads the configuration anew.
+    pub(crate) load: Load,
+    /// Whether a reload may let everybody in.
+    pub(crate) allow_open: bool,
+    /// The socket that was passed to us.
+    pub(crate) inherited: Option<std::net::TcpListener>,
+}
+
+impl std::fmt::Debug for Starting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Starting").field("allow_open", &self.allow_open).finish_non_exhaustive()
+    }
 }
 
 /// The certificate in force, and where it came from.
@@ -122,16 +141,13 @@ impl Server {
     ///
     /// # Errors
     /// When some part cannot be had.
-    pub(crate) async fn build(
-        config: Config,
-        bundle: Arc<Bundle>,
-        inherited: Option<std::net::TcpListener>,
-    ) -> Result<Self, StartError> {
+    pub(crate) async fn build(loaded: Loaded, mut starting: Starting) -> Result<Self, StartError> {
+        let Loaded { config, bundle, lock } = loaded;
         // First: whoever stops us from now on is heard, if only once all is up.
         let signals = signals()?;
         let engine = Engine::new(bundle).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
-        let listener = match inherited {
+        let listener = match starting.inherited.take() {
             Some(inherited) => socket::adopt(inherited),
             None => socket::bind(address),
         };
@@ -141,10 +157,7 @@ impl Server {
         let tls = tls(&config.listen.way)?;
         // Secrets are read before anything is made on disk.
         let source = engine.bundle().oauth().then(|| secret::key(&config)).transpose().map_err(StartError::Secret)?;
-        let launcher = launcher()?;
-        let environment = environment(&launcher);
-        let options = Options::new(launcher, environment);
-        let upstreams = Upstreams::build(&config.servers, &secret::read, options)?;
+        let upstreams = Upstreams::build(&config.servers, &secret::read, launcher_options()?)?;
         let trail = Arc::new(Trail::open(&config.audit.file)?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let tasks = Arc::new(Tasks::new());
@@ -168,22 +181,13 @@ impl Server {
             )));
             store = Some(opened);
         }
-        let snapshot = Arc::new(Snapshot::new(config, engine));
+        let snapshot = Arc::new(Snapshot::new(config, engine, lock));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
-        let parts = Parts {
-            snapshot,
-            bearer,
-            upstreams: Arc::new(upstreams),
-            trail,
-            clock,
-            tasks,
-            instance,
-            digest_key,
-            handles,
-        };
-        let gateway = Gateway::new(parts).map_err(StartError::Engine)?;
-        Ok(Self { gateway, store, listener, address, tls, signals })
+        let parts = Parts { bearer, trail, clock, tasks, instance, digest_key, handles };
+        let revision = Revision::new(snapshot, Arc::new(upstreams), &parts).map_err(StartError::Engine)?;
+        let gateway = Gateway::new(parts, revision);
+        Ok(Self { gateway, store, listener, address, tls, signals, starting })
     }
 
     /// The address that was bound.
@@ -192,16 +196,17 @@ impl Server {
         self.address
     }
 
-    /// Serves until SIGTERM or SIGINT, then takes everything down in order.
+    /// Serves until SIGTERM or SIGINT, reading the configuration anew at each SIGHUP, then takes everything down in order.
     ///
     /// # Errors
     /// When signals cannot be waited for, or the trail does not close cleanly.
     pub(crate) async fn run(self) -> Result<(), StartError> {
-        let Self { gateway, store, listener, address, tls, signals } = self;
+        let Self { gateway, store, listener, address, tls, signals, starting } = self;
         let parts = gateway.parts();
-        let [mut terminate, mut interrupt] = signals;
-        note_start(parts)?;
-        parts.upstreams.start();
+        let [mut terminate, mut interrupt, mut hangup] = signals;
+        let revision = gateway.revision();
+        note_start(parts, &revision)?;
+        revision.upstreams.start();
         parts.tasks.spawn("audit", audit::keep(Arc::clone(&parts.trail), Arc::clone(&parts.clock), parts.tasks.stop()));
         if let (Some(bearer), Some(store)) = (&parts.bearer, &store) {
             let keep = identity::keep_up(
@@ -214,21 +219,27 @@ impl Server {
             );
             parts.tasks.spawn("tokens", keep);
         }
+        gateway.start();
         let (close, closing) = watch::channel(false);
-        let guard = Guard::new(&parts.snapshot.public_url, address, parts.snapshot.engine.bundle().oauth());
-        let routes = http::routes(Arc::clone(&gateway), guard, Health::new(Arc::clone(&parts.trail), store.clone()));
-        let manner = manner(parts, tls);
+        let routes = http::routes(Arc::clone(&gateway), address, Health::new(Arc::clone(&parts.trail), store.clone()));
+        let manner = manner(parts, &revision.snapshot.config.listen, tls);
+        // What is replaced ends once nobody uses it.
+        drop(revision);
         let serving = listener::serve(listener, routes, manner, &parts.tasks, closing, GRACE);
         let told = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+            loop {
+                tokio::select! {
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    Some(()) = hangup.recv() => reload::reload(&gateway, &starting).await,
+                }
             }
             tracing::info!("told to stop: requests in flight finish, new ones are not taken");
+            gateway.end_streams();
             close.send_replace(true);
         };
         tokio::join!(serving, told);
-        parts.upstreams.shutdown().await;
+        gateway.revision().upstreams.shutdown().await;
         let cut = parts.tasks.shut_down(TASK_GRACE).await;
         if !cut.is_empty() {
             tracing::warn!(tasks = cut.join(", "), "cut off: they did not end in time");
@@ -262,8 +273,7 @@ fn tls(way: &Way) -> Result<Option<Tls>, StartError> {
 }
 
 /// How the listener speaks; starts what keeps its certificate up to date.
-fn manner(parts: &Parts, tls: Option<Tls>) -> listener::Manner {
-    let listen = &parts.snapshot.config.listen;
+fn manner(parts: &Parts, listen: &Listen, tls: Option<Tls>) -> listener::Manner {
     let mut limits = listen.limits.clone();
     limits.connections = socket::room(limits.connections);
     let proxies = Proxies::new(listen.trusted_proxies.clone(), listen.way == Way::Proxy);
@@ -292,13 +302,14 @@ fn unbound(error: &io::Error) -> String {
     }
 }
 
-fn signals() -> Result<[Signal; 2], StartError> {
+fn signals() -> Result<[Signal; 3], StartError> {
     let fail = |error: io::Error| StartError::System(format!("signals cannot be waited for: {error}"));
-    Ok([signal(SignalKind::terminate()).map_err(fail)?, signal(SignalKind::interrupt()).map_err(fail)?])
+    let heard = |kind| signal(kind).map_err(fail);
+    Ok([heard(SignalKind::terminate())?, heard(SignalKind::interrupt())?, heard(SignalKind::hangup())?])
 }
 
 /// What the trail says of a start: what is in force, and what was left unfinished.
-fn note_start(parts: &Parts) -> Result<(), StartError> {
+fn note_start(parts: &Parts, revision: &Revision) -> Result<(), StartError> {
     if parts.trail.was_torn() {
         tracing::warn!("the last line of the audit trail was not whole; it was closed off");
     }
@@ -307,43 +318,27 @@ fn note_start(parts: &Parts) -> Result<(), StartError> {
         tracing::warn!(%id, "the outcome of this call is unknown: the gateway ended before it did");
         // Said once: the record that closes it says that nobody knows.
         if let Ok(id) = id.parse() {
-            parts.trail.access(Access { id, at: now, gateway: parts.instance(), response: None })?;
+            parts.trail.access(Access { id, at: now, gateway: parts.instance(), response: None, without: &[] })?;
         }
     }
-    let random =
-        chance::bytes().map_err(|error| StartError::System(format!("the system gives no randomness: {error}")))?;
-    let bundle = parts.snapshot.engine.bundle();
-    let policies = bundle.policies().count().to_string();
-    let overridden = parts.snapshot.config.overridden.join(" ");
-    let said_instead = (!overridden.is_empty()).then_some(("overridden_by", overridden.as_str()));
-    let facts: Vec<_> = [
-        ("config_revision", parts.snapshot.config.digest.as_str()),
-        ("bundle", bundle.digest()),
-        ("policies", policies.as_str()),
-        ("oauth", if bundle.oauth() { "on" } else { "off" }),
-    ]
-    .into_iter()
-    .chain(said_instead)
-    .collect();
-    let event = Event {
-        id: Id::new(now, random),
-        at: now,
-        gateway: parts.instance(),
-        family: Family::Config,
-        what: "config-loaded",
-        facts: &facts,
-    };
-    Ok(parts.trail.event(event)?)
+    reload::note(parts, revision)
+}
+
+/// With what upstreams are started and spoken to.
+fn launcher_options() -> Result<Options, StartError> {
+    let launcher = launcher()?;
+    let environment = environment(&launcher);
+    Ok(Options::new(launcher, environment))
 }
 
 /// Our own executable, which starts children.
-fn launcher() -> Result<PathBuf, StartError> {
+pub(crate) fn launcher() -> Result<PathBuf, StartError> {
     std::env::current_exe().map_err(|error| StartError::System(format!("our own executable cannot be found: {error}")))
 }
 
 /// Our environment, with the directory of our own executable last in `PATH`: a server of `portcullis
 /// demo-server` needs nothing installed.
-fn environment(launcher: &Path) -> BTreeMap<OsString, OsString> {
+pub(crate) fn environment(launcher: &Path) -> BTreeMap<OsString, OsString> {
     let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     let path = environment.remove(OsStr::new("PATH")).unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(launcher.parent().map(Path::to_owned));

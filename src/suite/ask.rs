@@ -121,6 +121,8 @@ fn verb(method: Option<MethodWord>, target: &Target) -> Result<Verb, String> {
                 Some(MethodWord::ToolsCall) => Err("`tools/call` needs a `tool`".into()),
                 Some(MethodWord::PromptsGet) => Err("`prompts/get` needs a `prompt`".into()),
                 Some(MethodWord::ResourcesRead) => Err("`resources/read` needs a `uri`".into()),
+                Some(MethodWord::ResourcesSubscribe) => Err("`resources/subscribe` needs a `uri`".into()),
+                Some(MethodWord::CompletionComplete) => Err("`completion/complete` needs a `prompt` or a `uri`".into()),
             };
         }
         Target::Tool(..) => (Verb::ToolsCall, Verb::ToolsList, "tool"),
@@ -128,10 +130,14 @@ fn verb(method: Option<MethodWord>, target: &Target) -> Result<Verb, String> {
         Target::Resource(..) => (Verb::ResourcesRead, Verb::ResourcesList, "resource"),
     };
     let Some(method) = method.map(MethodWord::verb) else { return Ok(acts) };
-    if method == acts || method == lists {
+    let others = Verb::ALL.into_iter().filter(|verb| ![acts, lists].contains(verb) && verb.takes(target.kind()));
+    let may_be: Vec<Verb> = others.chain([acts, lists]).collect();
+    if may_be.contains(&method) {
         return Ok(method);
     }
-    Err(format!("the method of a {what} is `{acts}` or `{lists}`, not `{method}`"))
+    let (last, rest) = may_be.split_last().unwrap_or((&lists, &[]));
+    let rest: Vec<String> = rest.iter().map(|verb| format!("`{verb}`")).collect();
+    Err(format!("the method of a {what} is {} or `{last}`, not `{method}`", rest.join(", ")))
 }
 
 impl MethodWord {
@@ -144,6 +150,8 @@ impl MethodWord {
             Self::PromptsList => Verb::PromptsList,
             Self::ResourcesRead => Verb::ResourcesRead,
             Self::ResourcesList => Verb::ResourcesList,
+            Self::ResourcesSubscribe => Verb::ResourcesSubscribe,
+            Self::CompletionComplete => Verb::CompletionComplete,
             Self::ServerDiscover => Verb::ServerDiscover,
         }
     }

@@ -134,10 +134,11 @@ fn samples(reach: &Reach<'_>, server: &ServerName, verb: Verb, names: &Pattern) 
     let both: Vec<String> = both.collect();
     let names = std::iter::once(own).chain(both);
     names
-        .filter_map(|name| match verb.resource() {
-            "Tool" => Some(Target::Tool(server.clone(), name.parse().ok()?)),
-            _ => None,
-        })
+        .filter_map(
+            |name| {
+                if verb.takes("Tool") { Some(Target::Tool(server.clone(), name.parse().ok()?)) } else { None }
+            },
+        )
         .collect()
 }
 

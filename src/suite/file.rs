@@ -120,6 +120,12 @@ pub(super) enum MethodWord {
     /// List resources.
     #[serde(rename = "resources/list")]
     ResourcesList,
+    /// Be told of changes of a resource.
+    #[serde(rename = "resources/subscribe")]
+    ResourcesSubscribe,
+    /// Complete an argument of a prompt or of a resource template.
+    #[serde(rename = "completion/complete")]
+    CompletionComplete,
     /// Ask a server what it is.
     #[serde(rename = "server/discover")]
     ServerDiscover,

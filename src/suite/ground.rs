@@ -88,7 +88,7 @@ impl<'c> Ground<'c> {
         let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
         let asker = self.engine().asker(standing.clone())?;
         let mut decision = self.decide(&asker, ask.verb, &ask.target, &ask.moment)?;
-        let listed = self.decide(&asker, ask.verb.shown_by(), &ask.target, &ask.moment)?.is_allow();
+        let listed = self.decide(&asker, ask.verb.shown_by(&ask.target), &ask.target, &ask.moment)?.is_allow();
         let denial = match self.engine().admits(&standing, &ask.target) {
             Err(denial) => {
                 if denial == Denial::Unauthenticated {
@@ -115,7 +115,7 @@ impl<'c> Ground<'c> {
         moment: &Moment,
     ) -> Result<Vec<(Target, Decision)>, String> {
         let asker = self.engine().asker(standing)?;
-        let entries = self.offered(server).into_iter().filter(|target| target.kind() == verb.resource());
+        let entries = self.offered(server).into_iter().filter(|target| verb.takes(target.kind()));
         entries
             .map(|target| {
                 let decision = self.decide(&asker, verb, &target, moment)?;

@@ -153,7 +153,7 @@ fn what(
         return Some(What { verb: method.unwrap_or(Verb::ToolsCall), server, names: None, hints: Vec::new() });
     };
     let verb = method.unwrap_or(Verb::ToolsCall);
-    if verb.resource() != "Tool" {
+    if !verb.takes("Tool") {
         cx.wrong(&tool.place, format!("`{verb}` is not done to a tool"));
         return None;
     }

@@ -2,26 +2,23 @@
 //!
 //! A list is all pages of it, within caps; an entry whose name does not fit our grammar is left out
 //! (T-182), and so is a second one of the same name. Callers who need a list at the same time wait
-//! for one fetch; a fetch that failed is not repeated for a second.
+//! for one fetch; a fetch that failed is not repeated for a second. A list that its server says is
+//! good for a while is kept no longer, yet for a second at least: callers at the same time share it.
 //!
-//! SPEC: PX-06, TR lists; threats T-168, T-182, T-204.
+//! SPEC: PX-06, CA-06, CA-07, CL-10, TR lists; threats T-168, T-182, T-204.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Deadline, Manner, Outgoing, Reply, Trouble, Upstream, UpstreamError};
+use super::{Deadline, Reply, Trouble, Upstream, UpstreamError, about::plain, change::Changes};
 use crate::{
-    mcp::{Entry, Id, Kind, Page},
+    mcp::{Entry, Era, Id, Kind, Page, ParamHeader},
     name::{PromptName, ResourceUri, ToolName},
 };
 
@@ -29,6 +26,8 @@ const MOST_PAGES: usize = 100;
 const MOST_ENTRIES: usize = 10_000;
 /// How long a failure stands for the next caller too.
 const FAILED_FOR: Duration = Duration::from_secs(1);
+/// How long a list is kept at least, unless it is told to have changed.
+const LEAST_AGE: Duration = Duration::from_secs(1);
 
 /// Everything of one kind that a server offers, in its own order.
 #[derive(Debug)]
@@ -36,11 +35,21 @@ pub struct List {
     kind: Kind,
     entries: Vec<Entry>,
     by_key: HashMap<Box<str>, usize>,
+    param_headers: HashMap<Box<str>, Box<[ParamHeader]>>,
+    ttl_ms: Option<u64>,
+    public: bool,
 }
 
 impl List {
     fn new(kind: Kind) -> Self {
-        Self { kind, entries: Vec::new(), by_key: HashMap::new() }
+        Self {
+            kind,
+            entries: Vec::new(),
+            by_key: HashMap::new(),
+            param_headers: HashMap::new(),
+            ttl_ms: None,
+            public: false,
+        }
     }
 
     /// What the list is of.
@@ -61,50 +70,49 @@ impl List {
         self.by_key.get(key).and_then(|at| self.entries.get(*at))
     }
 
+    /// The parameters of a tool that travel in header fields too.
+    #[must_use]
+    pub fn param_headers(&self, tool: &str) -> &[ParamHeader] {
+        self.param_headers.get(tool).map_or(&[], |headers| headers)
+    }
+
+    /// How long the server says it stays good; nothing where it does not say.
+    #[must_use]
+    pub fn ttl_ms(&self) -> Option<u64> {
+        self.ttl_ms
+    }
+
+    /// Whether the server says of every page that it is the same for everybody.
+    #[must_use]
+    pub fn public(&self) -> bool {
+        self.public
+    }
+
     /// Takes an entry in, or says why not.
-    fn add(&mut self, entry: Entry) -> Result<(), &'static str> {
+    fn add(&mut self, entry: Entry, era: Era) -> Result<(), String> {
         let fits = match self.kind {
             Kind::Tools => entry.key().parse::<ToolName>().is_ok(),
             Kind::Prompts => entry.key().parse::<PromptName>().is_ok(),
             Kind::Resources | Kind::Templates => entry.key().parse::<ResourceUri>().is_ok(),
         };
         if !fits {
-            return Err("its name does not fit the grammar");
+            return Err("its name does not fit the grammar".into());
         }
         if self.by_key.contains_key(entry.key()) {
-            return Err("an entry before it has the same name");
+            return Err("an entry before it has the same name".into());
+        }
+        if self.kind == Kind::Tools {
+            match entry.field("inputSchema").map_or(Ok(Vec::new()), |schema| ParamHeader::read(schema.get())) {
+                Ok(headers) if headers.is_empty() => {}
+                Ok(headers) => drop(self.param_headers.insert(entry.key().into(), headers.into())),
+                Err(problem) if era == Era::Modern => return Err(problem.to_string()),
+                // A server of the legacy era does not know the word, and means nothing by it.
+                Err(_) => {}
+            }
         }
         self.by_key.insert(entry.key().into(), self.entries.len());
         self.entries.push(entry);
         Ok(())
-    }
-}
-
-/// How often each list of a server may have changed.
-#[derive(Debug, Default)]
-pub(super) struct Changes([AtomicU64; 4]);
-
-impl Changes {
-    pub(super) fn bump(&self, kind: Kind) {
-        self.of(kind).fetch_add(1, Ordering::Release);
-    }
-
-    pub(super) fn bump_all(&self) {
-        Kind::ALL.into_iter().for_each(|kind| self.bump(kind));
-    }
-
-    fn count(&self, kind: Kind) -> u64 {
-        self.of(kind).load(Ordering::Acquire)
-    }
-
-    fn of(&self, kind: Kind) -> &AtomicU64 {
-        let [tools, prompts, resources, templates] = &self.0;
-        match kind {
-            Kind::Tools => tools,
-            Kind::Prompts => prompts,
-            Kind::Resources => resources,
-            Kind::Templates => templates,
-        }
     }
 }
 
@@ -146,8 +154,15 @@ impl Catalog {
     pub(super) fn fresh(&self, kind: Kind) -> Option<Arc<List>> {
         let kept = self.slot(kind).kept.load();
         let kept = kept.as_ref()?;
-        let young = self.age.is_none_or(|age| kept.at.elapsed() < age);
+        let told = kept.list.ttl_ms.map(|ttl| Duration::from_millis(ttl).max(LEAST_AGE));
+        let age = [self.age, told].into_iter().flatten().min();
+        let young = age.is_none_or(|age| kept.at.elapsed() < age);
         (young && kept.change == self.changes.count(kind)).then(|| kept.list.clone())
+    }
+
+    /// The list as it was last fetched, good or not.
+    pub(super) fn latest(&self, kind: Kind) -> Option<Arc<List>> {
+        self.slot(kind).kept.load().as_ref().map(|kept| kept.list.clone())
     }
 
     /// The list, fetched if need be.
@@ -155,7 +170,7 @@ impl Catalog {
         if let Some(list) = self.fresh(kind) {
             return Ok(list);
         }
-        let deadline = Deadline::after(upstream.options.list_timeout);
+        let deadline = Deadline::after(upstream.setting.options.list_timeout);
         let slot = self.slot(kind);
         let mut failure = deadline.bound(slot.fetching.lock()).await.map_err(|why| upstream.trouble(why))?;
         if let Some(list) = self.fresh(kind) {
@@ -171,7 +186,11 @@ impl Catalog {
         let fetched = match upstream.about().await {
             Ok(about) => {
                 let change = self.changes.count(kind);
-                let list = if about.offers(kind) { fetch(upstream, kind, deadline).await } else { Ok(List::new(kind)) };
+                let list = if about.offers(kind) {
+                    fetch(upstream, kind, about.era, deadline).await
+                } else {
+                    Ok(List::new(kind))
+                };
                 list.map(|list| (list, change))
             }
             Err(error) => Err(error),
@@ -203,19 +222,26 @@ impl Catalog {
 }
 
 /// All pages of a list.
-async fn fetch(upstream: &Upstream, kind: Kind, deadline: Deadline) -> Result<List, UpstreamError> {
+async fn fetch(upstream: &Upstream, kind: Kind, era: Era, deadline: Deadline) -> Result<List, UpstreamError> {
     let mut list = List::new(kind);
     let mut cursors = HashSet::new();
     let mut cursor: Option<String> = None;
-    for _ in 0..MOST_PAGES {
+    for number in 0..MOST_PAGES {
         let page = page(upstream, kind, cursor.as_deref(), deadline).await?;
+        if number == 0 {
+            (list.ttl_ms, list.public) = (page.ttl_ms, page.public);
+        } else {
+            // The least that is said of any page is true of all.
+            list.ttl_ms = list.ttl_ms.zip(page.ttl_ms).map(|(one, other)| one.min(other));
+            list.public &= page.public;
+        }
         for entry in page.entries {
             if list.entries.len() >= MOST_ENTRIES {
                 return Err(upstream.trouble(Trouble::EndlessList));
             }
             let name: String = entry.key().chars().take(80).flat_map(char::escape_debug).collect();
-            if let Err(problem) = list.add(entry) {
-                tracing::warn!(server = %upstream.name, kind = kind.field(), name, problem, "left out of the list");
+            if let Err(problem) = list.add(entry, era) {
+                tracing::warn!(server = %upstream.setting.server, kind = kind.field(), name, problem, "left out of the list");
             }
         }
         let Some(next) = page.next_cursor else { return Ok(list) };
@@ -239,18 +265,20 @@ async fn page(
         Id::Text(cursor.into()).write(&mut params);
         params.push(b'}');
     }
-    let timeout = deadline.at.saturating_duration_since(Instant::now());
-    let outgoing =
-        Outgoing { method: kind.method(), params: Bytes::from(params), manner: Manner::default(), side: None, timeout };
-    match upstream.request(outgoing).await? {
+    let answer = upstream.link.request(&plain(kind.method(), params.into(), deadline), deadline).await;
+    match answer.map_err(|why| upstream.trouble(why))? {
         Reply::Result(result) => std::str::from_utf8(&result)
             .ok()
             .and_then(|text| {
-                Page::read(kind, text).inspect_err(|why| tracing::warn!(server = %upstream.name, %why, "bad list")).ok()
+                Page::read(kind, text)
+                    .inspect_err(|why| tracing::warn!(server = %upstream.setting.server, %why, "bad list"))
+                    .ok()
             })
             .ok_or_else(|| upstream.trouble(Trouble::Garbage)),
         // A server that declares `resources` and knows no templates has none.
-        Reply::Error(_) if kind == Kind::Templates => Ok(Page { entries: Vec::new(), next_cursor: None }),
+        Reply::Error(_) if kind == Kind::Templates => {
+            Ok(Page { entries: Vec::new(), next_cursor: None, ttl_ms: None, public: false })
+        }
         Reply::InputRequired(_) | Reply::Error(_) => Err(upstream.trouble(Trouble::Garbage)),
     }
 }

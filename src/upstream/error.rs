@@ -66,6 +66,12 @@ pub enum Trouble {
     /// More calls are waiting than it has room for.
     #[error("has too many calls waiting; try again in a few seconds")]
     Busy,
+    /// It does not tell of the changes of a resource.
+    #[error("does not tell of changes of this resource")]
+    Unsubscribable,
+    /// It asks the caller for something that the caller does not offer, or that it may not ask.
+    #[error("asks the caller for something that it may not ask; ask its operator")]
+    Undeclared,
 }
 
 impl From<EgressError> for Trouble {

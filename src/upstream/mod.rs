@@ -1,179 +1,60 @@
 //! The servers behind the gateway: started, spoken to, asked what they offer, and ended.
 //!
-//! An upstream is a child process (`stdio`, kept alive by `supervise`) or an endpoint (`http`). Ids
-//! and progress tokens towards it are our own; what it answers comes back as its very bytes. It is
-//! believed in nothing: every length, count and wait is bounded, and what does not fit is an
-//! [`UpstreamError`] for this call alone.
+//! An upstream is a line that is kept open (`supervise`: a child's pipes, or a stream of events) or
+//! an endpoint (`http`), of either era of the protocol: `open` and `http` find out which, `words`
+//! speaks it. All callers share one connection; who may be asked something by a server has one for
+//! each of his calls (`lease`). Ids and progress tokens are our own; what is answered comes back as
+//! its very bytes. A server is believed in nothing: every length, count and wait is bounded, and
+//! what does not fit is an [`UpstreamError`] for this call alone.
 //!
-//! INVARIANT: nothing of a caller reaches an upstream but the parameters of a request, and nothing
-//! of an upstream's refusal (401, 403, redirects) reaches a caller.
-//! SPEC: MCP 2025-11-25, transports and lifecycle; CL-01…CL-08, CL-14…CL-16, CL-25, PX-07, PX-12.
-//! To add a transport: `upstream/<transport>.rs` and a variant of `Link`.
+//! INVARIANT: nothing of a caller reaches an upstream but what [`Outgoing`] holds, and nothing of an
+//! upstream's refusal (401, 403, redirects) reaches a caller.
+//! SPEC: MCP 2025-11-25 and 2026-07-28, transports and lifecycle; sheet `mcp` §1.5, §2.3 … §2.6.
+//! To add a transport: `upstream/<transport>.rs` and a variant of `spec::Wire` or `Link`.
 
 mod about;
 mod catalog;
+mod change;
 mod error;
+mod hearing;
 mod http;
 mod inbound;
+mod lease;
+mod link;
+mod listen;
+mod open;
+mod outgoing;
 mod session;
+mod setting;
 mod spawn;
 mod spec;
 mod stdio;
+mod stream;
 mod supervise;
 mod words;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-    time::Instant,
-};
+use tokio::{sync::broadcast, task::JoinHandle, time::Instant};
 
 use crate::{
     config::{SecretRef, Server},
-    mcp::{Kind, LogLevel, Method},
-    name::ServerName,
+    mcp::{Era, Kind, Method, code},
+    name::{ResourceUri, ServerName},
     policy::Allowed,
     secret::Secret,
 };
 
+use change::Standing;
+use link::Link;
+use setting::{Purpose, Setting};
+
 pub use about::About;
 pub use catalog::List;
+pub use change::{Change, Subscription};
 pub use error::{Trouble, UpstreamError};
+pub use outgoing::{Ask, Call, Manner, Outgoing, Owner, Reply, Side, Subscribe, Told};
 pub use spec::{INHERITED, Options, SpecError};
-
-/// A request on its way to an upstream, in the words of no era yet: the upstream puts it into those
-/// of its own.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// What is asked.
-    pub method: Method,
-    /// The parameters without `_meta`, a JSON object, or nothing.
-    pub params: Bytes,
-    /// For whom it is asked, as far as an upstream may know.
-    pub manner: Manner,
-    /// Who hears what comes before the answer; without it nothing is asked for that comes before.
-    pub side: Option<Side>,
-    /// How long the answer may take, waiting for the server to come up included.
-    pub timeout: Duration,
-}
-
-/// What goes with a request besides its parameters.
-#[derive(Debug, Clone, Default)]
-pub struct Manner {
-    /// The members of the caller's `_meta` that the protocol does not reserve, with commas between
-    /// them and no braces; empty where there are none.
-    pub meta: Bytes,
-    /// What the server may ask of the caller: what the caller says it can do, cut down to what
-    /// `asks` lets this server ask. A JSON object; empty for nothing at all.
-    pub capabilities: Bytes,
-    /// The caller's `clientInfo`, a JSON object; empty where it gave none.
-    pub client_info: Bytes,
-    /// From which level on the caller wants log notifications; nothing for none.
-    pub log_level: Option<LogLevel>,
-    /// Whose connection it goes over; nothing for the one that all share. A server that may ask
-    /// callers has connections of its own for each of them, and whatever comes over such a
-    /// connection while a call is under way is that call's.
-    pub owner: Option<Owner>,
-}
-
-/// Whom a connection belongs to: a session, or a caller without one. Never shown to an upstream.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Owner(pub Arc<str>);
-
-/// A request and the server it is for: what the engine allows or does not.
-#[derive(Debug)]
-pub struct Call {
-    /// The server.
-    pub server: ServerName,
-    /// What is asked of it.
-    pub outgoing: Outgoing,
-}
-
-/// Where all goes that comes before the answer to one request.
-#[derive(Debug)]
-pub struct Side {
-    /// The progress token: our own, never repeated by this process.
-    token: u64,
-    sink: mpsc::Sender<Told>,
-}
-
-impl Side {
-    /// A side, and where what it is told arrives. Progress and log lines that arrive while `room`
-    /// things wait are dropped; a question that finds no room is refused.
-    #[must_use]
-    pub fn open(room: usize) -> (Self, mpsc::Receiver<Told>) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let (sink, heard) = mpsc::channel(room);
-        (Self { token: NEXT.fetch_add(1, Ordering::Relaxed), sink }, heard)
-    }
-}
-
-/// What an upstream tells before it answers.
-#[derive(Debug)]
-pub enum Told {
-    /// The parameters of a `notifications/progress`, under a token of ours.
-    Progress(Bytes),
-    /// The parameters of a `notifications/message`.
-    Log(Bytes),
-    /// A question to the caller, of a legacy upstream: the call waits for its answer.
-    Ask(Ask),
-}
-
-/// A question of an upstream's to the caller. Dropped, it is refused.
-#[derive(Debug)]
-pub struct Ask {
-    /// `elicitation/create`, `sampling/createMessage` or `roots/list`.
-    pub method: Method,
-    /// Its parameters, a JSON object, or nothing.
-    pub params: Bytes,
-    answer: oneshot::Sender<Reply>,
-}
-
-impl Ask {
-    /// A question, and where its answer arrives.
-    #[must_use]
-    pub fn new(method: Method, params: Bytes) -> (Self, oneshot::Receiver<Reply>) {
-        let (answer, answered) = oneshot::channel();
-        (Self { method, params, answer }, answered)
-    }
-
-    /// Answers: with a result or an error, each a JSON object.
-    pub fn answer(self, reply: Reply) {
-        // An upstream that does not wait any more is told nothing.
-        drop(self.answer.send(reply));
-    }
-}
-
-/// Something changed at an upstream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// One of its lists, by its own word or because it came up anew.
-    List(Kind),
-    /// A resource that somebody is subscribed to.
-    Resource(Arc<str>),
-}
-
-/// What an upstream answered, as its very bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// The result, a JSON object.
-    Result(Bytes),
-    /// A result of the modern era that is none yet (`resultType: input_required`), whole: the
-    /// request is to be sent again with what it asks for.
-    InputRequired(Bytes),
-    /// The error, a JSON object with `code` and `message` if the upstream keeps to the protocol.
-    Error(Bytes),
-}
 
 /// How an upstream is, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +106,7 @@ impl Upstreams {
         for (name, server) in servers {
             let spec = spec::Spec::resolve(name, server, &options, secrets)?;
             let upstream = match self.by_name.get(name) {
-                Some(known) if *known.options == *options && known.is_spoken_to_by(&spec) => known.clone(),
+                Some(known) if *known.setting.options == *options && known.setting.spec == spec => known.clone(),
                 Some(_) | None => Arc::new(Upstream::new(name.clone(), spec, options.clone())?),
             };
             by_name.insert(name.clone(), upstream);
@@ -253,6 +134,18 @@ impl Upstreams {
         Some(self.get(&server)?.request(outgoing).await)
     }
 
+    /// Subscribes to a resource that may be read, until the subscription is dropped: its changes are
+    /// told as [`Change::Resource`] to whoever watches the server. `None` where there is no such server.
+    pub async fn subscribe(&self, allowed: Allowed<Subscribe>) -> Option<Result<Subscription, UpstreamError>> {
+        let (Subscribe { server, uri }, _) = allowed.into_parts();
+        Some(self.get(&server)?.subscribe(&uri).await)
+    }
+
+    /// Lets go of every connection that was kept for an owner who will not come back.
+    pub fn forget(&self, owner: &Owner) {
+        self.by_name.values().for_each(|upstream| upstream.forget(owner));
+    }
+
     /// Every upstream, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&ServerName, &Arc<Upstream>)> {
         self.by_name.iter()
@@ -267,39 +160,28 @@ impl Upstreams {
 /// One server behind the gateway.
 #[derive(Debug)]
 pub struct Upstream {
-    name: ServerName,
-    link: Link,
-    catalog: catalog::Catalog,
-    options: Arc<Options>,
-}
-
-/// How a server is spoken to.
-#[derive(Debug)]
-enum Link {
-    Stdio(supervise::Supervisor),
-    Http(http::Endpoint),
+    setting: Arc<Setting>,
+    /// The connection that all share.
+    link: Arc<Link>,
+    private: Arc<lease::Pool>,
+    listener: listen::Listener,
 }
 
 impl Upstream {
     fn new(name: ServerName, spec: spec::Spec, options: Arc<Options>) -> Result<Self, SpecError> {
-        let changes = Arc::new(catalog::Changes::default());
-        let (link, age) = match spec {
-            spec::Spec::Stdio(spec) => {
-                (Link::Stdio(supervise::Supervisor::new(name.clone(), spec, options.clone(), changes.clone())), None)
-            }
-            spec::Spec::Http(spec) => (
-                Link::Http(http::Endpoint::new(name.clone(), spec, options.clone(), changes.clone())?),
-                Some(options.list_age),
-            ),
-        };
-        Ok(Self { name, link, catalog: catalog::Catalog::new(changes, age), options })
+        let setting = Arc::new(Setting::new(name, spec, options)?);
+        let link = Arc::new(Link::new(&setting, Purpose::Shared));
+        let private = lease::Pool::new(setting.clone());
+        let listener = listen::Listener::new(setting.clone(), link.clone());
+        Ok(Self { setting, link, private, listener })
     }
 
     /// Starts its process in the background, if it has one.
     pub fn start(&self) {
-        match &self.link {
-            Link::Stdio(child) => child.start(),
-            Link::Http(_) => {}
+        match (&*self.link, &self.setting.spec.wire) {
+            (Link::Line(child), spec::Wire::Stdio(_)) => child.start(),
+            // What is far away is spoken to when it is needed.
+            (Link::Line(_) | Link::Http(_), _) => {}
         }
     }
 
@@ -309,24 +191,56 @@ impl Upstream {
     /// When no answer came that can be passed on.
     async fn request(&self, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
         let deadline = Deadline::after(outgoing.timeout);
-        let answer = match &self.link {
-            Link::Stdio(child) => child.request(&outgoing, deadline).await,
-            Link::Http(endpoint) => endpoint.request(&outgoing, deadline).await,
+        let answer = match &outgoing.manner.owner {
+            None => self.link.request(&outgoing, deadline).await,
+            Some(owner) => Box::pin(self.request_of(owner, &outgoing, deadline)).await,
         };
-        answer.map_err(|why| self.trouble(why))
+        match answer {
+            Ok(Reply::Error(error)) if outgoing.method == Method::ToolsCall => {
+                Ok(Box::pin(self.once_more(&outgoing, error, deadline)).await)
+            }
+            answer => answer.map_err(|why| self.trouble(why)),
+        }
     }
 
-    /// What it said of itself when its session was opened.
+    /// Asks over a connection of the owner's own, where the server can only tell callers apart so.
+    async fn request_of(&self, owner: &Owner, outgoing: &Outgoing, deadline: Deadline) -> Result<Reply, Trouble> {
+        let about = self.link.about(deadline).await?;
+        // A modern server is told everything with each request; log lines over a child's pipes alone
+        // do not say whose they are.
+        let tells_apart =
+            about.era == Era::Modern && (outgoing.manner.log_level.is_none() || matches!(&*self.link, Link::Http(_)));
+        if tells_apart {
+            return self.link.request(outgoing, deadline).await;
+        }
+        self.private.lease(owner, &outgoing.manner.capabilities, deadline).await?.request(outgoing, deadline).await
+    }
+
+    /// A call that was refused for lack of a header field goes out once more, if the list of tools now
+    /// says which (CL-11): such a refusal says that nothing was done.
+    async fn once_more(&self, outgoing: &Outgoing, error: bytes::Bytes, deadline: Deadline) -> Reply {
+        let over_http = matches!(&*self.link, Link::Http(_));
+        if over_http
+            && about::error_code(&error) == Some(code::HEADER_MISMATCH)
+            && self.setting.era() == Some(Era::Modern)
+        {
+            self.setting.changes.note(&[Kind::Tools]);
+            if self.list(Kind::Tools).await.is_ok()
+                && let Ok(reply) = self.link.request(outgoing, deadline).await
+            {
+                return reply;
+            }
+        }
+        Reply::Error(error)
+    }
+
+    /// What it said of itself when it was first spoken to.
     ///
     /// # Errors
-    /// When no session can be opened.
+    /// When it cannot be spoken to.
     pub async fn about(&self) -> Result<Arc<About>, UpstreamError> {
-        let deadline = Deadline::after(self.options.start_timeout);
-        let about = match &self.link {
-            Link::Stdio(child) => child.about(deadline).await,
-            Link::Http(endpoint) => endpoint.about(deadline).await,
-        };
-        about.map_err(|why| self.trouble(why))
+        let deadline = Deadline::after(self.setting.options.start_timeout);
+        self.link.about(deadline).await.map_err(|why| self.trouble(why))
     }
 
     /// Everything of a kind that it offers; empty where it has not the capability.
@@ -334,48 +248,63 @@ impl Upstream {
     /// # Errors
     /// When it cannot be asked, or answers something that is no list.
     pub async fn list(&self, kind: Kind) -> Result<Arc<List>, UpstreamError> {
-        self.catalog.list(self, kind).await
+        self.setting.catalog.list(self, kind).await
+    }
+
+    /// What changes at it from now on. As long as somebody watches, it is listened to.
+    pub fn watch(&self) -> broadcast::Receiver<Change> {
+        let watch = self.setting.changes.watch();
+        self.listener.start();
+        watch
+    }
+
+    async fn subscribe(&self, uri: &ResourceUri) -> Result<Subscription, UpstreamError> {
+        let deadline = Deadline::after(self.setting.options.list_timeout);
+        let subscribed = async {
+            self.link.about(deadline).await?;
+            let (subscription, mut standing) = self.setting.changes.want(uri.as_str())?;
+            self.listener.start();
+            let settled = deadline.bound(standing.wait_for(|standing| *standing != Standing::Asked)).await?;
+            match settled.map(|standing| *standing) {
+                Ok(Standing::Refused(why)) => Err(why),
+                Ok(Standing::Held | Standing::Asked) => Ok(subscription),
+                Err(_) => Err(Trouble::Stopped),
+            }
+        };
+        subscribed.await.map_err(|why| self.trouble(why))
+    }
+
+    fn forget(&self, owner: &Owner) {
+        self.private.forget(owner);
     }
 
     /// How it is, as far as is known without asking it.
     #[must_use]
     pub fn health(&self) -> Health {
-        match &self.link {
-            Link::Stdio(child) => child.health(),
-            Link::Http(endpoint) => endpoint.health(),
-        }
+        self.link.health()
     }
 
     /// The list as it was last fetched, if it is still good; nobody is asked.
     #[must_use]
     pub fn known(&self, kind: Kind) -> Option<Arc<List>> {
-        self.catalog.fresh(kind)
-    }
-
-    fn is_spoken_to_by(&self, spec: &spec::Spec) -> bool {
-        match (&self.link, spec) {
-            (Link::Stdio(child), spec::Spec::Stdio(spec)) => child.spec() == spec,
-            (Link::Http(endpoint), spec::Spec::Http(spec)) => endpoint.spec() == spec,
-            (Link::Stdio(_), spec::Spec::Http(_)) | (Link::Http(_), spec::Spec::Stdio(_)) => false,
-        }
+        self.setting.catalog.fresh(kind)
     }
 
     async fn shutdown(&self) {
-        match &self.link {
-            Link::Stdio(child) => child.shutdown().await,
-            Link::Http(endpoint) => endpoint.shutdown().await,
-        }
+        self.listener.stop();
+        tokio::join!(self.private.shutdown(), self.link.shutdown());
     }
 
     fn trouble(&self, why: Trouble) -> UpstreamError {
-        UpstreamError { server: self.name.clone(), why }
+        UpstreamError { server: self.setting.server.clone(), why }
     }
 }
 
 /// A way round the engine, for the tests of this module alone.
 #[doc(hidden)]
 pub mod testing {
-    use super::{Outgoing, Reply, Upstream, UpstreamError};
+    use super::{Outgoing, Reply, Subscription, Upstream, UpstreamError};
+    use crate::name::ResourceUri;
 
     /// Sends what nobody has allowed.
     ///
@@ -383,6 +312,14 @@ pub mod testing {
     /// As the request of an upstream.
     pub async fn request(upstream: &Upstream, outgoing: Outgoing) -> Result<Reply, UpstreamError> {
         upstream.request(outgoing).await
+    }
+
+    /// Subscribes to what nobody has allowed.
+    ///
+    /// # Errors
+    /// As the subscription to a resource of an upstream.
+    pub async fn subscribe(upstream: &Upstream, uri: &ResourceUri) -> Result<Subscription, UpstreamError> {
+        upstream.subscribe(uri).await
     }
 }
 
@@ -396,6 +333,12 @@ struct Deadline {
 impl Deadline {
     fn after(timeout: Duration) -> Self {
         Self { at: Instant::now() + timeout, timeout }
+    }
+
+    /// The sooner of this and `patience` from now.
+    fn at_most(self, patience: Duration) -> Self {
+        let other = Self::after(patience);
+        if other.at < self.at { other } else { self }
     }
 
     /// Waits for `work` until then.

@@ -1,11 +1,11 @@
 //! A server of the configuration with its secrets read: all that is needed to speak to it.
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::{
-    config::{SecretRef, Server, Text, Transport},
+    config::{EraChoice, SecretRef, Server, Text, Transport},
     egress,
     name::ServerName,
     secret::Secret,
@@ -25,10 +25,21 @@ pub struct Options {
     pub largest_message: usize,
     /// How long a server may take to open its session.
     pub start_timeout: Duration,
+    /// How long a server may take to say which era it speaks, starting included. One that says nothing
+    /// for so long is taken to be of the legacy era.
+    pub probe_timeout: Duration,
     /// How long a list request may take.
     pub list_timeout: Duration,
     /// How long the lists of a server that cannot tell us of changes are kept.
     pub list_age: Duration,
+    /// How many connections of their own the callers of one server may have together.
+    pub most_private: usize,
+    /// How many of them one caller may have.
+    pub most_of_one: usize,
+    /// How long such a connection is kept while nobody uses it.
+    pub private_idle: Duration,
+    /// How long a stream of changes may take to begin.
+    pub listen_timeout: Duration,
     /// How long a child may take to end after its input was closed, before it is told to.
     pub grace: Duration,
     /// How long it may take after it was told to, before it is killed.
@@ -50,8 +61,13 @@ impl Options {
             environment,
             largest_message: 16 * 1024 * 1024,
             start_timeout: Duration::from_secs(60),
+            probe_timeout: Duration::from_secs(30),
             list_timeout: Duration::from_secs(30),
             list_age: Duration::from_secs(60),
+            most_private: 32,
+            most_of_one: 8,
+            private_idle: Duration::from_secs(60),
+            listen_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(1),
             term_grace: Duration::from_secs(2),
             backoff: Duration::from_millis(100),
@@ -62,10 +78,19 @@ impl Options {
 }
 
 /// How one upstream is spoken to.
-#[derive(Debug)]
-pub(super) enum Spec {
+#[derive(Debug, PartialEq)]
+pub(super) struct Spec {
+    pub(super) era: EraChoice,
+    pub(super) wire: Wire,
+}
+
+/// What messages travel over.
+#[derive(Debug, PartialEq)]
+pub(super) enum Wire {
     Stdio(StdioSpec),
-    Http(HttpSpec),
+    Http(Arc<HttpSpec>),
+    /// HTTP+SSE of 2024-11-05: the URL is the stream's.
+    Sse(Arc<HttpSpec>),
 }
 
 /// A child process.
@@ -118,7 +143,7 @@ impl Spec {
             Text::Plain(text) => Ok(Secret::new(text.clone())),
             Text::Secret(kept) => secrets(kept).map_err(fail),
         };
-        match &server.transport {
+        let wire = match &server.transport {
             Transport::Stdio(stdio) => {
                 let mut environment: BTreeMap<OsString, OsString> = INHERITED
                     .iter()
@@ -128,11 +153,11 @@ impl Spec {
                 for (name, text) in &stdio.env {
                     environment.insert(name.into(), read(&text.value)?.expose().into());
                 }
-                Ok(Self::Stdio(StdioSpec {
+                Wire::Stdio(StdioSpec {
                     command: stdio.command.iter().map(|part| OsString::from(&part.value)).collect(),
                     environment: Secret::new(environment),
                     cwd: stdio.cwd.clone(),
-                }))
+                })
             }
             Transport::Http(http) => {
                 let url = http.url.value.parse::<Uri>().map_err(|_| fail("`url` is not a URL".into()))?;
@@ -144,8 +169,12 @@ impl Spec {
                     value.set_sensitive(true);
                     headers.insert(named, value);
                 }
-                Ok(Self::Http(HttpSpec { url, headers, allow_private: http.allow_private }))
+                let spec = Arc::new(HttpSpec { url, headers, allow_private: http.allow_private });
+                if http.sse { Wire::Sse(spec) } else { Wire::Http(spec) }
             }
-        }
+        };
+        // The older transport knows one era alone.
+        let era = if matches!(wire, Wire::Sse(_)) { EraChoice::Legacy } else { server.era };
+        Ok(Self { era, wire })
     }
 }

@@ -51,6 +51,7 @@ fn decided<'a>(number: u32, decision: &'a Decision, tool: &'a str) -> Decided<'a
             rpc_id: Some("1"),
             read: &[],
             digest: None,
+            drift: None,
             size: 2,
         }),
         decision,
@@ -166,13 +167,13 @@ fn after_a_crash_the_torn_line_is_closed_off_and_open_calls_are_named() {
         let trail = Trail::open(&path).unwrap();
         trail.decision(&decided(1, &decision, "x")).unwrap();
         trail.decision(&decided(2, &decision, "x")).unwrap();
-        trail.access(Access { id: id(1), at: at(1), gateway: GATEWAY, response: None }).unwrap();
+        trail.access(Access { id: id(1), at: at(1), gateway: GATEWAY, response: None, without: &[] }).unwrap();
     }
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"v\":1,\"se").unwrap();
     let trail = Trail::open(&path).unwrap();
     assert!(trail.was_torn());
     assert_eq!(trail.unfinished(), [id(2).to_string()]);
-    trail.access(Access { id: id(2), at: at(2), gateway: GATEWAY, response: None }).unwrap();
+    trail.access(Access { id: id(2), at: at(2), gateway: GATEWAY, response: None, without: &[] }).unwrap();
     drop(trail);
     assert_eq!(text(&path).lines().nth(3), Some("{\"v\":1,\"se"));
     assert_eq!(text(&path).lines().count(), 5);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum as _;
 use portcullis::{
     cli::report::{Report, Style},
-    config::{self, Exception, Grantee, Loaded, Require, SecretRef, Selector, Text, Transport, Way},
+    config::{self, EraChoice, Exception, Grantee, Loaded, Require, SecretRef, Selector, Text, Transport, Way},
 };
 use proptest::prelude::*;
 
@@ -458,4 +458,32 @@ proptest! {
         let codes: Vec<_> = loaded.findings.iter().map(|finding| finding.code).collect();
         prop_assert_eq!(codes, ["PC004", "PC004"], "{:?}", found(&loaded));
     }
+}
+
+#[test]
+fn cl05_a_server_speaks_the_era_that_is_written_or_is_asked() {
+    let text = |rest: &str| {
+        format!(
+            "version: 1\nlisten: {{address: '127.0.0.1:0'}}\ntags: {{web: Search the web}}\nservers:\n  docs:\n    \
+             tags: [web]\n    http: {{url: 'https://docs.example.com/mcp'{rest}\n"
+        )
+    };
+    let read = |rest: &str| {
+        let config = load(&text(rest)).config.unwrap();
+        let server = config.servers.values().next().unwrap();
+        let Transport::Http(http) = &server.transport else { panic!("not over HTTP") };
+        (server.era, http.sse)
+    };
+    assert_eq!(read("}"), (EraChoice::Auto, false));
+    assert_eq!(read("}\n    era: auto"), (EraChoice::Auto, false));
+    assert_eq!(read(", transport: streamable}\n    era: modern"), (EraChoice::Modern, false));
+    assert_eq!(read(", transport: sse}\n    era: legacy"), (EraChoice::Legacy, true));
+    assert!(load(&text("}\n    era: future")).config.is_none());
+    assert!(load(&text(", transport: websocket}")).config.is_none());
+    let both = load(&text(", transport: sse}\n    era: modern"));
+    assert!(
+        found(&both).iter().any(|line| line.ends_with("a server over `transport: sse` speaks no modern MCP")),
+        "{:?}",
+        found(&both)
+    );
 }

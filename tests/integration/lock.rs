@@ -29,7 +29,8 @@ fn findings(lock: &str) -> Vec<String> {
 
 #[test]
 fn a_whole_lock_is_read() {
-    let digest = "0123456789abcdef".repeat(4);
+    // printf '{"annotations":{"readOnlyHint":true,"title":"Read","x":[null,1.5]},"inputSchema":{"default":null,"type":"object"},"name":"read"}' | sha256sum
+    let digest = "1ed140c304a210fddf1347456a82b9ad28183e8226ddbd8e3f788317df8b425b";
     let lock = format!(
         r#"{{
   "version": 1,
@@ -49,6 +50,21 @@ fn a_whole_lock_is_read() {
 "#
     );
     assert_eq!(findings(&lock), Vec::<String>::new());
+}
+
+#[test]
+fn t179_what_was_changed_by_hand_is_not_what_was_pinned() {
+    let zeros = "0".repeat(64);
+    for entry in [
+        format!(r#""tools": {{"read": {{"digest": "sha256:{zeros}", "description": "x"}}}}"#),
+        format!(r#""templates": {{"a://{{x}}": {{"digest": "sha256:{zeros}"}}}}"#),
+        format!(r#""prompts": {{"sum up": {{"digest": "sha256:{zeros}"}}}}"#),
+        format!(r#""digest": "sha256:{zeros}""#),
+    ] {
+        let lock = format!(r#"{{"version": 1, "servers": {{"a": {{{entry}}}}}}}"#);
+        let column = lock.find("\"sha256:").unwrap() + 1;
+        assert_eq!(findings(&lock), [format!("1:{column} PC005 `digest` is not that of what stands here")], "{entry}");
+    }
 }
 
 #[test]
@@ -81,6 +97,24 @@ fn a_lock_that_is_none_is_never_ignored() {
         let found = findings(lock);
         assert!(found.len() == 1 && found[0].contains(code), "{lock}: {found:?}");
     }
+}
+
+#[test]
+fn the_digest_of_the_bundle_is_that_of_the_lock_too() {
+    let digest = |lock: Option<&str>| {
+        let folder = tempfile::tempdir().unwrap();
+        if let Some(lock) = lock {
+            std::fs::write(folder.path().join("portcullis.lock"), lock).unwrap();
+        }
+        let file = folder.path().join("portcullis.yaml");
+        std::fs::write(&file, crate::support::BASE).unwrap();
+        check::examine(&config::load(&file, &|_| None)).bundle.unwrap().digest().to_owned()
+    };
+    let lock = |tools: &str| format!(r#"{{"version": 1, "servers": {{"s0": {{"tools": {{{tools}}}}}}}}}"#);
+    let one = digest(Some(&lock(r#""write": {"description": "Writes"}"#)));
+    assert_eq!(one, digest(Some(&lock(r#""write":   {"description": "Writes"}"#))));
+    assert_ne!(one, digest(Some(&lock(r#""write": {"description": "Writes more"}"#))));
+    assert_ne!(one, digest(None));
 }
 
 #[test]

@@ -393,6 +393,63 @@ fn grants_are_ceilings_and_a_clients_entry_narrows() {
 }
 
 #[test]
+fn what_may_be_granted_is_what_the_whole_set_of_ceilings_says() {
+    use cedar_policy::{Authorizer, Context, Decision, Entities, PolicySet, Request, RestrictedExpression};
+
+    let text = "version: 1\ntags: {a: A, b: B, c: C}\nservers: {s0: {tags: [a], stdio: {command: [cat]}}}\ngrants:\n  - {to: {user: '*'}, scopes: ['tag:a']}\n  - {to: {user: ana}, scopes: ['tag:b']}\n  - {to: {user: ana}, scopes: ['tag:c', 'tag:a']}\n  - {to: {user: eva}, scopes: ['tag:b']}\n  - {to: {group: eng}, scopes: ['tag:c']}\n  - {to: {client: bot}, scopes: ['tag:b', 'tag:c']}\n  - {to: {client: cli}, scopes: ['tag:a']}\n";
+    let engine = engine(text);
+    let ceilings = engine.bundle().policies().filter(|policy| policy.id().starts_with("grant/"));
+    let whole = ceilings.map(portcullis::policy::Policy::text).collect::<String>().parse::<PolicySet>().unwrap();
+    assert_eq!(whole.num_of_policies(), 9, "seven entries, and what each of two clients holds its people to");
+    let string = |text: &str| RestrictedExpression::new_string(text.to_owned());
+    let mut granted = 0;
+    for (kind, id) in
+        [("User", "local/ana"), ("User", "local/eva"), ("User", "local/bob"), ("Client", "bot"), ("Client", "cli")]
+    {
+        let principal = match kind {
+            "User" => Principal::User(id.parse().unwrap()),
+            _ => Principal::Client(id.parse().unwrap()),
+        };
+        for client in [None, Some("bot"), Some("cli"), Some("other")] {
+            for groups in [&[][..], &["local/eng"], &["local/ops", "local/eng"]] {
+                for scope in ["tag:a", "tag:b", "tag:c"] {
+                    let set = groups.iter().map(|group| group.parse().unwrap()).collect();
+                    let client_id = client.map(|client| client.parse().unwrap());
+                    let asked = engine.may_grant(&principal, client_id.as_ref(), &set, &scope.parse().unwrap());
+                    let facts = [(
+                        "groups".to_owned(),
+                        RestrictedExpression::new_set(groups.iter().map(|group| string(group))),
+                    )];
+                    let facts = facts.into_iter().chain(client.map(|client| ("client".to_owned(), string(client))));
+                    let uid = |text: String| text.parse().unwrap();
+                    let request = Request::new(
+                        uid(format!("Portcullis::{kind}::\"{id}\"")),
+                        uid("Portcullis::Action::\"grant\"".to_owned()),
+                        uid(format!("Portcullis::Scope::\"{scope}\"")),
+                        Context::from_pairs(facts).unwrap(),
+                        None,
+                    )
+                    .unwrap();
+                    let by_all = Authorizer::new().is_authorized(&request, &whole, &Entities::empty());
+                    assert_eq!(
+                        asked.is_allow(),
+                        by_all.decision() == Decision::Allow,
+                        "{id} {client:?} {groups:?} {scope}"
+                    );
+                    assert_eq!(
+                        asked.reasons.len(),
+                        by_all.diagnostics().reason().count(),
+                        "{id} {client:?} {groups:?} {scope}"
+                    );
+                    granted += usize::from(asked.is_allow());
+                }
+            }
+        }
+    }
+    assert!(granted > 20, "{granted}");
+}
+
+#[test]
 fn hand_written_policies_keep_their_limits() {
     let good = "@id(\"no-nights\")\nforbid (principal, action in [Portcullis::Action::\"tools/call\", Portcullis::Action::\"tools/list\"], resource)\nwhen { resource.server == Portcullis::Server::\"s0\" };\n";
     assert_eq!(written(good), Vec::<String>::new());
@@ -481,4 +538,46 @@ fn a_policy_may_read_one_fact_of_the_moment_alone() {
         let answer = ask(&engine, user(&["tag:a"]), Verb::ToolsCall, &tool("s0", "read"));
         assert_eq!((answer.errors.as_slice(), answer.is_allow()), (&[][..], uneventful), "{condition}");
     }
+}
+
+#[test]
+fn px27_su05_completing_needs_what_is_shown_and_subscribing_needs_what_is_read() {
+    let engine = engine(
+        "version: 1\ntags: {a: A}\ngrants: [{to: {user: '*'}, scopes: ['tag:a']}]\nservers:\n  s:\n    tags: [a]\n    stdio: {command: [cat]}\n    prompts: {secret: deny}\n    resources: {'x://private/*': deny}\nrules:\n  - {id: r, forbid: {resources: ['s/x://slow/*']}, when: context.oauth}\n",
+    );
+    let prompt = |name: &str| Target::Prompt("s".parse().unwrap(), name.parse().unwrap());
+    let resource = |uri: &str| Target::Resource("s".parse().unwrap(), uri.parse().unwrap());
+    let (complete, subscribe) = (Verb::CompletionComplete, Verb::ResourcesSubscribe);
+    for (verb, target, allowed) in [
+        (complete, prompt("open"), true),
+        (complete, prompt("secret"), false),
+        (complete, resource("x://{id}"), true),
+        (complete, resource("x://private/{id}"), false),
+        (subscribe, resource("x://1"), true),
+        (subscribe, resource("x://private/1"), false),
+        (subscribe, resource("x://slow/1"), false),
+    ] {
+        let decision = ask(&engine, user(&["tag:a"]), verb, &target);
+        assert_eq!(decision.is_allow(), allowed, "{verb} {target}: {decision:?}");
+        assert!(!ask(&engine, user(&[]), verb, &target).is_allow(), "{verb} {target}");
+    }
+    let tool = ask(&engine, user(&["tag:a"]), complete, &tool("s", "open"));
+    assert!(!tool.is_allow(), "nothing completes the arguments of a tool");
+}
+
+#[test]
+fn su05_a_hand_written_permit_to_subscribe_does_not_let_read_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let cedar = "@id(\"p\")\npermit (principal, action in [Portcullis::Action::\"resources/subscribe\"], resource)\nwhen { resource.server == Portcullis::Server::\"s0\" };\n";
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::fs::write(folder.path().join("policies/extra.cedar"), cedar).unwrap();
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, format!("{BASE}policies: [policies/*.cedar]\n")).unwrap();
+    let loaded = portcullis::config::load(&file, &|_| None);
+    let bundle = portcullis::compile::bundle(&loaded.config.unwrap()).unwrap();
+    let engine = portcullis::policy::Engine::new(std::sync::Arc::new(bundle)).unwrap();
+    let target = Target::Resource("s0".parse().unwrap(), "x://1".parse().unwrap());
+    let denied = ask(&engine, user(&[]), Verb::ResourcesSubscribe, &target);
+    assert_eq!((denied.is_allow(), denied.missing), (false, vec!["tag:a".parse().unwrap()]));
+    assert!(ask(&engine, user(&["tag:a"]), Verb::ResourcesSubscribe, &target).is_allow());
 }

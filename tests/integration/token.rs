@@ -27,10 +27,13 @@ fn place() -> Place {
 fn config(directory: &Path) -> Config {
     let stdio = Stdio { command: vec![Placed::new("true".to_owned(), place())], env: BTreeMap::new(), cwd: None };
     let server = Server {
+        era: portcullis::config::EraChoice::Auto,
         tags: vec![],
+        drift: None,
         require: Require::All,
         public: false,
         transport: Transport::Stdio(stdio),
+        asks: std::collections::BTreeSet::new(),
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),

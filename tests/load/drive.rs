@@ -44,12 +44,18 @@ pub(crate) fn call(tool: &str, modern: bool) -> Ask {
 
 /// The list of tools.
 pub(crate) fn list() -> Ask {
-    ask("tools/list", json!({}), false)
+    ask("tools/list", json!({}), true)
 }
 
 /// Whether somebody is there.
 pub(crate) fn ping() -> Ask {
-    ask("ping", json!({}), false)
+    ask("server/discover", json!({}), true)
+}
+
+/// Opens a legacy session.
+pub(crate) fn hello() -> Ask {
+    let client = json!({ "name": "portcullis-load", "version": "1" });
+    ask("initialize", json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client }), false)
 }
 
 fn ask(method: &str, mut params: serde_json::Value, modern: bool) -> Ask {

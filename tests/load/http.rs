@@ -20,6 +20,8 @@ pub(crate) struct Target {
     authority: String,
     path: String,
     token: Option<String>,
+    /// A legacy session.
+    session: Option<String>,
 }
 
 /// A request as it goes over the wire, the same each time.
@@ -42,16 +44,34 @@ impl Target {
             authority: authority.to_owned(),
             path: if path.is_empty() { "/".to_owned() } else { path.to_owned() },
             token,
+            session: None,
         })
+    }
+
+    /// The same with a legacy session, if it has sessions.
+    pub(crate) fn opened(mut self) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let request = self.ready(&super::drive::hello());
+        self.session = runtime.block_on(async {
+            let mut connection = self.connect().await?;
+            connection.ask(&request).await?;
+            let head = String::from_utf8_lossy(&connection.buffer).into_owned();
+            let session = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("mcp-session-id").then(|| value.trim().to_owned())
+            });
+            Ok::<_, anyhow::Error>(session)
+        })?;
+        Ok(self)
     }
 
     /// `/mcp` at a port of this machine, without a token.
     pub(crate) fn local(port: u16) -> Self {
-        Self { authority: format!("127.0.0.1:{port}"), path: "/mcp".to_owned(), token: None }
+        Self { authority: format!("127.0.0.1:{port}"), path: "/mcp".to_owned(), token: None, session: None }
     }
 
     pub(crate) fn ready(&self, ask: &Ask) -> Ready {
-        let Self { authority, path, token } = self;
+        let Self { authority, path, token, session } = self;
         let mut head = format!(
             "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\nuser-agent: portcullis-load\r\ncontent-length: {}\r\n",
             ask.body.len()
@@ -61,6 +81,9 @@ impl Target {
         }
         if let Some(token) = token {
             head.push_str(&format!("authorization: Bearer {token}\r\n"));
+        }
+        if let Some(session) = session {
+            head.push_str(&format!("mcp-session-id: {session}\r\n"));
         }
         head.push_str("\r\n");
         head.push_str(&ask.body);

@@ -69,6 +69,7 @@ fn main() -> ExitCode {
                 drive::Until::Calls,
             );
             http::Target::read(&url, token).and_then(|target| {
+                let target = if modern { target } else { target.opened()? };
                 let driven = drive::drive(&target, &drive::call(&tool, modern), connections, until)?;
                 println!("{driven}");
                 Ok(())

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let (gateway, _) = setting.gateway()?;
     std::thread::sleep(Duration::from_secs(1));
     let idle = gateway.memory()?;
-    let through = setting.through()?;
+    let through = if args.modern { setting.through()? } else { setting.through()?.opened()? };
     let mut cells = Vec::new();
     for (name, upstream) in [("node", &setting.node), ("rust", &setting.rust)] {
         for &connections in &args.connections {

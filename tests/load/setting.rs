@@ -124,7 +124,7 @@ impl Upstream {
 impl Target {
     /// Waits until a tool answers.
     fn answers(&self, tool: &str) -> anyhow::Result<()> {
-        self.answers_to(&drive::call(tool, false))
+        self.answers_to(&drive::call(tool, true))
     }
 
     fn answers_to(&self, ask: &super::http::Ask) -> anyhow::Result<()> {

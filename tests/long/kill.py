@@ -124,16 +124,19 @@ def work(port, token, name, stop, answered, wrong):
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
         "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": "2026-07-28",
     }
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
     chance = random.Random(name)
     number = 0
     while not stop.is_set():
         number += 1
         ours = f"{name}-{number}"
         method, params, code = chance.choice(ASKED)
-        body = json.dumps({"jsonrpc": "2.0", "id": ours, "method": method, "params": params})
+        body = json.dumps({"jsonrpc": "2.0", "id": ours, "method": method, "params": {**params, "_meta": meta}})
+        named = {"Mcp-Method": method, **({"Mcp-Name": params["name"]} if "name" in params else {})}
         try:
-            connection.request("POST", "/mcp", body, headers)
+            connection.request("POST", "/mcp", body, headers | named)
             response = connection.getresponse()
             text = response.read()
         except (OSError, http.client.HTTPException):

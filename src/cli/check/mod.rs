@@ -11,6 +11,7 @@ mod select;
 mod write;
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -22,17 +23,21 @@ pub use baseline::BaselineArgs;
 pub use fix::{FixArgs, Which};
 pub use output::{Output, Terminal};
 pub use select::{FailOn, SelectArgs};
+#[cfg(feature = "serve")]
+pub(super) use write::whole;
 
 use super::report::{self, Report};
 use crate::{
     check,
     config::{self, Wanted},
+    lock::Inventory,
+    name::ServerName,
 };
 
 /// Check the configuration, and say what is wrong with it and where.
 #[derive(Debug, Default, Args)]
 #[command(
-    after_help = "Suggestions, warnings and security findings below `medium` are shown, but do not fail: see\n--fail-on. Every flag can be set by a variable, as PORTCULLIS_CHECK_FAIL_ON for --fail-on.\n\nExamples:\n  portcullis check\n  portcullis check --env all\n  portcullis check --fix\n  portcullis check --fail-on=warning --baseline portcullis-baseline.json\n  portcullis check --format json | jq -r '.findings[].code'\n  portcullis check --format sarif > portcullis.sarif\n  portcullis check --explain PC101\n  portcullis check --list-rules\n\nExit status: 0 good, 1 findings, 2 the configuration cannot be read, 3 nothing to check."
+    after_help = "Suggestions, warnings and security findings below `medium` are shown, but do not fail: see\n--fail-on. Every flag can be set by a variable, as PORTCULLIS_CHECK_FAIL_ON for --fail-on.\n\nExamples:\n  portcullis check\n  portcullis check --env all\n  portcullis check --online\n  portcullis check --fix\n  portcullis check --fail-on=warning --baseline portcullis-baseline.json\n  portcullis check --format json | jq -r '.findings[].code'\n  portcullis check --format sarif > portcullis.sarif\n  portcullis check --explain PC101\n  portcullis check --list-rules\n\nExit status: 0 good, 1 findings, 2 the configuration cannot be read, 3 nothing to check."
 )]
 pub struct CheckArgs {
     /// The configuration, instead of --config; `-` is stdin
@@ -47,6 +52,10 @@ pub struct CheckArgs {
     /// Only warn of variables that have no value here, and check what stands around them
     #[arg(long, env = "PORTCULLIS_CHECK_ALLOW_MISSING_ENV", hide_env = true)]
     pub allow_missing_env: bool,
+    /// Ask every server what it offers, and find what differs from portcullis.lock
+    #[cfg(feature = "serve")]
+    #[arg(long, env = "PORTCULLIS_CHECK_ONLINE", hide_env = true)]
+    pub online: bool,
     /// Which rules run
     #[command(flatten)]
     pub select: SelectArgs,
@@ -71,7 +80,17 @@ pub fn run(
     out: &mut dyn Write,
     terminal: Terminal,
 ) -> anyhow::Result<u8> {
-    let CheckArgs { file, stdin_filename, output, allow_missing_env, select, baseline, fix } = args;
+    let CheckArgs {
+        file,
+        stdin_filename,
+        output,
+        allow_missing_env,
+        #[cfg(feature = "serve")]
+        online,
+        select,
+        baseline,
+        fix,
+    } = args;
     let look = output.look(terminal, env);
     if let Some(status) = output.about_rules(out, &look)? {
         return Ok(status);
@@ -99,7 +118,11 @@ pub fn run(
         select::show(&loaded.lint, &asked, output.format, out)?;
         return Ok(0);
     }
-    let examined = check::examine(&loaded);
+    let live: Live = None;
+    #[cfg(feature = "serve")]
+    let live = if *online { Some(asked_of(&loaded)?) } else { live };
+    let silent = live.as_ref().is_some_and(|(_, silent)| *silent);
+    let examined = check::examine_live(&loaded, live.as_ref().map(|(offered, _)| offered));
     drop(progress);
     let judged = check::judge(&loaded, &examined, &asked);
     let (judged, stale) = baseline.apply(judged, &loaded, &examined, &wanted.path)?;
@@ -108,5 +131,24 @@ pub fn run(
     output.write(out, &report, &look, env)?;
     let fails = report.fails() && output.counts();
     let stale = baseline.strict_baseline && !stale.is_empty();
-    Ok(if !loaded.readable { 2 } else { u8::from(fails || refused || stale) })
+    Ok(match fails || refused || stale {
+        _ if !loaded.readable => 2,
+        true => 1,
+        false if silent => 2,
+        false => 0,
+    })
+}
+
+/// What servers were found to offer, where they were asked, and whether one of them was silent.
+type Live = Option<(BTreeMap<ServerName, Inventory>, bool)>;
+
+/// Asks the servers; its policies may be wrong all the same.
+#[cfg(feature = "serve")]
+fn asked_of(loaded: &config::Loaded) -> anyhow::Result<(BTreeMap<ServerName, Inventory>, bool)> {
+    let servers = loaded.whole().into_iter().flat_map(|config| &config.servers);
+    let found = super::inventory::ask(servers)?;
+    for (server, why) in &found.silent {
+        report::talk(&format!("`{server}` could not be asked: {why}"));
+    }
+    Ok((found.offered, !found.silent.is_empty()))
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Puts `bytes` in the place of what the file holds, its permissions kept. Links are followed.
-pub(super) fn whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(in crate::cli) fn whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let file = fs::canonicalize(file).or_else(|_| std::path::absolute(file))?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let beside = file.with_file_name(format!(".{name}.{}.new", std::process::id()));

@@ -109,7 +109,7 @@ impl Asked {
             .map(|scope| parsed::<ScopeName>(scope))
             .collect::<Result<_, _>>()?;
         let (verb, target) = target.asked()?;
-        let verb = if *listed { verb.shown_by() } else { verb };
+        let verb = if *listed { verb.shown_by(&target) } else { verb };
         let mut supposed = Supposed { client, ..Supposed::new(principal, scopes, verb, target) };
         supposed.args = args.as_deref().map(object).transpose()?;
         about.fill(&mut supposed)?;

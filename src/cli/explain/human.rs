@@ -33,6 +33,7 @@ pub(super) fn past(
 ) -> String {
     let mut tree = Tree { text: String::new(), colour };
     let allowed = past.decision.verdict == "allow";
+    tree.then_and_today(allowed, today.as_ref().ok().map(|(today, _)| today.decision.is_allow()));
     tree.verdict(allowed, &format!("{} ({})", past.question(), past.decision.because));
     tree.line(&format!("      as recorded at {}, {}", safe(&past.ts), past.id));
     let same = past.policy.as_ref().map(|policy| policy.bundle == bundle);
@@ -189,6 +190,16 @@ impl Tree {
             let facts = self.styled(Style::new().dimmed(), &safe(&facts.join(", ")));
             self.line(&format!("                 {facts}"));
         }
+    }
+
+    /// Both answers in one line, so that nobody takes the one that is told first for the one that counts.
+    fn then_and_today(&mut self, then: bool, today: Option<bool>) {
+        let word = |allowed| if allowed { "allowed" } else { "denied" };
+        self.line(&match today {
+            Some(today) if today == then => format!("{} then, and {} today\n", word(then), word(today)),
+            Some(today) => format!("{} then, but {} today, which the exit status tells\n", word(then), word(today)),
+            None => format!("{} then; what today's policies say cannot be told\n", word(then)),
+        });
     }
 
     fn verdict(&mut self, allowed: bool, words: &str) {

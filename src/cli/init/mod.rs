@@ -20,7 +20,7 @@ use crate::{
 /// What to begin with, and where.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It writes portcullis.yaml, portcullis.test.yaml with its tests, and the schemas by which editors\ncomplete and check the two. Nothing that is there is overwritten without --force.\n\n--from reads `mcpServers` (Claude Desktop, Cursor, 1MCP with its tags) and `servers` (VS Code). Secrets\nare not copied: each becomes the name of a variable. What is not carried over is listed with its place.\n\nExamples:\n  portcullis init\n  portcullis init --from ~/.cursor/mcp.json --from .vscode/mcp.json\n  portcullis init --from - --stdout < mcp.json\n\nExit status: 0 written, 2 a file is there already or cannot be read, 3 --from holds no server."
+    after_help = "It writes portcullis.yaml, portcullis.test.yaml with its tests, and the schemas by which editors complete and check the two. Nothing that is there is overwritten without --force.\n\n--from reads `mcpServers` (Claude Desktop, Cursor, 1MCP with its tags) and `servers` (VS Code). Secrets are not copied: each becomes the name of a variable. What is not carried over is listed with its place.\n\nExamples:\n  portcullis init\n  portcullis init --from ~/.cursor/mcp.json --from .vscode/mcp.json\n  portcullis init --from - --stdout < mcp.json\n\nExit status: 0 written, 2 a file is there already or cannot be read, 3 --from holds no server."
 )]
 pub(super) struct InitArgs {
     /// Make it from the configuration of an MCP client; again for more of them, - for stdin

@@ -3,12 +3,14 @@
 //! There is no standard, so only elements and attributes are written that every reader knows;
 //! `tests/fixtures/junit.xsd` lists them. Characters that XML cannot hold are written as `\u{1b}`.
 
-use std::{borrow::Cow, io, time::Duration};
+use std::{io, time::Duration};
 
 use quick_xml::{
     Writer,
     events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event},
 };
+
+use super::xml::holdable;
 
 /// Cases that belong together: the findings of a file, the tests of a suite.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -145,13 +147,4 @@ fn seconds(took: Duration) -> String {
 /// Line breaks and tabs are written as references: readers make blanks of them in attributes.
 fn attribute(tag: &mut BytesStart<'_>, name: &str, value: &str) {
     tag.push_attribute((name, &*holdable(value)));
-}
-
-/// The text without what XML 1.0 has no way to write.
-fn holdable(text: &str) -> Cow<'_, str> {
-    let holds = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..);
-    if text.chars().all(holds) {
-        return Cow::Borrowed(text);
-    }
-    text.chars().map(|c| if holds(c) { c.to_string() } else { c.escape_unicode().to_string() }).collect()
 }

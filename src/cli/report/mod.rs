@@ -9,6 +9,8 @@
 mod cases;
 mod concise;
 mod count;
+#[cfg(feature = "serve")]
+pub(crate) mod drift;
 mod escape;
 mod github;
 mod gitlab;

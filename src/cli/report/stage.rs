@@ -48,13 +48,13 @@ impl State {
 }
 
 /// The stages that are told by codes: what they look at, and how their codes begin.
-const RANGES: &[(&str, &str)] = &[
-    ("policies", "PC1"),
-    ("listener", "PC2"),
-    ("servers", "PC3"),
-    ("secrets", "PC4"),
-    ("limits", "PC5"),
-    ("suppressions", "PC9"),
+const RANGES: &[(&str, &[&str])] = &[
+    ("policies", &["PC1"]),
+    ("listener", &["PC2"]),
+    ("servers", &["PC3", "PC8"]),
+    ("secrets", &["PC4"]),
+    ("limits", &["PC5"]),
+    ("suppressions", &["PC9"]),
 ];
 
 /// What is wrong with the text itself, not with what it says.
@@ -86,10 +86,11 @@ pub(super) fn stages(loaded: &Loaded, compiled: bool, found: &[Diagnostic]) -> V
         Stage { name: "schema", state: schema },
         Stage { name: "compile", state: compile },
     ];
-    for (name, prefix) in RANGES {
-        let mut state = state(found, |code| code.starts_with(prefix) && !of_the_compiler(code));
+    for (name, prefixes) in RANGES {
+        let in_range = |code: &str| prefixes.iter().any(|prefix| code.starts_with(prefix));
+        let mut state = state(found, |code| in_range(code) && !of_the_compiler(code));
         // What can be reached is asked of the compiled policies, and no rule runs without a tree.
-        let waits = if *prefix == "PC1" { !compiled } else { loaded.tree.is_none() };
+        let waits = if prefixes.contains(&"PC1") { !compiled } else { loaded.tree.is_none() };
         if waits && state == State::Ok {
             state = State::Waits;
         }

@@ -17,7 +17,7 @@ use crate::suite::Filter;
 /// Which tests to run, and how to tell of them.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Tests need no gateway, token or server: the same engine decides as in `serve`, and what a server offers\nis read from portcullis.lock. A file that tests nothing is an error, so that no test is lost unseen.\n\nExamples:\n  portcullis test\n  portcullis test tests --filter 'principal=ci;tool=delete*'\n  portcullis test --format junit > junit.xml\n  portcullis test --coverage=lcov > lcov.info\n  portcullis test --update   # write the access matrix of each suite beside it\n\nExit status: 0 all pass, 1 some fail, 2 could not tell (usage, a broken test file or configuration), 3 nothing was tested."
+    after_help = "Tests need no gateway, token or server: the same engine decides as in `serve`, and what a server offers is read from portcullis.lock. A file that tests nothing is an error, so that no test is lost unseen.\n\nExamples:\n  portcullis test\n  portcullis test tests --filter 'principal=ci;tool=delete*'\n  portcullis test --format junit > junit.xml\n  portcullis test --coverage=lcov > lcov.info\n  portcullis test --update   # write the access matrix of each suite beside it\n\nExit status: 0 all pass, 1 some fail, 2 could not tell (usage, a broken test file or configuration), 3 nothing was tested."
 )]
 pub(super) struct TestArgs {
     /// Test files, and folders to look for `*.test.yaml` in; without them, the configuration's folder
@@ -112,6 +112,8 @@ pub(super) fn run(args: &TestArgs, globals: &Globals) -> anyhow::Result<ExitCode
         report::talk(&format!("{file}: tests nothing"));
     }
     let text = match args.format {
+        // Where nothing could be run, there is nothing to count.
+        Format::Tree | Format::List if ran.is_empty() && !broken.is_empty() => String::new(),
         Format::Tree => report::suite::tree(&ran),
         Format::List => report::suite::list(&ran),
         Format::Json => report::suite::json(&ran)?,

@@ -31,7 +31,7 @@ pub(super) fn disagreement(root: &Node, text: &str) -> Option<Diagnostic> {
             ));
         }
     };
-    let place = differs(root, &second)?;
+    let place = differs(root, &second, |a, b| a.total_cmp(&b).is_eq() || (a.is_nan() && b.is_nan()))?;
     Some(
         findings::YAML_SYNTAX
             .at(place, "two YAML readers read this value differently")
@@ -40,8 +40,39 @@ pub(super) fn disagreement(root: &Node, text: &str) -> Option<Diagnostic> {
     )
 }
 
+/// The same for a file of JSON, which is YAML as well: its second reader is one of JSON.
+pub(super) fn with_json(root: &Node, text: &str) -> Option<Diagnostic> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let second = serde_json::from_str::<serde_json::Value>(text).map_err(|error| (error.line(), error.column()));
+    let second = match second {
+        Ok(second) => serde_yaml::to_value(second).unwrap_or_default(),
+        Err((line, column)) => {
+            let start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+            let start = (start + column.saturating_sub(1)).min(text.len());
+            let place = Place {
+                file: root.place.file.clone(),
+                line: u32::try_from(line).unwrap_or(u32::MAX),
+                column: u32::try_from(column.max(1)).unwrap_or(u32::MAX),
+                start,
+                end: start,
+            };
+            return Some(
+                findings::YAML_SYNTAX.at(&place, "this is not JSON").help("restore the file, or write it again"),
+            );
+        }
+    };
+    // The reader of JSON may miss the nearest fraction by a hair.
+    let place = differs(root, &second, |a, b| (a - b).abs() <= a.abs() * 1e-12)?;
+    Some(
+        findings::YAML_SYNTAX
+            .at(place, "two readers read this value differently")
+            .label("ambiguous")
+            .help("restore the file, or write it again"),
+    )
+}
+
 /// The first place where the two trees differ.
-fn differs<'n>(node: &'n Node, other: &serde_yaml::Value) -> Option<&'n Place> {
+fn differs<'n>(node: &'n Node, other: &serde_yaml::Value, equal: fn(f64, f64) -> bool) -> Option<&'n Place> {
     use serde_yaml::Value as Second;
     let same = match (&node.value, other) {
         (Value::Null, Second::Null) => true,
@@ -50,19 +81,17 @@ fn differs<'n>(node: &'n Node, other: &serde_yaml::Value) -> Option<&'n Place> {
         (Value::Int(a), Second::Number(b)) => {
             b.as_u64().map(i128::from).or_else(|| b.as_i64().map(i128::from)) == Some(*a)
         }
-        (Value::Float(a), Second::Number(b)) => {
-            b.is_f64() && b.as_f64().is_some_and(|b| a.total_cmp(&b).is_eq() || (a.is_nan() && b.is_nan()))
-        }
+        (Value::Float(a), Second::Number(b)) => b.is_f64() && b.as_f64().is_some_and(|b| equal(*a, b)),
         (Value::List(a), Second::Sequence(b)) => {
             if a.len() == b.len() {
-                return a.iter().zip(b).find_map(|(a, b)| differs(a, b));
+                return a.iter().zip(b).find_map(|(a, b)| differs(a, b, equal));
             }
             false
         }
         (Value::Map(a), Second::Mapping(b)) => {
             if a.len() == b.len() {
                 return a.iter().find_map(|entry| match b.get(entry.key.as_str()) {
-                    Some(value) => differs(&entry.value, value),
+                    Some(value) => differs(&entry.value, value, equal),
                     None => Some(&entry.place),
                 });
             }

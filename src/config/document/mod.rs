@@ -89,18 +89,16 @@ pub(crate) fn read_tree(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnost
     read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)
 }
 
-/// Reads a text that is no configuration (a test file) into its written form, by the same two readers.
-/// Variables are not put in. Nothing where the text is empty or no map.
+/// Reads a text that is no configuration (a test file) into its written form. Variables are not put in.
+/// Nothing where the text is empty or no map.
 pub(crate) fn read_as<T: serde::de::DeserializeOwned>(
     file: &Arc<str>,
     text: &str,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<T> {
-    let before = findings.len();
-    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), findings)?;
-    if findings.len() == before {
-        findings.extend(agree::disagreement(&root, text));
-    }
+    let (root, mut found) = by_two_readers(file, text, agree::disagreement, &mut Vec::new(), &mut Vec::new());
+    findings.append(&mut found);
+    let root = root?;
     if !matches!(root.value, node::Value::Map(_)) {
         findings.push(findings::WRONG_TYPE.at(&root.place, format!("the file must be a map, not {}", root.shown(""))));
         return None;
@@ -117,49 +115,52 @@ pub(super) fn tree(
     comments: &mut Vec<Placed<String>>,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Node> {
-    let mut found = Vec::new();
-    let root = read::read(file, text, hidden, comments, &mut found);
-    match &root {
-        None if found.is_empty() => {
-            let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
-            found.push(
-                findings::YAML_SYNTAX
-                    .at(&place, "the configuration is empty")
-                    .help("write at least `version: 1` and a server under `servers`"),
-            );
-        }
-        Some(root) if found.iter().all(|finding| finding.class < Class::Error) => {
-            found.extend(agree::disagreement(root, text));
-        }
-        None | Some(_) => {}
+    let (root, mut found) = by_two_readers(file, text, agree::disagreement, hidden, comments);
+    if root.is_none() && found.is_empty() {
+        let help = "write at least `version: 1` and a server under `servers`";
+        found.push(empty(file, "the configuration is empty").help(help));
     }
     findings.append(&mut found);
     root
+}
+
+/// Reads a text of JSON into a tree; what is wrong with it goes to `findings`.
+pub(crate) fn tree_of(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
+    let (root, mut found) = by_two_readers(file, text, agree::with_json, &mut Vec::new(), &mut Vec::new());
+    // What a program wrote is not told how to write more clearly.
+    found.retain(|finding| finding.class == Class::Error);
+    if root.is_none() && found.is_empty() {
+        found.push(empty(file, "the file is empty"));
+    }
+    findings.append(&mut found);
+    root
+}
+
+/// What a text says, and what is wrong with it. The second reader is asked where the first finds no error.
+fn by_two_readers(
+    file: &Arc<str>,
+    text: &str,
+    second: fn(&Node, &str) -> Option<Diagnostic>,
+    hidden: &mut Vec<Place>,
+    comments: &mut Vec<Placed<String>>,
+) -> (Option<Node>, Vec<Diagnostic>) {
+    let mut found = Vec::new();
+    let root = read::read(file, text, hidden, comments, &mut found);
+    if let Some(root) = root.as_ref().filter(|_| found.iter().all(|finding| finding.class < Class::Error)) {
+        found.extend(second(root, text));
+    }
+    (root, found)
+}
+
+fn empty(file: &Arc<str>, message: &str) -> Diagnostic {
+    let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
+    findings::YAML_SYNTAX.at(&place, message)
 }
 
 /// Reads a tree, putting variables into it; what is wrong goes to `findings`.
 pub(super) fn read(root: &mut Node, variables: &Variables<'_>, findings: &mut Vec<Diagnostic>) -> Reading {
     let (from_env, missing) = substitute::substitute(root, variables, findings);
     Reading { document: deserialize::read(root, findings), from_env, missing }
-}
-
-/// Reads a text of another format of ours into a tree; what is wrong with it goes to `findings`.
-pub(super) fn tree_of(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Option<Node> {
-    let mut found = Vec::new();
-    let root = read::read(file, text, &mut Vec::new(), &mut Vec::new(), &mut found);
-    // What a program wrote is not told how to write more clearly.
-    found.retain(|finding| finding.class == Class::Error);
-    if found.is_empty() {
-        match &root {
-            Some(root) => found.extend(agree::disagreement(root, text)),
-            None => {
-                let place = Place { file: file.clone(), line: 1, column: 1, start: 0, end: 0 };
-                found.push(findings::YAML_SYNTAX.at(&place, "the file is empty"));
-            }
-        }
-    }
-    findings.append(&mut found);
-    root
 }
 
 /// Reads a tree into the written form `T`; what is wrong with it goes to `findings`.

@@ -7,9 +7,9 @@
 const UNBUILT: &[(&str, &[&str])] = &[
     ("AuditSection", &["mask", "on_error", "record_args", "seal"]),
     ("Document", &["admin", "cors", "headers", "invariants", "rates", "reload", "telemetry", "validation", "views"]),
+    ("ListenSection", &["behind_tls_proxy"]),
     ("OAuthSection", &["access_token", "allow", "baseline", "clients", "failure_delay", "login", "scope_drift"]),
     ("PrincipalSection", &["claims"]),
-    ("ServerSection", &["drift"]),
     ("StoreSection", &["postgres", "privacy", "valkey"]),
     ("SuiteFile", &["headers", "limits"]),
 ];

@@ -1,11 +1,11 @@
 //! `servers:`: what stands behind the gateway, how each is reached and which tags it wears.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::transport::{HttpSection, StdioSection, Transport, transport};
+use super::transport::{Http, HttpSection, StdioSection, Transport, transport};
 use crate::{
     config::{
         document::{Named, TextOr, Written},
@@ -13,6 +13,7 @@ use crate::{
         resolve::{Resolver, good},
     },
     diagnostic::{Place, Placed},
+    mcp::AskKind,
     name::{Pattern, ServerName, TagName},
 };
 
@@ -27,6 +28,12 @@ pub struct Server {
     pub public: bool,
     /// How it is spoken to.
     pub transport: Transport,
+    /// What becomes of what differs from `portcullis.lock`, where that is said.
+    pub drift: Option<Drift>,
+    /// What it may ask callers for while it answers them.
+    pub asks: BTreeSet<AskKind>,
+    /// Which era of the protocol it speaks.
+    pub era: EraChoice,
     /// What is said of some of its tools, by pattern, sorted.
     pub tools: BTreeMap<Pattern, Exception>,
     /// What is said of some of its prompts.
@@ -44,6 +51,28 @@ pub enum Require {
     All,
     /// At least one tag.
     Any,
+}
+
+/// What becomes of what a server offers and `portcullis.lock` does not pin like that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// It is neither shown nor used.
+    Refuse,
+    /// It is used, logged, and marked in the audit trail.
+    Warn,
+    /// Nothing is compared.
+    Allow,
+}
+
+/// Which era of the protocol a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EraChoice {
+    /// It is asked, and the answer remembered.
+    Auto,
+    /// A session that `initialize` opens.
+    Legacy,
+    /// Requests that say all that is to be known.
+    Modern,
 }
 
 /// What is said of the tools, prompts or resources that a pattern fits.
@@ -72,6 +101,15 @@ pub(crate) struct ServerSection {
     http: Option<Written<HttpSection>>,
     /// It is a program that the gateway starts. Exactly one of `http` and `stdio`.
     stdio: Option<Written<StdioSection>>,
+    /// What becomes of a tool, prompt, template or instructions that `portcullis.lock` does not pin
+    /// like that, new ones too. Default: `refuse` for a server in the lock, `warn` for another.
+    drift: Option<Written<DriftSection>>,
+    /// What it may ask callers for while it answers them, if they can be asked. It then has a
+    /// connection of its own for each of them. Default: nothing.
+    #[schemars(extend("uniqueItems" = true))]
+    asks: Option<Written<Vec<Written<AskSection>>>>,
+    /// Which era of MCP it speaks: `legacy` is all before 2026-07-28. Default: `auto`, it is asked.
+    era: Option<Written<EraSection>>,
     /// What is said of some of its tools, by name; `*` in a name stands for any characters.
     #[serde(default)]
     #[schemars(schema_with = "exceptions_schema")]
@@ -94,6 +132,52 @@ pub(crate) enum RequireSection {
     All,
     /// At least one tag.
     Any,
+}
+
+/// What becomes of what differs from `portcullis.lock`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DriftSection {
+    /// It is neither shown nor used.
+    Refuse,
+    /// It is used, logged, and marked in the audit trail.
+    Warn,
+    /// Nothing is compared.
+    Allow,
+}
+
+/// What a server may ask a caller for.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AskSection {
+    /// Something of the person who uses the caller.
+    Elicitation,
+    /// Where the caller works.
+    Roots,
+    /// Something of the caller's model.
+    Sampling,
+}
+
+impl From<AskSection> for AskKind {
+    fn from(section: AskSection) -> Self {
+        match section {
+            AskSection::Elicitation => Self::Elicitation,
+            AskSection::Roots => Self::Roots,
+            AskSection::Sampling => Self::Sampling,
+        }
+    }
+}
+
+/// Which era of the protocol a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EraSection {
+    /// It is asked.
+    Auto,
+    /// Versions up to 2025-11-25, which open with `initialize`.
+    Legacy,
+    /// Versions from 2026-07-28 on.
+    Modern,
 }
 
 /// What is said of the tools, prompts or resources that a pattern fits: `deny`, or more tags.
@@ -128,8 +212,14 @@ pub(crate) fn resolve(
 }
 
 impl Server {
+    /// What becomes of drift, given whether `portcullis.lock` has the server.
+    #[must_use]
+    pub fn drift(&self, pinned: bool) -> Drift {
+        self.drift.unwrap_or(if pinned { Drift::Refuse } else { Drift::Warn })
+    }
+
     fn resolve(section: ServerSection, name: &Placed<String>, cx: &mut Resolver<'_>) -> Option<Self> {
-        let ServerSection { tags, require, public, http, stdio, tools, prompts, resources } = section;
+        let ServerSection { tags, require, public, http, stdio, asks, era, drift, tools, prompts, resources } = section;
         let tags = match tags {
             Some(tags) => known_tags(tags, &format!("servers.{}.tags", name.value), cx),
             None => Some(Vec::new()),
@@ -139,6 +229,13 @@ impl Server {
             Some(RequireSection::All) | None => Require::All,
         };
         let transport = transport(http, stdio, name, cx);
+        let drift = drift.and_then(|written| written.value).map(|written| match written {
+            DriftSection::Refuse => Drift::Refuse,
+            DriftSection::Warn => Drift::Warn,
+            DriftSection::Allow => Drift::Allow,
+        });
+        let asks = good(asks.and_then(|asks| asks.value).unwrap_or_default());
+        let era = EraChoice::resolve(era, transport.as_ref(), cx);
         let tools = exceptions(tools, cx);
         let prompts = exceptions(prompts, cx);
         let resources = exceptions(resources, cx);
@@ -147,11 +244,31 @@ impl Server {
             require,
             public: public.and_then(|written| written.value).unwrap_or_default(),
             transport: transport?,
+            drift,
+            asks: asks.into_iter().map(|ask| ask.value.into()).collect(),
+            era,
             tools,
             prompts,
             resources,
             place: name.place.clone(),
         })
+    }
+}
+
+impl EraChoice {
+    fn resolve(era: Option<Written<EraSection>>, transport: Option<&Transport>, cx: &mut Resolver<'_>) -> Self {
+        let Some(Written { place, value }) = era else { return Self::Auto };
+        let sse = matches!(transport, Some(Transport::Http(Http { sse: true, .. })));
+        match value {
+            Some(EraSection::Modern) if sse => {
+                let finding = findings::WRONG_TYPE.at(&place, "a server over `transport: sse` speaks no modern MCP");
+                cx.find(finding.help("remove `era`, or `http.transport`"));
+                Self::Auto
+            }
+            Some(EraSection::Auto) | None => Self::Auto,
+            Some(EraSection::Legacy) => Self::Legacy,
+            Some(EraSection::Modern) => Self::Modern,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
 pub enum Transport {
     /// A child process, one JSON message a line.
     Stdio(Stdio),
-    /// Streamable HTTP.
+    /// An endpoint over HTTP.
     Http(Http),
 }
 
@@ -45,6 +45,8 @@ pub struct Http {
     pub headers: BTreeMap<String, Placed<Text>>,
     /// Whether its name may resolve to an address of the operator's own networks.
     pub allow_private: bool,
+    /// Whether it speaks the older HTTP+SSE of 2024-11-05.
+    pub sse: bool,
 }
 
 /// A server over HTTP.
@@ -58,6 +60,19 @@ pub(crate) struct HttpSection {
     /// The host is a name inside your own networks: it may resolve to a private address. A private
     /// address, or `localhost`, written in the URL needs no leave. Default: false.
     allow_private: Option<Written<bool>>,
+    /// `sse` for a server that speaks only the deprecated HTTP+SSE of 2024-11-05: `url` is then where
+    /// its stream of events is. Default: `streamable`.
+    transport: Option<Written<TransportSection>>,
+}
+
+/// How messages travel over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TransportSection {
+    /// Streamable HTTP.
+    Streamable,
+    /// HTTP+SSE of 2024-11-05, deprecated.
+    Sse,
 }
 
 /// A program that the gateway starts and speaks to over its standard input and output.
@@ -102,7 +117,7 @@ pub(super) fn transport(
 
 impl Http {
     fn resolve(section: HttpSection, cx: &mut Resolver<'_>) -> Option<Self> {
-        let HttpSection { url, headers, allow_private } = section;
+        let HttpSection { url, headers, allow_private, transport } = section;
         let url = url.placed().and_then(|url| match Url::parse(&url.value) {
             Ok(_) => Some(url),
             Err(problem) => {
@@ -138,7 +153,8 @@ impl Http {
             }
         }
         let allow_private = allow_private.and_then(|allow| allow.value).unwrap_or(false);
-        Some(Self { url: url?, headers: fields, allow_private })
+        let sse = transport.and_then(|written| written.value) == Some(TransportSection::Sse);
+        Some(Self { url: url?, headers: fields, allow_private, sse })
     }
 }
 

@@ -14,14 +14,14 @@ fn refused(body: &str, pairs: &[(&'static str, &str)]) -> (i32, bool) {
 fn asked(body: &str, pairs: &[(&'static str, &str)]) -> (Version, String) {
     match read(body.as_bytes(), &headers(pairs)).unwrap() {
         Classified::Asked(asked) => (asked.version, format!("{:?}", asked.what)),
-        Classified::Noted => panic!("a request was taken for a notification"),
+        Classified::Noted(_) | Classified::Answered(..) => panic!("a request was taken for a notification"),
     }
 }
 
 #[test]
 fn legacy_requests_need_no_headers() {
     let (version, what) = asked(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, &[]);
-    assert_eq!((version, what.as_str()), (Version::V2025_03_26, "List(Tools)"));
+    assert_eq!((version, what.as_str()), (Version::V2025_03_26, "List(Tools, None)"));
     let (version, _) = asked(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, &[("mcp-protocol-version", "2025-11-25")]);
     assert_eq!(version, Version::V2025_11_25);
 }
@@ -74,15 +74,40 @@ fn t018_t021_t025_t027_what_is_not_exactly_a_request_is_refused() {
     for (body, code) in [
         (r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, -32600),
         (r#"{"jsonrpc":"2.0","id":1,"Method":"ping"}"#, -32600),
-        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, -32600),
+        (r#"{"jsonrpc":"2.0","result":{}}"#, -32600),
         (r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"x"}}"#, -32600),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"Name":"x"}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","NAME":"y"}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":[]}}"#, -32602),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"x"}}"#, -32602),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":7}}"#, -32602),
         (r#"{"jsonrpc":"2.0","id":1,"method":"notifications/initialized"}"#, -32601),
-        (r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{}}"#, -32601),
+        (r#"{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{}}"#, -32602),
     ] {
         assert_eq!(refused(body, &[]), (code, false), "{body}");
+    }
+}
+
+#[test]
+fn t025_an_answer_is_one_in_the_legacy_era_alone() {
+    let body = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+    assert!(matches!(read(body, &headers(&[])), Ok(Classified::Answered(Id::Number(1), Outcome::Result(_)))));
+    let unclear = read(body, &headers(&[("mcp-protocol-version", "2026-07-28")])).unwrap_err();
+    assert!(unclear.modern && !unclear.of_session && unclear.refusal.code() == -32600);
+}
+
+#[test]
+fn px15_answers_and_states_are_of_the_modern_era() {
+    let good = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", "x")];
+    let body = |more: &str, meta: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"x"{more}{meta}}}}}"#)
+    };
+    for more in [r#","inputResponses":{"a":{}}"#, r#","requestState":"s""#, r#","inputResponses":{},"requestState":"""#]
+    {
+        let body_with = body(more, &format!(",{META}"));
+        assert_eq!(asked(&body_with, &good).0, Version::V2026_07_28, "{more}");
+        assert_eq!(refused(&body(more, ""), &[]), (-32602, false), "{more}");
+    }
+    for bad in [r#","inputResponses":[]"#, r#","requestState":7"#, r#","inputResponses":"x""#] {
+        assert_eq!(refused(&body(bad, &format!(",{META}")), &good), (-32602, true), "{bad}");
     }
 }

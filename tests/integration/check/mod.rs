@@ -48,6 +48,7 @@ mod pc502;
 mod pc503;
 mod pc504;
 mod pc505;
+mod pc801;
 mod pc901;
 mod pc902;
 mod pc903;

@@ -14,6 +14,8 @@ mod explain;
 mod help;
 /// `init`.
 mod init;
+/// `lock`.
+mod lock;
 /// `matrix`.
 mod matrix;
 /// `serve`, as far as it starts or says why not.

@@ -212,9 +212,13 @@ fn both_eras_are_served_on_one_endpoint() {
     let gone = modern(&gateway, "/mcp", &token, "ping", None, json!({}));
     assert_eq!((gone.status, gone.code()), (404, -32601));
     assert_eq!(gateway.post("/mcp", Some(&token), &request("nonsense", json!({}))).code(), -32601);
-    // TR-01: no streams of their own.
-    assert_eq!(gateway.send("GET", "/mcp", &[("Authorization", &format!("Bearer {token}"))], "").status, 405);
-    assert_eq!(gateway.send("DELETE", "/mcp", &[], "").status, 405);
+    // TR-01: nothing to be about without a session.
+    let bearer = format!("Bearer {token}");
+    for method in ["GET", "DELETE"] {
+        let refused = gateway.send(method, "/mcp", &[("Authorization", &bearer)], "");
+        assert_eq!((refused.status, refused.header("allow")), (405, Some("POST")), "{method}");
+        assert_eq!(gateway.send(method, "/mcp", &[], "").status, 401, "{method}");
+    }
 }
 
 #[test]
@@ -235,10 +239,12 @@ fn sm15_sm35_without_oauth_nobody_needs_a_token_and_rules_still_hold() {
     assert_eq!(gateway.tools("/mcp?tags=clock", None), ["time__now"]);
     // Only this machine, and no pages of others.
     let list = request("tools/list", json!({})).to_string();
+    let session = gateway.open("/mcp", None, json!({})).unwrap();
     let json = ("Content-Type", "application/json");
+    let session = ("Mcp-Session-Id", session.as_str());
     assert_eq!(gateway.send("POST", "/mcp", &[json, ("X-Forwarded-For", "1.2.3.4")], &list).status, 403);
     assert_eq!(gateway.send("POST", "/mcp", &[json, ("Origin", "https://evil.test")], &list).status, 403);
-    assert_eq!(gateway.send("POST", "/mcp", &[json, ("Origin", "http://localhost:5173")], &list).status, 200);
+    assert_eq!(gateway.send("POST", "/mcp", &[json, session, ("Origin", "http://localhost:5173")], &list).status, 200);
     assert_eq!(gateway.send("GET", "/.well-known/oauth-protected-resource", &[], "").status, 404);
     // The store is not even made.
     assert!(!gateway.path(".portcullis/portcullis.db").exists());
@@ -309,8 +315,13 @@ fn px07_px08_progress_comes_under_the_callers_own_token_and_before_the_answer() 
     let params =
         json!({"name": "notes__search_notes", "arguments": {"query": "needle"}, "_meta": {"progressToken": 1}});
     let bearer = format!("Bearer {token}");
-    let headers =
-        [("Content-Type", "application/json"), ("Accept", "application/json"), ("Authorization", bearer.as_str())];
+    let session = gateway.open("/mcp", Some(&token), json!({})).unwrap();
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Accept", "application/json"),
+        ("Authorization", bearer.as_str()),
+        ("Mcp-Session-Id", session.as_str()),
+    ];
     let answer = gateway.send("POST", "/mcp", &headers, &request("tools/call", params).to_string());
     assert!(answer.json()["result"].is_object());
 }

@@ -154,7 +154,7 @@ fn sm19_floods_of_bad_tokens_are_counted_not_written_one_by_one() {
     let gateway = Running::start(DEMO);
     let list = request("tools/list", json!({}));
     for _ in 0..200 {
-        assert_eq!(gateway.post("/mcp", Some("pc_at_0nonsense"), &list).status, 401);
+        assert_eq!(gateway.post_in("/mcp", Some("pc_at_0nonsense"), None, &list).status, 401);
     }
     let refusals = gateway.audit().iter().filter(|record| record["refusal"] == "bad-token").count();
     assert!((1..=30).contains(&refusals), "{refusals} records for 200 refusals");

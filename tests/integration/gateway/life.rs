@@ -27,12 +27,13 @@ fn sigterm_drains_calls_in_flight_and_leaves_no_child_and_a_whole_trail() {
     let token = gateway.token("tag:clock", &[]);
     let about = gateway.call("/mcp", Some(&token), "bad__about", json!({})).json();
     let child = about["result"]["pid"].as_u64().unwrap();
+    let session = gateway.open("/mcp", Some(&token), json!({})).unwrap();
     // In flight: the server will not answer, so the gateway's own time limit does.
     let body = request("tools/call", json!({"name": "bad__hang", "arguments": {}})).to_string();
     let mut stream = TcpStream::connect(gateway.address()).unwrap();
     write!(
         stream,
-        "POST /mcp HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /mcp HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nMcp-Session-Id: {session}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         gateway.address(),
         body.len()
     )

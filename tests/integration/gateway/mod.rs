@@ -3,12 +3,24 @@
 
 /// Hostile requests at the door.
 mod door;
+/// What differs from what is pinned.
+mod drift;
 /// Upstreams that misbehave behind the gateway.
 mod hostile;
 /// How it starts and ends.
 mod life;
 /// Who may see and do what.
 mod access;
+/// Servers that ask their callers.
+mod asks;
+/// Legacy sessions, and whose they are.
+mod session;
+/// What changes, and who is told.
+mod changes;
+/// Many servers as one.
+mod merged;
+/// Configurations read anew.
+mod reload;
 
 /// Two servers of the demonstration kind, as in the quickstart.
 pub(crate) const DEMO: &str = "version: 1

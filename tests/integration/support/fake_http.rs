@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
 };
 
 /// A request as it came.
@@ -32,11 +33,15 @@ impl Seen {
 pub(crate) enum Answer {
     /// These bytes, status line and all.
     Bytes(Vec<u8>),
+    /// These bytes, after a while.
+    Later(std::time::Duration, Vec<u8>),
     /// These bytes, then the connection closes.
     Last(Vec<u8>),
     /// These bytes, then the connection stays open until the other side ends it, which is recorded as
     /// a request with the method `END`.
     Held(Vec<u8>),
+    /// These bytes, then what arrives, until nothing more can; then the connection closes.
+    Stream(Vec<u8>, mpsc::UnboundedReceiver<String>),
     /// Nothing, ever.
     Never,
 }
@@ -59,6 +64,12 @@ pub(crate) fn events(stream: &str) -> Answer {
 /// A stream of events that the server does not end.
 pub(crate) fn held(stream: &str) -> Answer {
     Answer::Held(format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{stream}").into())
+}
+
+/// A stream of events whose end is where they are sent from.
+pub(crate) fn stream() -> (Answer, mpsc::UnboundedSender<String>) {
+    let (send, receive) = mpsc::unbounded_channel();
+    (Answer::Stream(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n".to_vec(), receive), send)
 }
 
 /// The server, until the test ends.
@@ -99,12 +110,25 @@ async fn serve(
         record.lock().unwrap().push(seen);
         match reply {
             Answer::Bytes(bytes) => drop(stream.write_all(&bytes).await),
+            Answer::Later(while_, bytes) => {
+                tokio::time::sleep(while_).await;
+                drop(stream.write_all(&bytes).await);
+            }
             Answer::Last(bytes) => return drop(stream.write_all(&bytes).await),
             Answer::Held(bytes) => {
                 drop(stream.write_all(&bytes).await);
                 while stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
                 let (method, headers) = ("END".to_owned(), BTreeMap::new());
                 return record.lock().unwrap().push(Seen { connection, method, headers, body: Value::Null });
+            }
+            Answer::Stream(head, mut events) => {
+                drop(stream.write_all(&head).await);
+                while let Some(event) = events.recv().await {
+                    if stream.write_all(event.as_bytes()).await.is_err() {
+                        return;
+                    }
+                }
+                return;
             }
             Answer::Never => std::future::pending().await,
         }

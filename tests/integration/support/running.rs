@@ -1,10 +1,12 @@
 //! A gateway that runs: the real binary in a directory of its own, asked over real sockets.
 
 use std::{
-    io::{Read as _, Write as _},
+    collections::HashMap,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -18,6 +20,8 @@ pub(crate) struct Running {
     folder: tempfile::TempDir,
     address: SocketAddr,
     child: Option<Child>,
+    /// The sessions that were opened, by endpoint and token.
+    sessions: Mutex<HashMap<(String, Option<String>), String>>,
 }
 
 /// An HTTP answer.
@@ -45,13 +49,46 @@ impl Answer {
     }
 }
 
+/// A stream of events that is read as it comes.
+pub(crate) struct Events {
+    pub(crate) status: u16,
+    reader: BufReader<TcpStream>,
+    text: String,
+}
+
+impl Events {
+    /// The next message; nothing when the stream is over.
+    pub(crate) fn next(&mut self) -> Option<Value> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let data = event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
+                self.text = rest.to_owned();
+                if let Some(data) = data {
+                    return Some(serde_json::from_str(&data).unwrap());
+                }
+            }
+            let mut line = String::new();
+            self.reader.read_line(&mut line).unwrap();
+            let size = usize::from_str_radix(line.trim(), 16).ok().filter(|size| *size > 0)?;
+            let mut chunk = vec![0; size + 2];
+            self.reader.read_exact(&mut chunk).unwrap();
+            self.text.push_str(std::str::from_utf8(&chunk[..size]).unwrap());
+        }
+    }
+}
+
 impl Running {
     /// Starts a gateway with `yaml`, in which `{address}` stands for a free address of its own.
     pub(crate) fn start(yaml: &str) -> Self {
         let mut running = Self::prepare(yaml);
-        running.child = Some(running.spawn());
-        running.wait_until_ready();
+        running.launch();
         running
+    }
+
+    /// Starts what was prepared, or stopped.
+    pub(crate) fn launch(&mut self) {
+        self.child = Some(self.spawn());
+        self.wait_until_ready();
     }
 
     /// A directory with the configuration, and nothing running.
@@ -59,7 +96,7 @@ impl Running {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         std::fs::write(folder.path().join("portcullis.yaml"), yaml.replace("{address}", &address.to_string())).unwrap();
-        Self { folder, address, child: None }
+        Self { folder, address, child: None, sessions: Mutex::default() }
     }
 
     /// Ends it where it stands.
@@ -175,6 +212,26 @@ impl Running {
         self.raw(text.as_bytes())
     }
 
+    /// Sends one request and reads the head of its answer; the rest is read as it comes.
+    pub(crate) fn events(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Events {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        write!(stream, "{text}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        let mut reader = BufReader::new(stream);
+        let (mut line, mut status) = (String::new(), 0);
+        while reader.read_line(&mut line).unwrap() > 2 {
+            if let Some(rest) = line.strip_prefix("HTTP/1.1 ") {
+                status = rest.split(' ').next().and_then(|status| status.parse().ok()).unwrap_or_default();
+            }
+            line.clear();
+        }
+        Events { status, reader, text: String::new() }
+    }
+
     /// Sends bytes as they are and reads until the connection ends.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
@@ -193,12 +250,39 @@ impl Running {
         peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
-    /// A JSON-RPC message to an endpoint, with a token where there is one.
+    /// A legacy JSON-RPC message to an endpoint, with a token where there is one, in a session that is
+    /// opened at the first of them.
     pub(crate) fn post(&self, path: &str, token: Option<&str>, message: &Value) -> Answer {
+        let session = if message["method"] == "initialize" { None } else { self.session(path, token) };
+        self.post_in(path, token, session.as_deref(), message)
+    }
+
+    /// A legacy JSON-RPC message in a session.
+    pub(crate) fn post_in(&self, path: &str, token: Option<&str>, session: Option<&str>, message: &Value) -> Answer {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let mut headers = vec![("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")];
         headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
+        headers.extend(session.map(|session| ("Mcp-Session-Id", session)));
         self.send("POST", path, &headers, &message.to_string())
+    }
+
+    /// Opens a session; nothing where it is refused.
+    pub(crate) fn open(&self, path: &str, token: Option<&str>, capabilities: Value) -> Option<String> {
+        let hello = json!({"protocolVersion": "2025-11-25", "capabilities": capabilities,
+                           "clientInfo": {"name": "test", "version": "1"}});
+        let answer = self.post_in(path, token, None, &request("initialize", hello));
+        answer.header("mcp-session-id").map(str::to_owned)
+    }
+
+    fn session(&self, path: &str, token: Option<&str>) -> Option<String> {
+        let endpoint = path.split('?').next().unwrap_or_default();
+        let key = (endpoint.to_owned(), token.map(str::to_owned));
+        if let Some(session) = self.sessions.lock().unwrap().get(&key) {
+            return Some(session.clone());
+        }
+        let session = self.open(endpoint, token, json!({}))?;
+        self.sessions.lock().unwrap().insert(key, session.clone());
+        Some(session)
     }
 
     /// Calls a tool.
@@ -230,6 +314,50 @@ impl Running {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
+    /// Puts another configuration in the place of the one it was started with, and tells it to reload.
+    pub(crate) fn reload(&self, yaml: &str) {
+        std::fs::write(self.path("portcullis.yaml"), yaml.replace("{address}", &self.address.to_string())).unwrap();
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    }
+
+    /// Waits until something holds.
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !holds() {
+            assert!(begun.elapsed() < LONG, "{what} did not come to hold: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    /// A modern request, with its headers.
+    pub(crate) fn modern(&self, path: &str, token: Option<&str>, method: &str, params: Value) -> Answer {
+        parse(&self.ask(path, token, method, params).rest())
+    }
+
+    /// Sends a modern request, whose answer is read bit by bit.
+    pub(crate) fn ask(&self, path: &str, token: Option<&str>, method: &str, mut params: Value) -> Reading {
+        let name = ["name", "uri"].into_iter().find_map(|key| params[key].as_str().map(str::to_owned));
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        let body = request(method, params).to_string();
+        let mut text = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        if let Some(name) = name {
+            text.push_str(&format!("Mcp-Name: {name}\r\n"));
+        }
+        if let Some(token) = token {
+            text.push_str(&format!("Authorization: Bearer {token}\r\n"));
+        }
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream.write_all(format!("{text}\r\n{body}").as_bytes()).unwrap();
+        Reading(std::io::BufReader::new(stream))
+    }
+
     /// Waits until it has stopped.
     pub(crate) fn wait(&mut self) -> std::process::ExitStatus {
         let mut child = self.child.take().unwrap();
@@ -251,6 +379,33 @@ impl Drop for Running {
         } else if let Some(mut child) = self.child.take() {
             _ = child.kill();
             _ = child.wait();
+        }
+    }
+}
+
+/// An answer that is read as it comes.
+pub(crate) struct Reading(std::io::BufReader<TcpStream>);
+
+impl Reading {
+    /// All that is left.
+    fn rest(mut self) -> Vec<u8> {
+        let mut answer = Vec::new();
+        _ = self.0.read_to_end(&mut answer);
+        answer
+    }
+
+    /// The next message of a stream of events; nothing where it has ended.
+    pub(crate) fn next(&mut self) -> Option<Value> {
+        use std::io::BufRead as _;
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if self.0.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                return Some(serde_json::from_str(data).unwrap());
+            }
         }
     }
 }

@@ -32,8 +32,13 @@ async fn fake(rest: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Fake {
     .await
 }
 
+/// The server is known to be legacy; how that is found out is tested in `era`.
 async fn upstreams(fake: &Fake) -> Upstreams {
-    build(&over_http(&fake.url), options())
+    build(&legacy(&fake.url), options())
+}
+
+fn legacy(url: &str) -> Server {
+    Server { era: EraChoice::Legacy, ..over_http(url) }
 }
 
 async fn why(rest: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Trouble {
@@ -231,7 +236,7 @@ async fn lists_over_http_grow_old() {
     let fake = fake(|seen| answer_json(&result(seen, json!({"tools": [{"name": "a"}]})))).await;
     let mut quick = options();
     quick.list_age = Duration::ZERO;
-    let (kept, aged) = (upstreams(&fake).await, build(&over_http(&fake.url), quick));
+    let (kept, aged) = (upstreams(&fake).await, build(&legacy(&fake.url), quick));
     for _ in 0..3 {
         assert!(evil(&kept).list(Kind::Tools).await.unwrap().get("a").is_some());
     }

@@ -4,12 +4,22 @@
 mod stdio;
 /// Endpoints over HTTP.
 mod http;
+/// Which era a server speaks, and how it is found out.
+mod era;
+/// Every kind of server, each asked everything.
+mod cells;
+/// Connections of one's own.
+mod lease;
+/// Changes, and who hears of them.
+mod listen;
+/// HTTP+SSE of 2024-11-05.
+mod sse;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 use portcullis::{
-    config::{Http, Require, SecretRef, Server, Stdio, Text, Transport},
+    config::{EraChoice, Http, Require, SecretRef, Server, Stdio, Text, Transport},
     mcp::Method,
     name::ServerName,
     secret::Secret,
@@ -42,9 +52,12 @@ fn options() -> Options {
 fn server(transport: Transport) -> Server {
     Server {
         tags: Vec::new(),
+        drift: None,
         require: Require::All,
         public: false,
         transport,
+        asks: std::collections::BTreeSet::new(),
+        era: EraChoice::Auto,
         tools: BTreeMap::new(),
         prompts: BTreeMap::new(),
         resources: BTreeMap::new(),
@@ -66,6 +79,7 @@ fn over_http(url: &str) -> Server {
         url: placed(url.to_owned()),
         headers: BTreeMap::from([("x-api-key".into(), key)]),
         allow_private: false,
+        sse: false,
     }))
 }
 

@@ -32,33 +32,48 @@ pub(in crate::cli) fn coverage(coverage: &[Coverage]) -> String {
 
 /// The same as a page that needs nothing else.
 pub(in crate::cli) fn coverage_page(coverage: &[Coverage]) -> String {
-    let mut page = String::from(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Coverage by portcullis test</title>\n<style>body{font-family:sans-serif;max-width:60em;margin:2em auto}td,th{padding:.2em 1em;text-align:left}</style>\n<h1>Coverage</h1>\n",
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" content=\"light dark\">\n<title>Coverage by portcullis test</title>\n<style>\n{STYLE}</style>\n<h1>Coverage by portcullis test</h1>\n"
     );
     for one in coverage {
-        _ = writeln!(
-            page,
-            "<h2>{}</h2>\n<table>\n<tr><th>part</th><th>covered</th><th>of</th><th>%</th></tr>",
-            xml::text(&one.config)
-        );
+        _ = writeln!(page, "<h2><code>{}</code></h2>\n<table>", xml::text(&one.config));
+        page.push_str("<tr><th>part<th class=\"n\">covered<th class=\"n\">of<th class=\"n\">%<th>\n");
         for (name, part) in one.parts() {
+            if part.total == 0 {
+                _ = writeln!(page, "<tr><td>{name}<td colspan=\"4\">none to cover");
+                continue;
+            }
+            let (covered, total, percent) = (part.covered, part.total, part.percent());
             _ = writeln!(
                 page,
-                "<tr><td>{name}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                part.covered,
-                part.total,
-                part.percent()
+                "<tr><td>{name}<td class=\"n\">{covered}<td class=\"n\">{total}<td class=\"n\">{percent}<td><progress max=\"{total}\" value=\"{covered}\" aria-label=\"{name}\"></progress>"
             );
         }
         page.push_str("</table>\n");
         for (name, part) in one.parts().into_iter().filter(|(_, part)| !part.uncovered.is_empty()) {
-            _ = writeln!(page, "<h3>{name} not covered</h3>\n<ul>");
+            let count = part.uncovered.len();
+            _ = writeln!(page, "<details open>\n<summary>{name} not covered: {count}</summary>\n<ul>");
             for name in &part.uncovered {
-                _ = writeln!(page, "<li><code>{}</code></li>", xml::text(name));
+                _ = writeln!(page, "<li><code>{}</code>", xml::text(name));
             }
-            page.push_str("</ul>\n");
+            page.push_str("</ul>\n</details>\n");
         }
     }
     page.push_str("</html>\n");
     page
 }
+
+/// Readable on a telephone, and in the colours that the reader's system is set to.
+const STYLE: &str = "\
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
+h1 { font-size: 1.4rem }
+h2 { font-size: 1.1rem; margin-top: 2rem }
+code { font-family: ui-monospace, monospace; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% }
+th, td { padding: .3rem .6rem .3rem 0; text-align: left; border-bottom: 1px solid color-mix(in srgb, currentcolor 20%, transparent) }
+.n { text-align: right; font-variant-numeric: tabular-nums }
+progress { width: 100%; min-width: 3rem; accent-color: #2e8b57; vertical-align: middle }
+details { margin-top: 1rem }
+summary { font-weight: 600; cursor: pointer }
+ul { margin: .3rem 0; padding-left: 1.4rem }
+";

@@ -1,0 +1,67 @@
+//! What one revision of the configuration decides and answers by, and who is ready to ask it.
+//!
+//! A request takes the current revision at its beginning and finishes with it, whatever is loaded
+//! meanwhile. All that is worked out for a revision ends with it, so nothing is ever invalidated.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use super::{
+    Parts,
+    drift::Watch,
+    offer::{Offers, Ready, serial},
+};
+use crate::{policy::Standing, snapshot::Snapshot, upstream::Upstreams};
+
+/// One revision at work.
+#[derive(Debug)]
+pub(crate) struct Revision {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    pub(super) offers: Offers,
+    pub(super) anonymous: Arc<Ready>,
+    serial: u64,
+}
+
+impl Revision {
+    /// Puts a revision to work.
+    ///
+    /// # Errors
+    /// When the engine cannot make anybody ready to ask, in words.
+    pub(crate) fn new(snapshot: Arc<Snapshot>, upstreams: Arc<Upstreams>, parts: &Parts) -> Result<Self, String> {
+        let anonymous = Arc::new(Ready::new(&snapshot.engine, Standing::anonymous())?);
+        let offers = Offers::new(Watch::new(parts, Arc::clone(&snapshot)));
+        Ok(Self { snapshot, upstreams, offers, anonymous, serial: serial() })
+    }
+
+    /// A number that no other revision of this process has.
+    pub(crate) const fn serial(&self) -> u64 {
+        self.serial
+    }
+}
+
+/// What is worked out once for a token and a revision.
+#[derive(Debug, Default)]
+pub(crate) struct Facts(ArcSwapOption<(u64, Arc<Ready>)>);
+
+impl Facts {
+    /// The token's holder, ready to ask this revision.
+    ///
+    /// # Errors
+    /// What `make` says.
+    pub(super) fn ready(
+        &self,
+        revision: &Revision,
+        make: impl FnOnce() -> Result<Ready, String>,
+    ) -> Result<Arc<Ready>, String> {
+        if let Some(kept) = &*self.0.load()
+            && kept.0 == revision.serial
+        {
+            return Ok(Arc::clone(&kept.1));
+        }
+        let ready = Arc::new(make()?);
+        self.0.store(Some(Arc::new((revision.serial, Arc::clone(&ready)))));
+        Ok(ready)
+    }
+}
