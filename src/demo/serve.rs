@@ -114,6 +114,7 @@ fn result(demo: &dyn Demo, method: &str, params: Option<&RawValue>, out: &mut Ou
         | Method::ResourcesListChanged
         | Method::ResourcesUpdated
         | Method::LogMessage
+        | Method::SubscriptionsAcknowledged
         | Method::ElicitationCreate
         | Method::SamplingCreateMessage
         | Method::RootsList => Err(unknown()),

@@ -312,6 +312,7 @@ fn params_of<'a>(method: Method, params: &Object<'a>, era: Era) -> Result<What<'
         | Method::ResourcesListChanged
         | Method::ResourcesUpdated
         | Method::LogMessage
+        | Method::SubscriptionsAcknowledged
         | Method::ElicitationCreate
         | Method::SamplingCreateMessage
         | Method::RootsList => Err(Refusal::UnknownMethod(method.as_str().into())),
