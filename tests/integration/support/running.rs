@@ -123,7 +123,7 @@ impl Running {
 
     /// Starts it by a command of the test's own, and waits until it says where it listens: for what does
     /// not answer plain HTTP.
-    pub(crate) fn launch(&mut self, command: &mut Command) {
+    pub(crate) fn launch_by(&mut self, command: &mut Command) {
         self.child = Some(self.launched(command));
         let begun = Instant::now();
         while !self.log().contains(" listens on ") {

@@ -54,7 +54,7 @@ fn a_flag_wins_over_its_variable_and_both_over_the_file() {
         .env("PORTCULLIS_LISTEN", other.to_string())
         .env("PORTCULLIS_PUBLIC_URL", "https://gate.example.com")
         .env("PORTCULLIS_TOKEN_ENCRYPTION_KEY", "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
-    place.launch(command.stdin(Stdio::null()));
+    place.launch_by(command.stdin(Stdio::null()));
     let metadata = place.send("GET", "/.well-known/oauth-protected-resource/mcp", &[], "");
     assert_eq!(metadata.json()["resource"], "https://gate.example.com/mcp");
     // Recorded, by name and never by value.
@@ -79,7 +79,7 @@ fn a_flag_wins_over_its_variable_and_both_over_the_file() {
     assert!(place.stop().success());
     let mut command = place.command(&["serve"]);
     command.env("PORTCULLIS_ENCRYPTION_KEY", variables[1].1);
-    place.launch(command.stdin(Stdio::null()));
+    place.launch_by(command.stdin(Stdio::null()));
     // Whoever is answered is answered after that was written.
     assert_eq!(place.send("GET", "/healthz", &[], "").status, 200);
     let events = place.audit();

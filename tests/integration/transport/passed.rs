@@ -30,7 +30,7 @@ fn the_socket_of_systemd_is_taken() {
     let socket = TcpListener::bind(place.address()).unwrap();
     // A caller who comes before the gateway does is answered when it does.
     let mut command = activated(&place, socket);
-    place.launch(&mut command);
+    place.launch_by(&mut command);
     assert_eq!(place.send("GET", "/healthz", &[], "").status, 200);
     let environment = std::fs::read(format!("/proc/{}/task/{}/children", place.pid(), place.pid())).unwrap_or_default();
     for child in String::from_utf8_lossy(&environment).split_whitespace() {

@@ -45,7 +45,7 @@ fn start(more: &str) -> (Running, CertificateDer<'static>) {
     let mut gateway = Running::prepare(&yaml(&format!("{FILES}{more}")));
     let trusted = certificate(&gateway.path(""));
     let mut command = gateway.command(&["serve"]);
-    gateway.launch(command.stdin(Stdio::null()));
+    gateway.launch_by(command.stdin(Stdio::null()));
     (gateway, trusted)
 }
 
@@ -119,7 +119,7 @@ fn sm21_rules_see_tls() {
     let mut gateway = Running::prepare(&format!("{}{rule}", yaml(FILES)));
     let trusted = certificate(&gateway.path(""));
     let mut command = gateway.command(&["serve"]);
-    gateway.launch(command.stdin(Stdio::null()));
+    gateway.launch_by(command.stdin(Stdio::null()));
     let token = gateway.token("tag:clock", &[]);
     let stream = connect(&gateway, &trusted, &TLS13, &[]).unwrap();
     assert!(send(stream, &call(&gateway, &token)).json()["result"].is_object());
