@@ -33,14 +33,28 @@ until grep -q 'listens on' serve.log; do
 done
 token=$("$portcullis" token issue --scopes tag:clock)
 cat >call.json <<'JSON'
-{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"time__now","arguments":{}}}
+{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"time__now","arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"h2load","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}
 JSON
+
+# What is counted below by its status is a result, and no error in it.
+python3 - "https://localhost:$port/mcp" "$token" <<'PYTHON'
+import ssl, sys, urllib.request
+
+fields = {"content-type": "application/json", "accept": "application/json, text/event-stream",
+          "mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "time__now",
+          "authorization": "Bearer " + sys.argv[2]}
+trusted = ssl.create_default_context(cafile="cert.pem")
+request = urllib.request.Request(sys.argv[1], open("call.json", "rb").read(), fields)
+answer = urllib.request.urlopen(request, context=trusted, timeout=20).read()
+assert b'"result"' in answer, answer
+PYTHON
 
 if command -v h2load >/dev/null; then
     for options in "-n 3000 -c 20 -m 10" "-n 1000 -c 20 --h1"; do
         # shellcheck disable=SC2086 # options are words
         h2load $options -d call.json -H "authorization: Bearer $token" -H 'content-type: application/json' \
-            -H 'accept: application/json, text/event-stream' "https://localhost:$port/mcp" >h2load.log
+            -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2026-07-28' \
+            -H 'mcp-method: tools/call' -H 'mcp-name: time__now' "https://localhost:$port/mcp" >h2load.log
         echo "h2load $options: $(grep -E '^finished|^requests:' h2load.log | paste -sd' ')"
         grep -Eq ' 0 failed, 0 errored, 0 timeout' h2load.log || { cat h2load.log; exit 1; }
         wanted=$(sed -nE 's/^requests: ([0-9]+) total.*/\1/p' h2load.log)

@@ -6,11 +6,8 @@ use bytes::Bytes;
 use h2::{Reason, client::SendRequest};
 use tokio::net::TcpStream;
 
-use super::{served, yaml};
-use crate::{
-    gateway::DEMO,
-    support::running::{Running, request},
-};
+use super::{call, served, yaml};
+use crate::{gateway::DEMO, support::running::Running};
 
 fn block<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
@@ -23,7 +20,9 @@ async fn connect(gateway: &Running) -> (SendRequest<Bytes>, tokio::task::JoinHan
 }
 
 fn post(gateway: &Running) -> http::request::Builder {
-    http::Request::post(format!("http://{}/mcp", gateway.address())).header("content-type", "application/json")
+    let (fields, _) = call("time__now");
+    let head = http::Request::post(format!("http://{}/mcp", gateway.address()));
+    fields.into_iter().fold(head, |head, (name, value)| head.header(name, value))
 }
 
 async fn ask(client: &mut SendRequest<Bytes>, head: http::Request<()>, body: &str) -> Result<(u16, String), h2::Error> {
@@ -44,10 +43,10 @@ async fn ask(client: &mut SendRequest<Bytes>, head: http::Request<()>, body: &st
 fn http2_with_prior_knowledge_is_served_like_http1() {
     let gateway = Running::start(DEMO);
     let bearer = format!("Bearer {}", gateway.token("tag:clock", &[]));
-    let call = request("tools/call", serde_json::json!({"name": "time__now", "arguments": {}})).to_string();
+    let (_, call) = call("time__now");
     block(async {
         let (mut client, connection) = connect(&gateway).await;
-        let head = || post(&gateway).header("accept", "application/json, text/event-stream");
+        let head = || post(&gateway);
         let (status, body) =
             ask(&mut client, head().header("authorization", &bearer).body(()).unwrap(), &call).await.unwrap();
         assert!(status == 200 && body.contains("\"result\""), "{status} {body}");
@@ -85,7 +84,7 @@ fn t197_rapid_reset_ends_the_connection_and_nobody_else() {
     served(&gateway, &token);
     let memory = gateway.peak_memory();
     let bearer = format!("Bearer {token}");
-    let call = request("tools/call", serde_json::json!({"name": "time__now", "arguments": {}})).to_string();
+    let (_, call) = call("time__now");
     let (mut resets, mut ended) = (0_u32, None);
     let begun = Instant::now();
     block(async {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::running::Running;
+use crate::support::running::{Running, request};
 
 /// The demonstration, its listener with more keys.
 fn yaml(more: &str) -> String {
@@ -40,4 +40,22 @@ fn served(gateway: &Running, token: &str) -> Duration {
     times.sort_unstable();
     assert!(times[4] < Duration::from_secs(1), "{times:?}");
     times[4]
+}
+
+/// A call that stands alone: its header fields and its body.
+fn call(tool: &str) -> (Vec<(&'static str, String)>, String) {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let fields = [
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", tool),
+    ];
+    let fields = fields.map(|(name, value)| (name, value.to_owned())).into();
+    (fields, request("tools/call", json!({"name": tool, "arguments": {}, "_meta": meta})).to_string())
 }

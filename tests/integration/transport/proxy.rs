@@ -1,11 +1,9 @@
 //! Proxies in front of the gateway: those that are ours are believed, and nobody else.
 
-use serde_json::json;
-
 use super::yaml;
 use crate::{
     gateway::DEMO,
-    support::running::{Answer, Running, request},
+    support::running::{Answer, Running},
 };
 
 const RULES: &str = "\nrules:
@@ -15,13 +13,10 @@ const RULES: &str = "\nrules:
 
 fn call(gateway: &Running, token: &str, tool: &str, headers: &[(&str, &str)]) -> Answer {
     let bearer = format!("Bearer {token}");
-    let mut all = vec![
-        ("Content-Type", "application/json"),
-        ("Accept", "application/json, text/event-stream"),
-        ("Authorization", bearer.as_str()),
-    ];
+    let (fields, body) = super::call(tool);
+    let mut all: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    all.push(("Authorization", &bearer));
     all.extend_from_slice(headers);
-    let body = request("tools/call", json!({"name": tool, "arguments": {}})).to_string();
     gateway.send("POST", "/mcp", &all, &body)
 }
 

@@ -21,7 +21,7 @@ use serde_json::json;
 use super::yaml;
 use crate::{
     cli::run,
-    support::running::{Answer, Running, parse, request},
+    support::running::{Answer, Running, parse},
 };
 
 /// A certificate of our own for this machine, written where the configuration looks for it.
@@ -83,9 +83,10 @@ fn send(mut stream: Stream, text: &str) -> Answer {
 }
 
 fn call(gateway: &Running, token: &str) -> String {
-    let body = request("tools/call", json!({"name": "time__now", "arguments": {}})).to_string();
+    let (fields, body) = super::call("time__now");
+    let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!(
-        "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nAuthorization: Bearer {token}\r\n{fields}Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
         gateway.address().port(),
         body.len()
     )
