@@ -54,5 +54,7 @@ mod suite;
 mod support;
 /// `portcullis token`.
 mod token;
+/// The wire before the gateway: TLS, HTTP/2, proxies, framing, floods.
+mod transport;
 /// The servers behind the gateway: real processes and real sockets, most of them hostile.
 mod upstream;
