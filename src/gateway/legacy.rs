@@ -221,7 +221,6 @@ impl Gateway {
         let session = self.named(received, caller, known)?;
         let open = self.write_decision(known, &permitted(Vec::new().into()))?;
         self.sessions.end(&session);
-        self.revision.load().upstreams.forget(session.upstream());
         Ok(taken(Said::Ended, Pending::Decided(open)))
     }
 

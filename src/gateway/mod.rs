@@ -182,7 +182,7 @@ pub(crate) struct Message {
 #[derive(Debug)]
 pub(crate) struct Gateway {
     parts: Parts,
-    revision: ArcSwap<Revision>,
+    revision: Arc<ArcSwap<Revision>>,
     sessions: Arc<Sessions>,
     parked: Arc<Parked>,
     closing: latest::Sender<bool>,
@@ -236,9 +236,12 @@ impl From<Refusal> for Stop {
 impl Gateway {
     /// Puts the gateway together.
     pub(crate) fn new(parts: Parts, revision: Revision) -> Arc<Self> {
-        let (sessions, parked) = (Arc::default(), Arc::default());
-        let closing = latest::Sender::new(false);
-        let (revision, reloaded) = (ArcSwap::from_pointee(revision), latest::Sender::new(0));
+        let (closing, reloaded) = (latest::Sender::new(false), latest::Sender::new(0));
+        let revision = Arc::new(ArcSwap::from_pointee(revision));
+        let (current, parked) = (Arc::clone(&revision), Arc::default());
+        // Who has left needs no connections of its own.
+        let sessions = Sessions::new(move |session| current.load().upstreams.forget(session.upstream()));
+        let sessions = Arc::new(sessions);
         Arc::new(Self { parts, revision, sessions, parked, closing, reloaded })
     }
 

@@ -28,10 +28,15 @@ const MOST: usize = 10_000;
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// Every session.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Sessions {
     table: RwLock<Table>,
+    /// Told of each that ends.
+    leaves: Option<Leaves>,
 }
+
+/// What is done when a session ends.
+type Leaves = Box<dyn Fn(&Session) + Send + Sync>;
 
 #[derive(Debug, Default)]
 struct Table {
@@ -40,6 +45,11 @@ struct Table {
 }
 
 impl Sessions {
+    /// None yet; of each that ends `leaves` is told.
+    pub(super) fn new(leaves: impl Fn(&Session) + Send + Sync + 'static) -> Self {
+        Self { table: RwLock::default(), leaves: Some(Box::new(leaves)) }
+    }
+
     /// Opens a session under an id made of `random`. Nothing where there is room for no more.
     pub(super) fn open(&self, owner: Owner, opening: Opening, random: [u8; 24], now: Instant) -> Option<Arc<Session>> {
         let id: Arc<str> = URL_SAFE_NO_PAD.encode(random).into();
@@ -58,9 +68,7 @@ impl Sessions {
         table.by_id.insert(id, Arc::clone(&session));
         table.by_owner.entry(owner).or_default().push(Arc::clone(&session));
         drop(table);
-        for session in ended {
-            session.end();
-        }
+        self.over(&ended);
         Some(session)
     }
 
@@ -81,8 +89,16 @@ impl Sessions {
     /// Ends a session.
     pub(super) fn end(&self, session: &Session) {
         let removed = self.table.write().unwrap_or_else(PoisonError::into_inner).remove(session);
-        drop(removed);
-        session.end();
+        self.over(removed.as_slice());
+    }
+
+    fn over(&self, ended: &[Arc<Session>]) {
+        for session in ended {
+            session.end();
+            if let Some(leaves) = &self.leaves {
+                leaves(session);
+            }
+        }
     }
 
     /// Ends those whose time is over, until told to stop.
@@ -93,13 +109,17 @@ impl Sessions {
                 tick = every.tick() => {
                     let now = tick.into_std();
                     let ended = self.table.write().unwrap_or_else(PoisonError::into_inner).sweep(now);
-                    for session in ended {
-                        session.end();
-                    }
+                    self.over(&ended);
                 }
                 () = stop.stopped() => return,
             }
         }
+    }
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").field("table", &self.table).finish_non_exhaustive()
     }
 }
 
@@ -185,6 +205,23 @@ mod tests {
         assert!(!lives(&bobs, now + LIFETIME));
         assert!(bobs.listen().is_err());
         drop(stream);
+    }
+
+    #[test]
+    fn tr31_whatever_ends_a_session_it_leaves_once() {
+        let left = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let leaves = Arc::clone(&left);
+        let sessions = Sessions::new(move |session| leaves.lock().unwrap().push(session.upstream().clone()));
+        let now = Instant::now();
+        let (ended, idle) = (open(&sessions, "local/ana", now), open(&sessions, "local/ana", now));
+        sessions.end(&ended);
+        sessions.end(&ended);
+        assert!(sessions.find(idle.id(), idle.owner(), now + IDLE).is_none());
+        let many: Vec<_> = (0..=PER_OWNER).map(|_| open(&sessions, "local/bob", now)).collect();
+        let left = left.lock().unwrap();
+        assert_eq!(left[..2], [ended.upstream().clone(), idle.upstream().clone()]);
+        assert_eq!(left.len(), 3);
+        assert!(many.iter().any(|session| session.upstream() == &left[2]));
     }
 
     #[test]

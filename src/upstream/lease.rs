@@ -3,19 +3,22 @@
 //!
 //! They are kept by owner and by what the caller can do, the youngest is taken first, and one that
 //! nobody uses for a while is closed. A call that did not end with an answer takes its connection with
-//! it: what the server still says of it must not reach the next.
+//! it: what the server still says of it must not reach the next. There are so many for an owner and so
+//! many in all; who finds none free waits its turn, and whoever came first is served first.
 //!
 //! INVARIANT: a connection never serves two owners, nor two calls at a time.
 //! SPEC: sheet `mcp` §2.5; PX-18, PX-19, PX-22.
 
 use std::{
-    collections::VecDeque,
-    pin::pin,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use bytes::Bytes;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use super::{
     Deadline, Health, Outgoing, Owner, Reply, Trouble,
@@ -31,18 +34,29 @@ use crate::mcp::{LogLevel, Method};
 pub(super) struct Pool {
     setting: Arc<Setting>,
     rooms: Mutex<Rooms>,
-    /// A connection was given back or let go.
-    freed: Notify,
+    /// As many as may be lent out, in the order in which they were asked for.
+    places: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct Rooms {
     /// The oldest first.
     idle: VecDeque<Idle>,
-    leased: Vec<(Owner, Weak<Link>)>,
+    leased: Vec<Lent>,
+    /// As many as each owner may have, while it has some or waits.
+    places: HashMap<Owner, Weak<Semaphore>>,
     /// Whether somebody comes by to let the old ones go.
     watched: bool,
     closed: bool,
+}
+
+/// A connection that some call has.
+#[derive(Debug)]
+struct Lent {
+    owner: Owner,
+    link: Weak<Link>,
+    /// Its owner will not come back: it ends with its call.
+    last: bool,
 }
 
 #[derive(Debug)]
@@ -65,52 +79,55 @@ struct Private {
 pub(super) struct Lease {
     pool: Arc<Pool>,
     line: Option<Private>,
+    /// Given back last, when the connection is where the next finds it.
+    _place: Place,
 }
+
+/// A place among the owner's own, and one among all.
+type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Pool {
     pub(super) fn new(setting: Arc<Setting>) -> Arc<Self> {
-        Arc::new(Self { setting, rooms: Mutex::default(), freed: Notify::new() })
+        let places = Arc::new(Semaphore::new(setting.options.most_private));
+        Arc::new(Self { setting, rooms: Mutex::default(), places })
     }
 
     /// A connection of the owner's, with these capabilities declared; a new one where none is kept.
-    /// Waits where there are as many as may be.
+    /// Waits its turn where there are as many as may be.
     pub(super) async fn lease(
         self: &Arc<Self>,
         owner: &Owner,
         capabilities: &Bytes,
         deadline: Deadline,
     ) -> Result<Lease, Trouble> {
-        loop {
-            let mut freed = pin!(self.freed.notified());
-            // Whoever is freed from here on is heard of.
-            freed.as_mut().enable();
-            if let Some(lease) = self.take(owner, capabilities)? {
-                return Ok(lease);
-            }
-            deadline.bound(freed).await.map_err(|_| Trouble::Busy)?;
-        }
+        let place = deadline.bound(self.place(owner)).await.map_err(|_| Trouble::Busy)??;
+        self.take(owner, capabilities, place)
     }
 
-    fn take(self: &Arc<Self>, owner: &Owner, capabilities: &Bytes) -> Result<Option<Lease>, Trouble> {
+    /// The owner's own places come first: who waits for one of those holds none that others could use.
+    async fn place(&self, owner: &Owner) -> Result<Place, Trouble> {
+        let own = self.lock().places_of(owner, self.setting.options.most_of_one);
+        let own = own.acquire_owned().await.map_err(|_| Trouble::Stopped)?;
+        let all = self.places.clone().acquire_owned().await.map_err(|_| Trouble::Stopped)?;
+        Ok((own, all))
+    }
+
+    fn take(self: &Arc<Self>, owner: &Owner, capabilities: &Bytes, place: Place) -> Result<Lease, Trouble> {
         let mut rooms = self.lock();
         if rooms.closed {
             return Err(Trouble::Stopped);
         }
-        rooms.leased.retain(|(_, link)| link.strong_count() > 0);
         let fits = |idle: &Idle| idle.line.owner == *owner && idle.line.capabilities == *capabilities;
         while let Some(at) = rooms.idle.iter().rposition(fits) {
             if let Some(Idle { line, .. }) = rooms.idle.remove(at)
                 && line.link.health() == Health::Up
             {
-                return Ok(Some(self.lend(&mut rooms, line)));
+                return Ok(self.lend(&mut rooms, line, place));
             }
         }
         let options = &self.setting.options;
-        let of_one = rooms.leased.iter().filter(|(other, _)| other == owner).count();
-        if rooms.leased.len() >= options.most_private || of_one >= options.most_of_one {
-            return Ok(None);
-        }
         // One that nobody uses makes room: of the same owner first, else the oldest.
+        let of_one = rooms.leased.iter().filter(|lent| lent.owner == *owner).count();
         let kept = rooms.idle.iter().filter(|idle| idle.line.owner == *owner).count();
         if of_one + kept >= options.most_of_one
             && let Some(at) = rooms.idle.iter().position(|idle| idle.line.owner == *owner)
@@ -122,18 +139,18 @@ impl Pool {
         }
         let link = Arc::new(Link::new(&self.setting, Purpose::Private(capabilities.clone())));
         let line = Private { owner: owner.clone(), capabilities: capabilities.clone(), link, level: None };
-        Ok(Some(self.lend(&mut rooms, line)))
+        Ok(self.lend(&mut rooms, line, place))
     }
 
-    fn lend(self: &Arc<Self>, rooms: &mut Rooms, line: Private) -> Lease {
-        rooms.leased.push((line.owner.clone(), Arc::downgrade(&line.link)));
-        Lease { pool: self.clone(), line: Some(line) }
+    fn lend(self: &Arc<Self>, rooms: &mut Rooms, line: Private, place: Place) -> Lease {
+        let link = Arc::downgrade(&line.link);
+        rooms.leased.push(Lent { owner: line.owner.clone(), link, last: false });
+        Lease { pool: self.clone(), line: Some(line), _place: place }
     }
 
     fn keep(self: &Arc<Self>, line: Private) {
         let mut rooms = self.lock();
-        rooms.leased.retain(|(_, link)| !std::ptr::eq(link.as_ptr(), Arc::as_ptr(&line.link)));
-        if rooms.closed {
+        if rooms.came_back(&line.link) || rooms.closed {
             return;
         }
         rooms.idle.push_back(Idle { line, since: Instant::now() });
@@ -142,10 +159,11 @@ impl Pool {
         }
     }
 
-    /// Lets go of what is kept for an owner who will not come back.
+    /// Lets go of what is kept for an owner who will not come back; what a call has ends with it.
     pub(super) fn forget(&self, owner: &Owner) {
-        self.lock().idle.retain(|idle| idle.line.owner != *owner);
-        self.freed.notify_waiters();
+        let mut rooms = self.lock();
+        rooms.idle.retain(|idle| idle.line.owner != *owner);
+        rooms.leased.iter_mut().filter(|lent| lent.owner == *owner).for_each(|lent| lent.last = true);
     }
 
     /// Ends all of them, those that are lent out too.
@@ -153,11 +171,12 @@ impl Pool {
         let links: Vec<Arc<Link>> = {
             let mut rooms = self.lock();
             rooms.closed = true;
+            self.places.close();
+            rooms.places.values().filter_map(Weak::upgrade).for_each(|own| own.close());
             let idle = std::mem::take(&mut rooms.idle).into_iter().map(|idle| idle.line.link);
-            let leased = std::mem::take(&mut rooms.leased).into_iter().filter_map(|(_, link)| link.upgrade());
+            let leased = std::mem::take(&mut rooms.leased).into_iter().filter_map(|lent| lent.link.upgrade());
             idle.chain(leased).collect()
         };
-        self.freed.notify_waiters();
         futures_util::future::join_all(links.iter().map(|link| link.shutdown())).await;
     }
 
@@ -172,6 +191,29 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, Rooms> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rooms {
+    /// A connection is lent out no more; says whether that was its last call.
+    fn came_back(&mut self, link: &Arc<Link>) -> bool {
+        let is_it = |lent: &Lent| std::ptr::eq(lent.link.as_ptr(), Arc::as_ptr(link));
+        let at = self.leased.iter().position(is_it);
+        at.is_some_and(|at| self.leased.swap_remove(at).last)
+    }
+
+    /// The places of an owner, who has `most`.
+    fn places_of(&mut self, owner: &Owner, most: usize) -> Arc<Semaphore> {
+        if let Some(own) = self.places.get(owner).and_then(Weak::upgrade) {
+            return own;
+        }
+        // Before it grows, those go whose owner has none and waits for none.
+        if self.places.len() == self.places.capacity() {
+            self.places.retain(|_, own| own.strong_count() > 0);
+        }
+        let own = Arc::new(Semaphore::new(most));
+        self.places.insert(owner.clone(), Arc::downgrade(&own));
+        own
     }
 }
 
@@ -213,8 +255,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // A connection that goes with its call ends beside, and its room is free at once.
         if let Some(line) = self.line.take() {
-            self.pool.lock().leased.retain(|(_, link)| !std::ptr::eq(link.as_ptr(), Arc::as_ptr(&line.link)));
+            self.pool.lock().came_back(&line.link);
         }
-        self.pool.freed.notify_waiters();
     }
 }

@@ -102,6 +102,30 @@ async fn they_are_bounded_in_number_and_in_time() {
 }
 
 #[tokio::test]
+async fn whoever_came_first_is_served_first() {
+    let mut one = options();
+    one.most_of_one = 1;
+    let upstreams = std::sync::Arc::new(hostile(one));
+    pid(&upstreams, "ana", "").await;
+    // Callers that ask again at once leave their turn to whoever came before.
+    let (done, rounds) = (std::cell::Cell::new(0), 40);
+    let greedy = async {
+        for _ in 0..rounds {
+            pid(&upstreams, "ana", "").await;
+            done.set(done.get() + 1);
+        }
+    };
+    let waits = async {
+        // Asked for second, and served second.
+        pid(&upstreams, "ana", "").await;
+        done.get()
+    };
+    let ((), seen) = tokio::join!(greedy, waits);
+    assert!(seen <= 1, "served after {seen} others");
+    upstreams.shutdown().await;
+}
+
+#[tokio::test]
 async fn who_is_lent_out_ends_with_the_gateway() {
     let mut one = options();
     one.most_of_one = 1;
@@ -113,8 +137,6 @@ async fn who_is_lent_out_ends_with_the_gateway() {
     };
     // Once it is lent out, nobody else of the same owner gets one.
     let busy = async || {
-        // Whoever waits is served only when somebody lets him run.
-        tokio::task::yield_now().await;
         let asked = ask(&upstreams, of("ana", "about", "", Duration::from_millis(200))).await;
         asked.is_err_and(|error| error.why == Trouble::Busy)
     };
