@@ -5,7 +5,7 @@
 //! checked, tested and shown without asking a server does, and what a server offers that differs from it
 //! is *drifted* ([`compare`]). No lock is fine, one that cannot be read is a finding and never ignored.
 //!
-//! The format is JSON with sorted keys ([`write`] makes it, `read` takes it):
+//! The format is JSON with sorted keys ([`mod@write`] makes it, `read` takes it):
 //!
 //! ```json
 //! {
