@@ -87,7 +87,12 @@ impl Running {
 
     /// Starts what was prepared, or stopped.
     pub(crate) fn launch(&mut self) {
-        self.child = Some(self.spawn());
+        self.launch_with(&[]);
+    }
+
+    /// Starts it with more arguments.
+    pub(crate) fn launch_with(&mut self, arguments: &[&str]) {
+        self.child = Some(self.spawn(arguments));
         self.wait_until_ready();
     }
 
@@ -108,13 +113,12 @@ impl Running {
 
     /// Starts it again, where it was.
     pub(crate) fn start_again(&mut self) {
-        self.child = Some(self.spawn());
-        self.wait_until_ready();
+        self.launch();
     }
 
-    fn spawn(&self) -> Child {
+    fn spawn(&self, arguments: &[&str]) -> Child {
         let log = std::fs::File::create(self.path("stderr.log")).unwrap();
-        self.command(&["serve"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+        self.command(&["serve"]).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
     /// A command of ours on this configuration.
