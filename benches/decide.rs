@@ -12,9 +12,9 @@ use std::{
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use portcullis::{
-    compile,
+    check, compile,
     config::{self, Config},
-    policy::{Engine, Moment, Question, Standing, Target, Verb},
+    policy::{Arguments, Engine, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
 
@@ -55,13 +55,21 @@ fn tool(name: &str) -> Target {
 fn decide(c: &mut Criterion) {
     let moment = moment();
     for servers in [10, 100, 1_000, 10_000] {
-        let engine = Engine::new(Arc::new(compile::bundle(&config(servers)).expect("a bundle"))).expect("an engine");
+        let engine =
+            Engine::new(Arc::new(compile::bundle(&config(servers), None).expect("a bundle"))).expect("an engine");
         let asker = engine.asker(standing()).expect("an asker");
         let target = tool("read_file");
         let inventory = engine
             .inventory(target.server(), ["read_file", "write_file", "a", "b", "c"].map(tool))
             .expect("an inventory");
-        let question = |verb| Question { asker: &asker, verb, target: &target, inventory: &inventory, moment: &moment };
+        let question = |verb| Question {
+            asker: &asker,
+            verb,
+            target: &target,
+            inventory: &inventory,
+            moment: &moment,
+            arguments: Arguments::NONE,
+        };
         assert!(engine.decide(&question(Verb::ToolsCall)).is_allow());
         c.bench_function(&format!("decide/list/{servers}"), |b| {
             b.iter(|| engine.allows(black_box(&question(Verb::ToolsList))))
@@ -79,6 +87,7 @@ fn decide(c: &mut Criterion) {
                 target: &denied,
                 inventory: &inventory,
                 moment: &moment,
+                arguments: Arguments::NONE,
             };
             c.bench_function("decide/denied/10", |b| b.iter(|| engine.allow(black_box(&question), ())));
             c.bench_function("asker/8-scopes", |b| {
@@ -86,6 +95,47 @@ fn decide(c: &mut Criterion) {
             });
             list(c, &engine, &moment);
         }
+    }
+}
+
+/// A call whose arguments a rule reads and `portcullis.lock` pins: with an argument and with another that
+/// the rule forbids, and one that is only held against what is pinned.
+fn typed(c: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = || serde_json::json!({"type": "string"});
+    let schema = serde_json::json!({
+        "type": "object", "required": ["path", "content"], "additionalProperties": false,
+        "properties": {"path": text(), "content": text(), "mode": {"type": "integer", "minimum": 0}}
+    });
+    let tools = serde_json::json!({"read_file": {"inputSchema": schema}, "copy_file": {"inputSchema": schema}});
+    let lock = serde_json::json!({"version": 1, "servers": {"s0": {"tools": tools}}});
+    let rule = "  - id: writes-stay-in-docs\n    forbid: {tools: [s0/read_file]}\n    unless: context.args.path like \"docs/*\" && !(context.args.path like \"*..*\")\n";
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, format!("{}{rule}", yaml(10))).expect("a configuration");
+    std::fs::write(folder.path().join("portcullis.lock"), lock.to_string()).expect("a lock");
+    let bundle = check::examine(&config::load(&file, &|_| None)).bundle.expect("a bundle");
+    let engine = Engine::new(bundle).expect("an engine");
+    let asker = engine.asker(standing()).expect("an asker");
+    let moment = moment();
+    for (name, tool_name, path, allowed) in [
+        ("typed", "read_file", "docs/a", true),
+        ("typed-denied", "read_file", "../a", false),
+        ("pinned", "copy_file", "../a", true),
+    ] {
+        let target = tool(tool_name);
+        let inventory = engine.inventory(target.server(), [target.clone()]).expect("an inventory");
+        let json = serde_json::json!({"path": path, "content": "a line of text that is written", "mode": 6});
+        let raw = serde_json::value::to_raw_value(&json).expect("JSON");
+        let question = Question {
+            asker: &asker,
+            verb: Verb::ToolsCall,
+            target: &target,
+            inventory: &inventory,
+            moment: &moment,
+            arguments: Arguments::Given(Some(&raw)),
+        };
+        assert_eq!(engine.allow(&question, ()).is_ok(), allowed);
+        c.bench_function(&format!("decide/call/{name}"), |b| b.iter(|| engine.allow(black_box(&question), ())));
     }
 }
 
@@ -99,7 +149,14 @@ fn list(c: &mut Criterion, engine: &Engine, moment: &Moment) {
     let server = "s0".parse().expect("a server");
     let inventory = engine.inventory(&server, targets.clone()).expect("an inventory");
     let asks = |target: &Target| {
-        engine.allows(&Question { asker: &asker, verb: Verb::ToolsList, target, inventory: &inventory, moment })
+        engine.allows(&Question {
+            asker: &asker,
+            verb: Verb::ToolsList,
+            target,
+            inventory: &inventory,
+            moment,
+            arguments: Arguments::NONE,
+        })
     };
     c.bench_function("list/1000/each", |b| b.iter(|| targets.iter().filter(|target| asks(target)).count()));
     c.bench_function("list/1000/by-class", |b| {
@@ -126,9 +183,9 @@ fn compile(c: &mut Criterion) {
             b.iter(|| config::load_text("portcullis.yaml", black_box(&text), &|_| None))
         });
         let config = config(servers);
-        group.bench_function(format!("bundle/{servers}"), |b| b.iter(|| compile::bundle(black_box(&config))));
+        group.bench_function(format!("bundle/{servers}"), |b| b.iter(|| compile::bundle(black_box(&config), None)));
     }
 }
 
-criterion_group!(benches, decide, compile);
+criterion_group!(benches, decide, typed, compile);
 criterion_main!(benches);

@@ -1,10 +1,16 @@
 //! PC122 `list-call-mismatch`: something could be callable but hidden, or listed but never callable.
 //!
 //! The compiler raises it of hand-written policies that name an action of listing and not the one of
-//! acting, or the other way round.
+//! acting, or the other way round. Here it is raised of tools whose rules leave no arguments with which
+//! somebody who sees them could call them, where trying shows that.
 
-use super::{Check, Example, Page};
-use crate::{compile::findings, diagnostic::About};
+use super::{Check, Example, Page, Subject};
+use crate::{
+    compile::findings,
+    diagnostic::{About, Diagnostic},
+    policy::Verb,
+    reach::Known,
+};
 
 pub(super) struct ListCallMismatch;
 
@@ -36,5 +42,29 @@ impl Check for ListCallMismatch {
 
     fn page(&self) -> &'static Page {
         &PAGE
+    }
+
+    fn run(&self, subject: &Subject<'_>, found: &mut Vec<Diagnostic>) {
+        let Some(reach) = subject.reach else { return };
+        let verb = Verb::ToolsCall;
+        let aims = reach.servers().flat_map(|server| reach.aims(server, verb));
+        for aim in aims.filter(|aim| aim.known == Known::Pinned && reach.engine().reads_arguments(verb, &aim.target)) {
+            let target = &aim.target;
+            let in_vain = reach.everybody().find(|caller| {
+                reach.opens(caller, Verb::ToolsList, target) && reach.callable(caller, target) == Some(false)
+            });
+            let rules = reach.policies(verb, target).filter(|policy| policy.shape().reads("args"));
+            let first = rules.filter_map(|policy| policy.place()).min();
+            if let (Some(caller), Some(first)) = (in_vain, first) {
+                let message = format!(
+                    "{} sees `{target}` listed, and may call it with no arguments whatever they are",
+                    caller.who
+                );
+                let finding = findings::LIST_CALL.at(first, message);
+                found.push(finding.help(
+                    "mend the rules, of which one holds for all arguments that the others leave; or deny the tool",
+                ));
+            }
+        }
     }
 }

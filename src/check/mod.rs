@@ -38,6 +38,7 @@ mod no_timeout;
 mod omnibus_scope;
 mod origin_check_missing;
 mod page;
+mod path_prefix_escapes;
 mod permit_overridden;
 mod pkce_not_s256;
 mod plaintext_secret;
@@ -166,6 +167,7 @@ pub const CHECKS: &[&dyn Check] = &[
     &destructive_by_read_scope::DestructiveByReadScope,
     &list_call_mismatch::ListCallMismatch,
     &stage_unavailable_field::StageUnavailableField,
+    &path_prefix_escapes::PathPrefixEscapes,
     &public_bind_no_auth::PublicBindNoAuth,
     &public_bind_no_tls::PublicBindNoTls,
     &admin_public::AdminPublic,
@@ -227,25 +229,28 @@ fn examine_one(loaded: &Loaded, live: Option<&BTreeMap<ServerName, Inventory>>) 
     let mut findings = loaded.findings.clone();
     let mut bundle = None;
     let whole = loaded.whole();
+    let before = findings.len();
+    let lock = loaded.lock.as_ref().and_then(|tree| Lock::read(tree, &mut findings)).map(Arc::new);
+    // Where it could not be read, what was pinned is not known, and must not be taken for nothing.
+    let known = findings.len() == before;
     if let Some(config) = whole {
-        match compile::bundle(config) {
-            Ok(compiled) => bundle = Some(compiled),
-            Err(problems) => findings.extend(problems),
+        match compile::bundle(config, lock.as_deref()) {
+            // What was pinned decides what has drifted.
+            Ok(compiled) if known => {
+                bundle = Some(match &lock {
+                    Some(lock) => compiled.with_inventory(&lock.digest()),
+                    None => compiled,
+                });
+            }
+            Ok(_) => {}
+            Err(mut problems) => {
+                problems.retain(|problem| known || problem.code != compile::findings::ARGUMENTS.code);
+                findings.extend(problems);
+            }
         }
     }
     // A bundle that the engine refuses has a finding from the compiler.
-    let before = findings.len();
-    let lock = loaded.lock.as_ref().and_then(|tree| Lock::read(tree, &mut findings));
-    if findings.len() > before {
-        // What was pinned is not known, and must not be taken for nothing.
-        bundle = None;
-    }
-    let lock = lock.map(Arc::new);
-    // What was pinned decides what has drifted.
-    let bundle = match (bundle, &lock) {
-        (Some(bundle), Some(lock)) => Some(Arc::new(bundle.with_inventory(&lock.digest()))),
-        (bundle, _) => bundle.map(Arc::new),
-    };
+    let bundle = bundle.map(Arc::new);
     let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
     let subject = Subject {
         tree: loaded.tree.as_ref(),

@@ -1,9 +1,9 @@
 //! PC202 `public-bind-no-tls`: other machines reach the gateway, and nothing says that TLS protects the way.
 //!
-//! Reads `listen.address` and, by name, `listen.tls` and `listen.tls_proxy` (or `behind_tls_proxy`),
-//! of which no version builds any yet: until then the listener stays on loopback and a proxy beside it
-//! ends TLS. The default address is loopback, so absence is no finding. Whether tokens are needed
-//! makes no difference: without TLS they can be read on the way (CWE-319, OAuth 2.1 §1.5).
+//! Reads `listen.address`, `listen.tls` and `listen.tls_proxy` (by name also `behind_tls_proxy`, which
+//! others call it). The default address is loopback, so absence is no finding. Whether tokens are needed
+//! makes no difference: without TLS they can be read on the way (CWE-319, OAuth 2.1 §1.5). `serve`
+//! refuses such a listener whatever is said of this rule.
 
 use super::{Check, Page, Subject, written};
 use crate::diagnostic::{About, Class, Diagnostic, Level};
@@ -15,7 +15,7 @@ const ABOUT: About = About {
     name: "public-bind-no-tls",
     class: Class::Security(Level::High),
     summary: "other machines reach the listener without TLS",
-    help: "listen on a loopback address such as `127.0.0.1:3050`, and let a proxy beside it end TLS",
+    help: "end TLS here with `listen.tls`, write `tls_proxy: true` where a proxy ends it, or listen on a loopback address",
 };
 
 const PAGE: Page = Page {

@@ -43,7 +43,7 @@ use report::{Links, Look, Report, Style};
 use crate::{
     check::{self as checks, Asked},
     clock::{Clock as _, SystemClock},
-    config::{self, Config, Environments, Loaded, Wanted},
+    config::{self, Config, Environments, Loaded, Override, Wanted},
     diagnostic::{Class, Level},
     lock::Lock,
     policy::Bundle,
@@ -285,7 +285,12 @@ impl Globals {
 
     /// Reads the configuration. Every command does it here.
     fn load(&self) -> anyhow::Result<Loaded> {
-        Ok(config::load_wanted(&self.wanted()?, &environment))
+        self.load_with(Vec::new())
+    }
+
+    /// Reads the configuration and what is said instead of it.
+    fn load_with(&self, overrides: Vec<Override>) -> anyhow::Result<Loaded> {
+        Ok(config::load_wanted(&Wanted { overrides, ..self.wanted()? }, &environment))
     }
 
     /// Tells findings on stderr.
@@ -322,15 +327,19 @@ fn compiled(globals: &Globals, then: &str) -> anyhow::Result<Result<(Config, Arc
 
 /// The same, with what `portcullis.lock` pins.
 fn pinned(globals: &Globals, then: &str) -> anyhow::Result<Result<Pinned, ExitCode>> {
-    let loaded = globals.load()?;
-    let examined = checks::examine(&loaded);
-    let judged = checks::judge(&loaded, &examined, &Asked::nothing(today()));
-    if let (Some(config), Some(bundle)) = (judged.usable(&loaded).cloned(), examined.bundle.clone()) {
+    usable(globals, &globals.load()?, then)
+}
+
+/// What may be used of a configuration that was read; else what [`compiled`] says.
+fn usable(globals: &Globals, loaded: &Loaded, then: &str) -> anyhow::Result<Result<Pinned, ExitCode>> {
+    let examined = checks::examine(loaded);
+    let judged = checks::judge(loaded, &examined, &Asked::nothing(today()));
+    if let (Some(config), Some(bundle)) = (judged.usable(loaded).cloned(), examined.bundle.clone()) {
         return Ok(Ok((config, bundle, examined.lock)));
     }
     let mut findings = judged.findings;
     findings.retain(|finding| finding.class >= Class::Security(Level::Critical));
-    globals.talk_of(&Report::of(&loaded, examined.bundle.as_deref(), &findings, &judged.suppressed))?;
+    globals.talk_of(&Report::of(loaded, examined.bundle.as_deref(), &findings, &judged.suppressed))?;
     if !loaded.readable {
         return Ok(Err(ExitCode::from(2)));
     }

@@ -10,9 +10,10 @@ use super::{Globals, environment, report, start::Said, token};
 use crate::{
     check::{self as checks, Asked},
     clock::{Clock, SystemClock},
+    config::{Overridable, Override},
     policy::Engine,
     seal::KeySource,
-    server::{Loaded, Server, Starting, secret},
+    server::{Loaded, Server, Starting, secret, socket},
     telemetry,
 };
 
@@ -31,6 +32,35 @@ pub(super) struct ServeArgs {
     /// What goes to the log: error, warn, info, debug or trace
     #[arg(long, default_value = "info", env = "PORTCULLIS_LOG", hide_env_values = true, value_name = "LEVEL")]
     log: tracing::Level,
+    #[command(flatten)]
+    instead: Instead,
+}
+
+/// What is said instead of the file.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Instead of the configuration")]
+struct Instead {
+    /// `listen.address` [env: PORTCULLIS_LISTEN]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// `listen.public_url` [env: PORTCULLIS_PUBLIC_URL]
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// `encryption.key`: where the key is, `env:NAME` or `file:PATH` [env: PORTCULLIS_TOKEN_ENCRYPTION_KEY, the key itself]
+    #[arg(long, value_name = "WHERE")]
+    token_encryption_key: Option<String>,
+}
+
+impl Instead {
+    fn overrides(&self) -> Vec<Override> {
+        let Self { listen, public_url, token_encryption_key } = self;
+        let flag = |what| match what {
+            Overridable::Listen => listen.as_deref(),
+            Overridable::PublicUrl => public_url.as_deref(),
+            Overridable::TokenEncryptionKey => token_encryption_key.as_deref(),
+        };
+        Overridable::ALL.into_iter().filter_map(|what| Override::of(what, flag(what), &environment)).collect()
+    }
 }
 
 pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
@@ -39,7 +69,7 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
         None => telemetry::Format::suiting(),
     };
     telemetry::start(format, args.log)?;
-    let loaded = globals.load()?;
+    let loaded = globals.load_with(args.instead.overrides())?;
     let examined = checks::examine(&loaded);
     let judged = checks::judge(&loaded, &examined, &Asked::nothing(super::today()));
     let findings = &judged.findings;
@@ -54,15 +84,17 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
         report::talk("not started: mend the findings above; `portcullis check` shows them again");
         return Ok(ExitCode::from(if loaded.readable { 1 } else { 2 }));
     };
+    // Before there are threads: it changes the environment.
+    let inherited = socket::inherited()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let program = std::env::args_os().next().unwrap_or_default();
         let said = Said::of(&config, bundle.policies().count(), &program, &globals.config, loaded.environment.as_ref());
-        let (globals, strict) = (globals.clone(), args.strict);
-        let load = Arc::new(move || reread(&globals, strict));
+        let (globals, strict, overrides) = (globals.clone(), args.strict, args.instead.overrides());
+        let load = Arc::new(move || reread(&globals, strict, &overrides));
         let server = Server::build(
             Loaded { config, bundle, lock: examined.lock },
-            Starting { load, allow_open: args.allow_open },
+            Starting { load, allow_open: args.allow_open, inherited },
         )
         .await?;
         report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
@@ -72,8 +104,8 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
 }
 
 /// The configuration as it is now, or what is wrong with it.
-fn reread(globals: &Globals, strict: bool) -> Result<Loaded, Vec<String>> {
-    let loaded = globals.load().map_err(|error| vec![super::words(&error)])?;
+fn reread(globals: &Globals, strict: bool, overrides: &[Override]) -> Result<Loaded, Vec<String>> {
+    let loaded = globals.load_with(overrides.to_vec()).map_err(|error| vec![super::words(&error)])?;
     let examined = checks::examine(&loaded);
     let judged = checks::judge(&loaded, &examined, &Asked::nothing(super::today()));
     let usable = judged.usable(&loaded).cloned().filter(|_| !judged.forbids_serving(strict));
@@ -84,8 +116,10 @@ fn reread(globals: &Globals, strict: bool) -> Result<Loaded, Vec<String>> {
 }
 
 pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {
-    let (config, bundle) = match super::compiled(globals, "run this")? {
-        Ok(compiled) => compiled,
+    // Variables say it to the gateway and to whoever makes tokens for it alike.
+    let loaded = globals.load_with(Instead::default().overrides())?;
+    let (config, bundle, _) = match super::usable(globals, &loaded, "run this")? {
+        Ok(usable) => usable,
         Err(status) => return Ok(status),
     };
     let engine = Engine::new(bundle).map_err(|error| anyhow!(error))?;

@@ -8,7 +8,13 @@ use crate::{
 
 /// A condition or policy that does not parse or does not fit the schema.
 pub(crate) const CONDITION: About = About {
-    help: "write Cedar over `principal`, `resource` (`server`, and `name` or `uri`) and `context` (`scopes`, `groups`, `client?`, `named`, `filtered`, `oauth`, `address`, `now`, `tls`; of calls also `findings`, `drifted`)",
+    help: "write Cedar over `principal`, `resource` (`server`, and `name` or `uri`) and `context` (`scopes`, `groups`, `client?`, `named`, `filtered`, `oauth`, `address`, `now`, `tls`; of calls also `findings`, `drifted`, and of tools whose arguments rules read `args`)",
+    ..WRONG_TYPE
+};
+
+/// A pinned schema that arguments cannot be held against.
+pub(crate) const SCHEMA: About = About {
+    help: "ask for the server to be mended, or pin another version of it: nothing is fetched to check arguments",
     ..WRONG_TYPE
 };
 
@@ -62,8 +68,8 @@ pub(crate) const LIST_CALL: About = About {
 };
 
 /// Every entry above.
-pub(crate) const ALL: [&About; 7] =
-    [&CONDITION, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
+pub(crate) const ALL: [&About; 8] =
+    [&CONDITION, &SCHEMA, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
 
 /// What Cedar says, as one line in our manner.
 pub(super) fn said(error: &dyn std::fmt::Display) -> String {

@@ -1,9 +1,10 @@
 //! A configuration's meaning → a bundle.
 //!
-//! `schema` says what policies may speak of, `server`, `rule` and `grant` turn their sections into
+//! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule` and `grant` turn their sections into
 //! policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
 //! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
 
+mod argument;
 pub(crate) mod findings;
 mod grant;
 mod hand_written;
@@ -14,19 +15,27 @@ mod schema;
 mod server;
 mod verify;
 
-use std::collections::{HashMap, HashSet};
+pub(crate) use argument::path as argument_path;
+pub(crate) use rule::body as condition;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use crate::{
     config::Config,
     diagnostic::{Diagnostic, Place},
-    policy::{Bundle, Policy, VOLATILE},
+    lock::Lock,
+    name::{ServerName, ToolName},
+    policy::{Bundle, Expected, Policy, VOLATILE},
 };
 
-/// Compiles a configuration.
+/// Compiles a configuration, with what `portcullis.lock` pins where there is one.
 ///
 /// # Errors
 /// Everything that is wrong with conditions and hand-written policies, at their lines.
-pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
+pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagnostic>> {
     let whole = &config.listen.public_url.place;
     let mut problems = Vec::new();
     let mut uses = Vec::new();
@@ -35,12 +44,13 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
     let mut press = press::Press::default();
     let mut drafted = HashSet::new();
     let own = |error: String, place: &Place| findings::CONDITION.at(place, error);
+    let typing = argument::Typing::of(&config.rules, lock, &mut problems);
     match hand_written::guard_rails() {
         Ok(policies) => uses.extend(policies),
         Err(error) => problems.push(own(error, whole)),
     }
     for (name, server) in &config.servers {
-        match server::policies(name, server, &mut press) {
+        match server::policies(name, server, &typing, &mut press) {
             Ok(policies) => {
                 drafted.extend(policies.iter().map(|policy| policy.id().to_owned()));
                 uses.extend(policies);
@@ -48,8 +58,9 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
             Err(error) => problems.push(own(error, &server.place)),
         }
     }
-    for rule in &config.rules {
-        match rule::policies(rule) {
+    for (nth, rule) in config.rules.iter().enumerate() {
+        let Some(tools) = typing.of_rule(nth) else { continue };
+        match rule::policies(rule, tools, &typing) {
             Ok(policies) => {
                 let written = rule.when.as_ref().or(rule.unless.as_ref());
                 conditions.extend(
@@ -77,19 +88,47 @@ pub fn bundle(config: &Config) -> Result<Bundle, Vec<Diagnostic>> {
         }
     }
     let read: Vec<&str> = VOLATILE.into_iter().filter(|fact| reads(&uses, fact)).collect();
-    let text = schema::text(&read);
+    let text = schema::text(&read, &typing);
     let schema = match cedar_policy::Schema::from_cedarschema_str(&text) {
         Ok((schema, _)) => schema,
         Err(error) => return Err(vec![own(error.to_string(), whole)]),
     };
     let all: Vec<&Policy> = uses.iter().chain(&grants).collect();
     problems.extend(verify::problems(&schema, &all, &drafted, &conditions, whole));
+    let expected = expected(config, lock, typing, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
     let scopes = config.tags.keys().map(crate::name::TagName::scope).collect();
     let servers = config.servers.keys().cloned().collect();
-    Ok(Bundle::new((schema, text), uses, grants, servers, scopes, config.oauth.enabled.value))
+    Ok(Bundle::new((schema, text), uses, grants, servers, scopes, config.oauth.enabled.value, expected))
+}
+
+/// What is expected of the arguments of each tool that is pinned.
+fn expected(
+    config: &Config,
+    lock: Option<&Lock>,
+    mut typing: argument::Typing,
+    problems: &mut Vec<Diagnostic>,
+) -> BTreeMap<ServerName, BTreeMap<ToolName, Arc<Expected>>> {
+    let mut found: BTreeMap<ServerName, BTreeMap<ToolName, Arc<Expected>>> = BTreeMap::new();
+    let pinned =
+        lock.into_iter().flat_map(|lock| &lock.servers).filter(|(server, _)| config.servers.contains_key(*server));
+    for (server, name, tool) in
+        pinned.flat_map(|(server, offered)| offered.tools.iter().map(move |(name, tool)| (server, name, tool)))
+    {
+        let facts = typing.records.get_mut(server).and_then(|tools| tools.remove(name));
+        match Expected::new(facts, tool.input_schema.as_ref()) {
+            Ok(expected) => {
+                found.entry(server.clone()).or_default().insert(name.clone(), Arc::new(expected));
+            }
+            Err(error) => {
+                let message = format!("the schema of the arguments of `{server}/{name}` {error}");
+                problems.push(findings::SCHEMA.at(&tool.place, message));
+            }
+        }
+    }
+    found
 }
 
 fn reads(policies: &[Policy], fact: &str) -> bool {
@@ -99,5 +138,5 @@ fn reads(policies: &[Policy], fact: &str) -> bool {
 /// The Cedar schema with every fact there is, for authors and editors.
 #[must_use]
 pub fn vocabulary() -> String {
-    schema::text(&VOLATILE)
+    schema::text(&VOLATILE, &argument::Typing::default())
 }

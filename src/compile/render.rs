@@ -48,9 +48,13 @@ impl Draft<'_> {
     }
 }
 
-/// The actions of some verbs.
-pub(super) fn actions(verbs: impl IntoIterator<Item = Verb>) -> Vec<&'static str> {
-    verbs.into_iter().map(Verb::action).collect()
+/// The actions of some verbs; with calls also those calls whose arguments are `typed`.
+pub(super) fn actions<'t>(verbs: impl IntoIterator<Item = Verb>, typed: &[&'t str]) -> Vec<&'t str> {
+    let of = |verb: Verb| {
+        let typed = if verb == Verb::ToolsCall { typed } else { &[] };
+        std::iter::once(verb.action()).chain(typed.iter().copied())
+    };
+    verbs.into_iter().flat_map(of).collect()
 }
 
 /// A Cedar string literal.

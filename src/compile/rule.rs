@@ -2,22 +2,37 @@
 //!
 //! A condition is one Cedar expression, parsed alone before it is put into a policy: nothing written
 //! there can close the policy and open another. A rule that reads what only a call has (findings,
-//! arguments) says nothing of lists: what may be called for some arguments is shown.
+//! arguments) says of lists only what is true whatever that is: what may be called for some arguments is
+//! shown (design §5).
+//!
+//! A rule that reads arguments forbids the calls whose arguments are typed. What fits one of its patterns
+//! and is not pinned has no typed arguments, and is forbidden wherever the rule could hold.
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use super::render::{Draft, actions, named, pin};
+use serde_json::Value;
+
+use super::{
+    argument::{Tools, Typing},
+    render::{Draft, actions, named, pin, set},
+};
 use crate::{
     config::{Rule, Selector},
     diagnostic::{Diagnostic, Placed},
     name::{Pattern, ServerName},
-    policy::{Effect, Policy, Shape, Verb, hex},
+    policy::{
+        Effect, Policy, Shape, TYPED, Verb, hex,
+        unknown::{self, Bound},
+    },
 };
 
 use super::findings;
 
-/// The policies of one rule.
-pub(super) fn policies(rule: &Rule) -> Result<Vec<Policy>, Vec<Diagnostic>> {
+/// What is not known when an entry of a list is shown.
+const OF_CALLS: [&str; 3] = ["args", "drifted", "findings"];
+
+/// The policies of one rule; `tools` are those whose arguments it reads.
+pub(super) fn policies(rule: &Rule, tools: Option<&Tools>, typing: &Typing) -> Result<Vec<Policy>, Vec<Diagnostic>> {
     let conditions = [("when", &rule.when), ("unless", &rule.unless)];
     let problems: Vec<Diagnostic> =
         conditions.iter().filter_map(|(_, condition)| condition.as_ref().and_then(condition_problem)).collect();
@@ -39,28 +54,120 @@ pub(super) fn policies(rule: &Rule) -> Result<Vec<Policy>, Vec<Diagnostic>> {
         if !names.is_empty() {
             when.push(if names.len() > 1 { format!("({})", names.join(" || ")) } else { names.concat() });
         }
-        when.extend(rule.when.iter().map(|condition| enclosed(&condition.value)));
-        let unless: Vec<String> = rule.unless.iter().map(|condition| enclosed(&condition.value)).collect();
+        let group = Group { rule, kind, id, about: when, patterns };
         let of_call = reads_call(rule);
-        let verbs: Vec<Verb> = kind.verbs().iter().copied().filter(|verb| verb.acts() || !of_call).collect();
-        let draft = Draft {
-            id: &id,
-            effect: Effect::Forbid,
-            principal: "principal",
-            resource: kind.scope(),
-            actions: actions(verbs),
-            when,
-            unless,
+        let named = tools.zip(server.as_ref()).and_then(|(tools, server)| Some((server, tools.get(server)?)));
+        let typed: Vec<String> = named
+            .into_iter()
+            .flat_map(|(server, tools)| tools.iter().map(move |tool| format!("{TYPED}{server}/{tool}")))
+            .collect();
+        let acts = if tools.is_some() {
+            typed.iter().map(String::as_str).collect()
+        } else {
+            let verbs = kind.verbs().iter().copied().filter(|verb| verb.acts() || !of_call);
+            actions(verbs, &typing.actions(server.as_ref()))
         };
-        let text = draft.text();
-        let policy = Policy::parse(&id, &text, Some(rule.place.clone()), None)
-            .map_err(|error| vec![findings::CONDITION.at(&rule.place, error)])?;
-        let by_patterns = !conditions.iter().any(|(_, condition)| {
-            condition.as_ref().is_some_and(|text| shape(&text.value).is_some_and(|shape| shape.reads_name))
-        });
-        policies.push(if by_patterns { policy.by_patterns(patterns) } else { policy });
+        policies.push(group.policy("", acts, &group.about, Said::whole(rule), &[])?);
+        if of_call && let Some(said) = Said::bounded(rule, Bound::Must)? {
+            let shows = actions(kind.verbs().iter().copied().filter(|verb| !verb.acts()), &[]);
+            policies.push(group.policy("/listed", shows, &group.about, said, &[])?);
+        }
+        if let Some((_, tools)) = named
+            && group.patterns.iter().any(|pattern| !pattern.is_literal())
+            && let Some(said) = Said::bounded(rule, Bound::May)?
+        {
+            let names: Vec<&str> = tools.iter().map(|tool| tool.as_str()).collect();
+            let mut about = group.about.clone();
+            about.push(format!("!{}.contains(resource.name)", set(names.iter().copied())));
+            let verbs = actions(kind.verbs().iter().copied(), &[]);
+            policies.push(group.policy("/unpinned", verbs, &about, said, &names)?);
+        }
     }
     Ok(policies)
+}
+
+/// What a rule says of one kind of thing of a server.
+struct Group<'r> {
+    rule: &'r Rule,
+    kind: Kind,
+    id: String,
+    /// Of what it speaks, as conditions.
+    about: Vec<String>,
+    patterns: Vec<Pattern>,
+}
+
+impl Group<'_> {
+    /// A policy of the group that also tells apart what has one of `names`.
+    fn policy(
+        &self,
+        suffix: &str,
+        actions: Vec<&str>,
+        about: &[String],
+        said: Said,
+        names: &[&str],
+    ) -> Result<Policy, Vec<Diagnostic>> {
+        let place = &self.rule.place;
+        let id = format!("{}{suffix}", self.id);
+        let when = about.iter().cloned().chain(said.when).collect();
+        let unless = said.unless.into_iter().collect();
+        let resource = self.kind.scope();
+        let draft = Draft { id: &id, effect: Effect::Forbid, principal: "principal", resource, actions, when, unless };
+        let text = draft.text();
+        let policy = Policy::parse(&id, &text, Some(place.clone()), None)
+            .map_err(|error| vec![findings::CONDITION.at(place, error)])?;
+        if [&self.rule.when, &self.rule.unless].into_iter().flatten().any(reads_name) {
+            return Ok(policy);
+        }
+        let names = names.iter().filter_map(|name| name.parse().ok());
+        Ok(policy.by_patterns(self.patterns.iter().cloned().chain(names).collect()))
+    }
+}
+
+/// The conditions of a rule, as they stand in a policy.
+#[derive(Debug, Default)]
+struct Said {
+    when: Option<String>,
+    unless: Option<String>,
+}
+
+impl Said {
+    fn whole(rule: &Rule) -> Self {
+        let text = |condition: &Option<Placed<String>>| condition.as_ref().map(|text| enclosed(&text.value));
+        Self { when: text(&rule.when), unless: text(&rule.unless) }
+    }
+
+    /// Without what only a call has: where the rule must hold, or where it may. Nothing where it then
+    /// never does.
+    fn bounded(rule: &Rule, bound: Bound) -> Result<Option<Self>, Vec<Diagnostic>> {
+        let other = if bound == Bound::Must { Bound::May } else { Bound::Must };
+        let said = |condition: &Option<Placed<String>>, bound, absorbed| {
+            let Some(condition) = condition else { return Ok(Some(None)) };
+            let Some(body) = body(&condition.value) else { return Ok(Some(None)) };
+            let left = unknown::of(&body, &OF_CALLS, bound);
+            match unknown::truth(&left) {
+                Some(holds) if holds == absorbed => Ok(None),
+                Some(_) => Ok(Some(None)),
+                None => {
+                    let text = unknown::text(&left);
+                    text.map(|text| Some(Some(format!("({text})"))))
+                        .map_err(|error| vec![findings::CONDITION.at(&condition.place, error)])
+                }
+            }
+        };
+        let (when, unless) = (said(&rule.when, bound, false)?, said(&rule.unless, other, true)?);
+        Ok(when.zip(unless).map(|(when, unless)| Self { when, unless }))
+    }
+}
+
+fn reads_name(condition: &Placed<String>) -> bool {
+    shape(&condition.value).is_some_and(|shape| shape.reads_name)
+}
+
+/// The expression of a condition in Cedar's JSON form.
+pub(crate) fn body(condition: &str) -> Option<Value> {
+    let text = format!("permit(principal, action, resource) when {{ {} }};", enclosed(condition));
+    let json = cedar_policy::Policy::parse(None, text).ok()?.to_json().ok()?;
+    json.get("conditions")?.get(0)?.get("body").cloned()
 }
 
 /// What a rule is about, in Cedar's terms.
@@ -148,10 +255,10 @@ fn enclosed(condition: &str) -> String {
 }
 
 fn reads_call(rule: &Rule) -> bool {
-    [&rule.when, &rule.unless].into_iter().flatten().any(|condition| {
-        shape(&condition.value)
-            .is_some_and(|shape| ["findings", "drifted", "args"].iter().any(|fact| shape.facts.contains(*fact)))
-    })
+    [&rule.when, &rule.unless]
+        .into_iter()
+        .flatten()
+        .any(|condition| shape(&condition.value).is_some_and(|shape| OF_CALLS.iter().any(|fact| shape.reads(fact))))
 }
 
 fn shape(condition: &str) -> Option<Shape> {
@@ -165,12 +272,6 @@ fn condition_problem(condition: &Placed<String>) -> Option<Diagnostic> {
         return Some(findings::CONDITION.at(&condition.place, format!("this is not one Cedar expression: {error}")));
     }
     let shape = shape(&condition.value)?;
-    if shape.facts.contains("args") {
-        return Some(
-            findings::ARGUMENTS
-                .at(&condition.place, "`context.args` is not available: typed arguments are not supported yet"),
-        );
-    }
     if shape.uses_in {
         return Some(findings::IN_CONDITION.at(&condition.place, "`in` is silently false where an entity is unknown"));
     }

@@ -1,14 +1,16 @@
 //! The Cedar schema that every policy of a bundle is checked against.
 //!
 //! The vocabulary is fixed; facts that differ from request to request are declared only where some
-//! policy reads them, so that every other bundle's contexts can be built once per token.
+//! policy reads them, so that every other bundle's contexts can be built once per token. A tool whose
+//! arguments some rule reads is called by an action of its own, whose context has them, typed.
 
 use std::fmt::Write;
 
-use crate::policy::{VOLATILE, Verb};
+use super::argument::Typing;
+use crate::policy::{TYPED, VOLATILE, Verb};
 
-/// The schema with the given volatile facts declared.
-pub(super) fn text(volatile: &[&str]) -> String {
+/// The schema with the given volatile facts declared, and with the typed arguments of some tools.
+pub(super) fn text(volatile: &[&str], typing: &Typing) -> String {
     let declared = |fact: &str| match fact {
         "address" => "        address: ipaddr,\n",
         "now" => "        now: datetime,\n",
@@ -49,6 +51,19 @@ pub(super) fn text(volatile: &[&str]) -> String {
             "    action \"{}\" in [\"use\"] appliesTo {{ principal: [User, Client, Anonymous], resource: [{}], context: {context} }};",
             verb.action(),
             verb.resources().join(", "),
+        );
+    }
+    if !typing.records.is_empty() {
+        text.push_str("\n    // May this caller call this with these arguments?\n");
+    }
+    for (server, tool, record) in
+        typing.records.iter().flat_map(|(server, tools)| tools.iter().map(move |(tool, record)| (server, tool, record)))
+    {
+        _ = write!(
+            text,
+            "    action {} in [\"tools/call\"] appliesTo {{ principal: [User, Client, Anonymous], resource: [Tool], context: {{\n        args: {},\n{facts}        drifted: Bool,\n        findings: Set<String>,\n    }} }};\n",
+            super::render::string(&format!("{TYPED}{server}/{tool}")),
+            record.cedar(),
         );
     }
     text.push_str(

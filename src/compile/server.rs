@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    argument::Typing,
     press::Press,
     render::{Draft, actions, named, pin, set},
     rule::Kind as Things,
@@ -22,9 +23,15 @@ use crate::{
 };
 
 /// The policies of one server.
-pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) -> Result<Vec<Policy>, String> {
+pub(super) fn policies(
+    name: &ServerName,
+    server: &Server,
+    typing: &Typing,
+    press: &mut Press,
+) -> Result<Vec<Policy>, String> {
+    let typed = typing.actions(Some(name));
     let mut policies = Vec::new();
-    policies.extend(permit(name, server, press)?);
+    policies.extend(permit(name, server, &typed, press)?);
     let groups = [
         (Things::Tools, "tool", &server.tools),
         (Things::Prompts, "prompt", &server.prompts),
@@ -46,7 +53,7 @@ pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) ->
                 effect: Effect::Forbid,
                 principal: "principal",
                 resource: things.scope(),
-                actions: actions(things.verbs().iter().copied()),
+                actions: actions(things.verbs().iter().copied(), &typed),
                 when,
                 unless,
             };
@@ -56,7 +63,7 @@ pub(super) fn policies(name: &ServerName, server: &Server, press: &mut Press) ->
     Ok(policies)
 }
 
-fn permit(name: &ServerName, server: &Server, press: &mut Press) -> Result<Option<Policy>, String> {
+fn permit(name: &ServerName, server: &Server, typed: &[&str], press: &mut Press) -> Result<Option<Policy>, String> {
     let scopes = scopes(&server.tags);
     let mut when = vec![pin(name)];
     let needs = if scopes.is_empty() || server.public {
@@ -84,7 +91,7 @@ fn permit(name: &ServerName, server: &Server, press: &mut Press) -> Result<Optio
         effect: Effect::Permit,
         principal: "principal",
         resource: "resource",
-        actions: actions(Verb::ALL),
+        actions: actions(Verb::ALL, typed),
         when,
         unless: Vec::new(),
     };

@@ -205,7 +205,7 @@ mod tests {
             let mut press = press::Press::default();
             let mut policies = Vec::new();
             for (name, server) in &config.servers {
-                policies.extend(crate::compile::server::policies(name, server, &mut press).unwrap());
+                policies.extend(crate::compile::server::policies(name, server, &Default::default(), &mut press).unwrap());
             }
             policies.extend(crate::compile::grant::policies(&config.grants, &mut press).unwrap());
             let drafted: HashSet<String> = policies.iter().map(|policy| policy.id().to_owned()).collect();

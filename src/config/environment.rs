@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Loaded, findings, source};
+use super::{Loaded, Override, findings, source};
 use crate::{
     diagnostic::{Diagnostic, Place},
     name::EnvironmentName,
@@ -27,6 +27,8 @@ pub struct Wanted {
     pub bytes: Option<Arc<[u8]>>,
     /// What is laid over it.
     pub environments: Environments,
+    /// What flags and variables say instead.
+    pub overrides: Vec<Override>,
     /// Whether a variable without a value is only warned of: for checks where no values are. What is
     /// read so is never served.
     pub allow_missing: bool,
@@ -47,7 +49,13 @@ impl Wanted {
     /// The file alone.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        Self { path: path.to_owned(), bytes: None, environments: Environments::None, allow_missing: false }
+        Self {
+            path: path.to_owned(),
+            bytes: None,
+            environments: Environments::None,
+            overrides: Vec::new(),
+            allow_missing: false,
+        }
     }
 
     /// The file with one environment laid over it.

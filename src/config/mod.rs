@@ -1,7 +1,7 @@
 //! `portcullis.yaml`: found, read twice, and turned into what it means.
 //!
 //! The path of a file: `source` (bytes and text; `environment` says of which files) → `document` (two
-//! readers, variables, written forms) → `resolve` and `section/` (what it means). Everything that is wrong is gathered, each
+//! readers, variables, written forms; `overrides` are laid over it) → `resolve` and `section/` (what it means). Everything that is wrong is gathered, each
 //! with its place; a configuration exists only where nothing grave was found.
 
 mod document;
@@ -9,6 +9,7 @@ mod environment;
 pub(crate) mod findings;
 pub(crate) mod json_schema;
 pub(crate) mod look_alike;
+mod overrides;
 mod resolve;
 pub(crate) mod secrecy;
 mod section;
@@ -29,6 +30,7 @@ pub(crate) use document::{Json, Named, Node, TextOr, Value, Written, read_as, re
 use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
+pub use overrides::{Overridable, Override};
 pub(crate) use section::amount::{Size, Span};
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
@@ -36,8 +38,9 @@ pub use section::{
     audit::Audit,
     encryption::Encryption,
     grants::{Grant, Grantee},
+    limits::Limits,
     lint::{Ignore, Lint, LintLevel, Profile},
-    listen::{Limits, Listen},
+    listen::Listen,
     oauth::OAuth,
     policies::PolicyFile,
     rules::{Rule, Selector},
@@ -46,6 +49,7 @@ pub use section::{
     store::Store,
     tags::Tag,
     transport::{Http, Stdio, Transport},
+    way::{TlsFiles, Way},
 };
 pub use source::Sources;
 
@@ -67,7 +71,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
 /// Reads and resolves a configuration. Variables are asked through `env`.
 #[must_use]
 pub fn load_wanted(wanted: &Wanted, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    let Wanted { path, bytes, environments, allow_missing } = wanted;
+    let Wanted { path, bytes, environments, overrides, allow_missing } = wanted;
     let unreadable = |finding| Loaded { findings: vec![finding], ..Loaded::default() };
     let bytes = match bytes.as_ref().map_or_else(|| source::bytes(path), |bytes| Ok(bytes.to_vec())) {
         Ok(bytes) => bytes,
@@ -85,7 +89,7 @@ pub fn load_wanted(wanted: &Wanted, env: &dyn Fn(&str) -> Option<String>) -> Loa
             Err(finding) => return unreadable(*finding),
         },
     };
-    load_bytes(path, bytes, overlay, &Variables { env, allow_missing: *allow_missing })
+    load_bytes(path, bytes, overlay, overrides, &Variables { env, allow_missing: *allow_missing })
 }
 
 /// What a stream holds, to be read as [`Wanted::bytes`].
@@ -99,7 +103,7 @@ pub fn read_stream(stream: &mut dyn io::Read) -> io::Result<Arc<[u8]>> {
 /// Reads and resolves a text as if it stood in the file `name`. For tests.
 #[must_use]
 pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    load_bytes(Path::new(name), text.as_bytes().to_vec(), None, &Variables { env, allow_missing: false })
+    load_bytes(Path::new(name), text.as_bytes().to_vec(), None, &[], &Variables { env, allow_missing: false })
 }
 
 /// The text of a file that stands beside a configuration, kept in `sources` under its path.
@@ -126,9 +130,16 @@ pub(crate) fn text_of(path: &Path, sources: &mut Sources) -> Result<Arc<str>, Bo
     }
 }
 
-fn load_bytes(path: &Path, bytes: Vec<u8>, overlay: Option<Overlay>, variables: &Variables<'_>) -> Loaded {
-    let mut loaded = Loaded { readable: true, ..Loaded::default() };
-    let digest = environment::digest(&bytes, overlay.as_ref());
+fn load_bytes(
+    path: &Path,
+    bytes: Vec<u8>,
+    overlay: Option<Overlay>,
+    overrides: &[Override],
+    variables: &Variables<'_>,
+) -> Loaded {
+    let overridden: Vec<&'static str> = overrides.iter().map(Override::by).collect();
+    let mut loaded = Loaded { readable: true, overridden: overridden.clone(), ..Loaded::default() };
+    let digest = overrides::digest(environment::digest(&bytes, overlay.as_ref()), overrides);
     let base = tree(path, bytes, &mut loaded);
     let over = overlay.map(|overlay| {
         loaded.environment = Some(overlay.name);
@@ -142,12 +153,15 @@ fn load_bytes(path: &Path, bytes: Vec<u8>, overlay: Option<Overlay>, variables: 
         }
         (None, _) | (_, Some(None)) => return loaded.finished(),
     };
+    for said in overrides {
+        document::lay(&mut tree, said.tree(&mut loaded.sources), &mut loaded.findings);
+    }
     let place = tree.place.clone();
     let document::Reading { document, from_env, missing } = document::read(&mut tree, variables, &mut loaded.findings);
     loaded.tree = Some(tree);
     if let Some(document) = document {
         let base = path.parent().unwrap_or(Path::new(""));
-        let origin = resolve::Origin { base, digest, place, from_env };
+        let origin = resolve::Origin { base, digest, place, from_env, overridden };
         loaded.config = resolve::resolve(document, origin, &mut loaded.sources, &mut loaded.lint, &mut loaded.findings);
     }
     loaded.lock = lock_at(&lock_of(path), &mut loaded.sources, &mut loaded.findings);
@@ -261,6 +275,8 @@ pub struct Loaded {
     pub findings: Vec<Diagnostic>,
     /// Places of values that a variable without a value stands in, where that is allowed.
     pub(crate) missing: BTreeSet<Place>,
+    /// The flags and variables that say something instead of the file.
+    pub(crate) overridden: Vec<&'static str>,
     /// The environment that was laid over the file.
     pub environment: Option<EnvironmentName>,
     /// The same file with each environment laid over it, where all were asked for.
@@ -282,8 +298,10 @@ impl Loaded {
 /// What a configuration means, every reference resolved.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// SHA-256 of the file's bytes, and of those laid over it, in hexadecimal.
+    /// SHA-256 of the file's bytes, and of what is laid over it, in hexadecimal.
     pub digest: String,
+    /// The flags and variables that say something instead of the file.
+    pub overridden: Vec<&'static str>,
     /// Places of values that environment variables went into: not to be shown.
     pub from_env: BTreeSet<Place>,
     /// Where the gateway listens.

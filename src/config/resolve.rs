@@ -32,6 +32,8 @@ pub(super) struct Origin<'a> {
     pub(super) place: Place,
     /// Values that the environment went into.
     pub(super) from_env: Vec<Place>,
+    /// The flags and variables that say something instead of the file.
+    pub(super) overridden: Vec<&'static str>,
 }
 
 /// What the document means. Findings say what is wrong with it; without any grave one, it is whole.
@@ -56,7 +58,7 @@ pub(super) fn resolve(
         policies,
         lint: written_lint,
     } = document;
-    let Origin { base, digest, place, from_env } = origin;
+    let Origin { base, digest, place, from_env, overridden } = origin;
     let mut cx = Resolver {
         base,
         place,
@@ -79,6 +81,7 @@ pub(super) fn resolve(
     let policies = policies::resolve(policies, sources, &mut cx);
     Some(Config {
         digest,
+        overridden,
         from_env: cx.from_env,
         listen: listen?,
         tags,

@@ -1,14 +1,14 @@
 //! What a request has to pass, in the order in which `serve` asks it.
 //!
-//! What only a running gateway sees (the token itself, its audience) and what is not built yet (limits,
-//! validation of arguments) is named as not decided here and never shown as passed.
+//! What only a running gateway sees (the token itself, its audience) and what is not built yet (limits)
+//! is named as not decided here and never shown as passed.
 
 use serde::Serialize;
 
 use super::{Answered, Supposed, turn};
 use crate::{
     name::ScopeName,
-    policy::{Because, Decision, Engine, Target},
+    policy::{Because, Decision, Engine, Target, Verb},
     principal::Principal,
 };
 
@@ -67,11 +67,11 @@ pub(super) fn gates(engine: &Engine, supposed: &Supposed, questions: &[Answered]
         gate("policy", vec![last], (Passed::Fail, "there is no such server".into()));
     } else {
         gate("listed", (first_use..last).collect(), listed(questions.get(first_use..last), decision));
-        gate("policy", vec![last], policy(supposed, decision));
+        gate("policy", vec![last], policy(engine, supposed, decision));
     }
     gate("limit", Vec::new(), (Passed::NotDecided, "not decided here: limits are not built yet".into()));
-    let arguments = "not decided here: only `serve` reads a whole request, and arguments are not validated yet";
-    gate("validation", Vec::new(), (Passed::NotDecided, arguments.into()));
+    let (asked, answer) = guarded(validation(engine, supposed, decision));
+    gate("validation", asked, answer);
     gates
 }
 
@@ -135,15 +135,32 @@ fn listed(asked: Option<&[Answered]>, decision: &Decision) -> (Passed, String) {
     }
 }
 
-fn policy(supposed: &Supposed, decision: &Decision) -> (Passed, String) {
+fn validation(engine: &Engine, supposed: &Supposed, decision: &Decision) -> (Passed, String) {
+    let not_here = |words: &str| (Passed::NotDecided, format!("not decided here: {words}"));
+    match (&decision.misfit, &supposed.args) {
+        (Some(misfit), _) => (Passed::Fail, misfit.to_string()),
+        (None, _) if supposed.verb != Verb::ToolsCall => not_here("only `serve` reads a whole request"),
+        (None, _) if !engine.pins_arguments(&supposed.target) => {
+            not_here("portcullis.lock does not say which arguments the tool has")
+        }
+        (None, None) => not_here("no arguments were given (`--args`)"),
+        (None, Some(_)) => (Passed::Pass, "the arguments fit the tool's schema in portcullis.lock".into()),
+    }
+}
+
+fn policy(engine: &Engine, supposed: &Supposed, decision: &Decision) -> (Passed, String) {
     let of = match supposed.target {
         Target::Server(_) => "the server",
         Target::Tool(..) => "the tool",
         Target::Prompt(..) => "the prompt",
         Target::Resource(..) => "the resource",
     };
-    if decision.is_allow() {
-        (Passed::Pass, format!("{} is permitted on {of}", supposed.verb))
+    if decision.misfit.is_some() {
+        (Passed::Pass, format!("{} is permitted on {of} with some arguments", supposed.verb))
+    } else if decision.is_allow() {
+        let some = supposed.args.is_none() && engine.reads_arguments(supposed.verb, &supposed.target);
+        let words = if some { " with some arguments; `--args` asks with these" } else { "" };
+        (Passed::Pass, format!("{} is permitted on {of}{words}", supposed.verb))
     } else {
         (Passed::Fail, format!("{} is denied ({})", supposed.verb, decision.because))
     }

@@ -22,6 +22,7 @@ use std::{
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 pub use command_line::command_line;
 pub use gate::{Gate, Passed};
@@ -31,7 +32,7 @@ pub use request::{Problem, read as read_request};
 
 use crate::{
     name::{ClientId, GroupId, ScopeName},
-    policy::{Asker, Decision, Engine, Inventory, Moment, Question, Standing, Target, Verb},
+    policy::{Arguments, Asker, Decision, Engine, Inventory, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
 
@@ -67,7 +68,7 @@ pub struct Supposed {
     pub findings: BTreeSet<String>,
     /// Whether the target differs from what `portcullis.lock` pins.
     pub drifted: bool,
-    /// The arguments. No policy can read them yet.
+    /// The arguments; where they are not given, it is asked of some.
     pub args: Option<serde_json::Value>,
 }
 
@@ -213,6 +214,7 @@ struct Asked<'s> {
     inventory: Inventory,
     moment: Moment,
     target: &'s Target,
+    args: Option<Box<RawValue>>,
 }
 
 impl<'s> Asked<'s> {
@@ -223,12 +225,17 @@ impl<'s> Asked<'s> {
             inventory: engine.inventory(target.server(), [target.clone()])?,
             moment: supposed.moment(now),
             target,
+            args: supposed.args.as_ref().and_then(|args| serde_json::value::to_raw_value(args).ok()),
         })
     }
 
-    const fn question(&self, verb: Verb) -> Question<'_> {
-        let Self { asker, inventory, moment, target } = self;
-        Question { asker, verb, target, inventory, moment }
+    fn question(&self, verb: Verb) -> Question<'_> {
+        let Self { asker, inventory, moment, target, args } = self;
+        let arguments = match args {
+            Some(args) => Arguments::Given(Some(args)),
+            None => Arguments::Best,
+        };
+        Question { asker, verb, target, inventory, moment, arguments }
     }
 
     fn decide(&self, engine: &Engine, verb: Verb) -> Decision {

@@ -29,7 +29,7 @@ impl Examined {
             policy: policy.id().to_owned(),
             effect: policy.shape().effect,
             place: policy.place().cloned(),
-            failing: clauses.iter().filter(|clause| clause.holds != Holds::Yes).count(),
+            failing: clauses.iter().filter(|clause| !matches!(clause.holds, Holds::Yes | Holds::Depends)).count(),
             clauses,
         })
     }

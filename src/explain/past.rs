@@ -197,6 +197,10 @@ impl Past {
                 "the groups of the person: asked as if in none (`--groups` says them)",
             ),
             (supposed.named.is_none(), "whether `?tags=` narrowed the request: asked as if not (`--tags` says it)"),
+            (
+                supposed.args.is_none() && supposed.verb == Verb::ToolsCall && bundle.reads("args"),
+                "the arguments: asked whether some would do (a request of its own, with `--args`, says them)",
+            ),
             (!supposed.tls && bundle.reads("tls"), "whether it came over TLS: asked as if not (`--tls` says so)"),
             (
                 self.peer.is_none() && supposed.address == HERE && bundle.reads("address"),

@@ -62,12 +62,14 @@ pub(super) fn turn(decision: &Decision, supposed: &Supposed, engine: &Engine) ->
         }
         Because::UnknownServer => no_server(target.server(), engine),
         Because::PolicyError => "mend the policy that could not be evaluated; until then it denies".into(),
+        Because::ValidationFailed => {
+            "other arguments: no policy would turn what does not fit the tool's schema in portcullis.lock".into()
+        }
         Because::Permitted
         | Because::TokenInvalid
         | Because::AudienceMismatch
         | Because::UnknownTool
         | Because::RateLimited
-        | Because::ValidationFailed
         | Because::ShadowWouldDeny => "nothing about the policies would".into(),
     }
 }

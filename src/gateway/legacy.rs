@@ -24,7 +24,7 @@ use crate::{
     chance,
     identity::Caller,
     mcp::{Era, Id, Kind, Outcome, Version, header},
-    policy::{Question, Verb},
+    policy::{Arguments, Question, Verb},
     principal::Principal,
     upstream::Reply,
 };
@@ -187,6 +187,7 @@ impl Gateway {
                 target: &found.target,
                 inventory: found.inventory(),
                 moment: &moment,
+                arguments: Arguments::NONE,
             };
             let unknown = Refusal::Unknown { kind: "resource", name: uri.to_owned() };
             let listed = !found.is_refused() && inquiry.engine().allows(&listed);

@@ -48,7 +48,7 @@ use crate::{
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
-    policy::{Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
+    policy::{Arguments, Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail, seal,
     tasks::Tasks,
@@ -427,6 +427,7 @@ impl Gateway {
             target: &target,
             inventory: &offer.inventory,
             moment: &inquiry.moment,
+            arguments: Arguments::NONE,
         };
         let decision = inquiry.engine().decide(&question);
         known.target = Some(target);
@@ -524,6 +525,7 @@ fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
         errors: Vec::new(),
         missing: Vec::new(),
         needed: Vec::new(),
+        misfit: None,
     }
 }
 
@@ -533,7 +535,10 @@ fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
         Denial::Unauthenticated => Refusal::Unauthenticated,
         Denial::BadToken => Refusal::BadToken,
         Denial::InsufficientScope => Refusal::InsufficientScope(decision.needed.clone()),
-        Denial::Forbidden => Refusal::Forbidden(decision.because),
+        Denial::Forbidden => {
+            let misfit = decision.misfit.as_deref().cloned();
+            misfit.map_or(Refusal::Forbidden(decision.because), Refusal::Unfit)
+        }
         Denial::PolicyError => Refusal::PolicyError,
         Denial::BadQuery | Denial::NoEndpoint | Denial::Unknown => unknown,
     }

@@ -18,7 +18,7 @@ use super::drift::{Drifted, Drifts, Watch};
 use crate::{
     mcp::Kind,
     name::{Pattern, ServerName},
-    policy::{Asker, Engine, Inventory, Moment, Question, Reason, Standing, Target, Verb},
+    policy::{Arguments, Asker, Engine, Inventory, Moment, Question, Reason, Standing, Target, Verb},
     upstream::List,
 };
 
@@ -148,7 +148,14 @@ impl Offers {
         let Some(kind) = offer.list.as_ref().map(|list| list.kind()) else { return Vec::new() };
         let verb = shown_by(kind);
         let decide = |target: &Target| {
-            engine.allows(&Question { asker: &ready.asker, verb, target, inventory: &offer.inventory, moment })
+            engine.allows(&Question {
+                asker: &ready.asker,
+                verb,
+                target,
+                inventory: &offer.inventory,
+                moment,
+                arguments: Arguments::NONE,
+            })
         };
         // Neighbours are mostly of one class: that spares even the look into the cache.
         let mut last: Option<(u64, bool)> = None;
@@ -183,6 +190,7 @@ impl Offers {
                 target: &target,
                 inventory: &offer.inventory,
                 moment,
+                arguments: Arguments::NONE,
             });
             decision.is_allow().then_some(decision.reasons)
         };

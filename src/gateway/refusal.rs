@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    mcp::{AskKind, Era, code, envelope},
+    mcp::{AskKind, Era, Misfit, code, envelope},
     name::ScopeName,
     policy::{Because, Denial},
 };
@@ -72,6 +72,8 @@ pub(crate) enum Refusal {
     Unanswered,
     /// The caller may know of it, and may not do this.
     Forbidden(Because),
+    /// The caller may do this, and not with these arguments: they do not fit what is pinned.
+    Unfit(Misfit),
     /// A policy could not be evaluated.
     PolicyError,
     /// The upstream could not answer. Says so in words fit for the caller.
@@ -94,7 +96,7 @@ impl Refusal {
             Self::BadQuery(_) => Denial::BadQuery.code(),
             Self::NoEndpoint => Denial::NoEndpoint.code(),
             Self::Unknown { .. } => Denial::Unknown.code(),
-            Self::Forbidden(_) => Denial::Forbidden.code(),
+            Self::Forbidden(_) | Self::Unfit(_) => Denial::Forbidden.code(),
             Self::PolicyError => Denial::PolicyError.code(),
             Self::Malformed { code, .. } => *code,
             Self::NotAllowed | Self::NoSession | Self::UnknownSession | Self::StreamTaken | Self::NoStream => {
@@ -135,6 +137,7 @@ impl Refusal {
             Self::Cancelled => "cancelled",
             Self::Unanswered => "unanswered",
             Self::Forbidden(_) => "forbidden",
+            Self::Unfit(_) => "unfit-arguments",
             Self::PolicyError => "policy-error",
             Self::Upstream(_) => "upstream",
             Self::NoAudit => "no-audit",
@@ -165,7 +168,8 @@ impl Refusal {
             | Self::Cancelled
             | Self::Unanswered
             | Self::BadEnvelope(_)
-            | Self::BadParams(_) => Because::ValidationFailed,
+            | Self::BadParams(_)
+            | Self::Unfit(_) => Because::ValidationFailed,
             Self::Full(_) | Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => {
                 Because::PolicyError
             }
@@ -205,6 +209,7 @@ impl Refusal {
             Self::UnknownMethod(method) => format!("method {method:?} is not offered here"),
             Self::Unknown { kind, name } => format!("unknown {kind}: {name:?}"),
             Self::Forbidden(_) => "policy forbids this call".into(),
+            Self::Unfit(misfit) => misfit.to_string(),
             Self::PolicyError => "the policy could not be evaluated, so the answer is no".into(),
             Self::NoAudit => "the audit trail cannot be written, so nothing is done".into(),
             Self::Internal => "internal error".into(),
@@ -223,8 +228,12 @@ impl Refusal {
                 Self::MissingCapability(kind) => {
                     data.insert("requiredCapabilities".into(), json!({ kind.as_str(): {} }));
                 }
-                Self::Forbidden(because) => {
-                    data.insert("because".into(), Value::from(because.to_string()));
+                Self::Forbidden(_) | Self::Unfit(_) => {
+                    data.insert("because".into(), Value::from(self.because().to_string()));
+                }
+                // CL-13: which one was not found.
+                Self::Unknown { kind: "resource", name } => {
+                    data.insert("uri".into(), Value::from(name.as_str()));
                 }
                 Self::Unauthenticated
                 | Self::BadToken

@@ -25,7 +25,7 @@ use crate::{
     identity::Caller,
     mcp::{Id, Kind, Method, envelope},
     name::{ScopeName, ServerName},
-    policy::{Moment, Question, Target, Verb},
+    policy::{Arguments, Moment, Question, Target, Verb},
     upstream::{Change, Subscribe, Subscription},
 };
 
@@ -201,7 +201,8 @@ impl Gateway {
         let Target::Resource(_, uri) = target else { return denied(()) };
         let Ok(inventory) = engine.inventory(server, [target.clone()]) else { return denied(()) };
         let verb = Verb::ResourcesSubscribe;
-        let question = Question { asker: &ready.asker, verb, target, inventory: &inventory, moment };
+        let question =
+            Question { asker: &ready.asker, verb, target, inventory: &inventory, moment, arguments: Arguments::NONE };
         let allowed = match engine.allow(&question, Subscribe { server: server.clone(), uri: uri.clone() }) {
             Ok(allowed) => allowed,
             Err(decision) => return decision,

@@ -9,7 +9,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header};
 
 use crate::gateway::Revision;
 
@@ -54,6 +54,8 @@ pub(crate) enum Stopped {
     Origin,
     /// It came through a proxy, which the local mode does not take.
     Forwarded,
+    /// A trusted proxy says of it what cannot be understood.
+    Misled,
 }
 
 impl Stopped {
@@ -63,6 +65,15 @@ impl Stopped {
             Self::Host => "bad-host",
             Self::Origin => "bad-origin",
             Self::Forwarded => "forwarded",
+            Self::Misled => "bad-forwarding",
+        }
+    }
+
+    /// Its HTTP status.
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::Host | Self::Origin | Self::Forwarded => StatusCode::FORBIDDEN,
+            Self::Misled => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -72,6 +83,7 @@ impl Stopped {
             Self::Host => "this `Host` is not a name of this gateway; use its public URL",
             Self::Origin => "this `Origin` may not use this gateway",
             Self::Forwarded => "requests through a proxy are not taken while OAuth is off",
+            Self::Misled => "the forwarding headers of a trusted proxy are malformed, or contradict each other",
         }
     }
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use poem::{
     Body, Endpoint as PoemEndpoint, Request, Response,
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header, uri::Scheme},
     web::RemoteAddr,
 };
 
@@ -56,7 +56,7 @@ impl PoemEndpoint for Mcp {
         let Some(endpoint) = endpoint(&request) else {
             return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
         };
-        let peer = peer(&request);
+        let (peer, tls) = (peer(&request), *request.scheme() == Scheme::HTTPS);
         let body = match way {
             Way::Post => match self.body(&mut request).await {
                 Ok(body) => body,
@@ -76,7 +76,7 @@ impl PoemEndpoint for Mcp {
             headers: std::mem::take(request.headers_mut()),
             body,
             peer,
-            tls: false,
+            tls,
             started,
         };
         let answer = self.gateway.handle(received).await;
@@ -229,7 +229,7 @@ impl Mcp {
 
 /// The answer to a request that may not even come in.
 pub(super) fn stopped(gateway: &Arc<Gateway>, request: &Request, stopped: Stopped) -> Response {
-    refused_early(gateway, peer(request), Instant::now(), StatusCode::FORBIDDEN, stopped.word(), stopped.message())
+    refused_early(gateway, peer(request), Instant::now(), stopped.status(), stopped.word(), stopped.message())
 }
 
 fn refused_early(

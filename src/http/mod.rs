@@ -1,13 +1,17 @@
 //! HTTP: poem lives here and, later, in `admin/` alone.
 //!
-//! `listener` accepts, `guard` decides whether a request may come in, `mcp` hands it to the gateway,
+//! `listener` accepts (`places` says how many, `connection` what a request must be, `forwarded` where it
+//! came from), `guard` decides whether a request may come in, `mcp` hands it to the gateway,
 //! `well_known` says where tokens come from, `health` says whether we live, and `respond` gives every
 //! answer its HTTP form.
 
+mod connection;
+pub(crate) mod forwarded;
 pub(crate) mod guard;
 mod health;
 pub(crate) mod listener;
 mod mcp;
+mod places;
 mod respond;
 mod well_known;
 
@@ -18,6 +22,8 @@ use poem::{Endpoint, EndpointExt, Request, Response, Route, http::StatusCode};
 pub(crate) use health::Health;
 
 use crate::gateway::Gateway;
+use forwarded::Malformed;
+use guard::Stopped;
 
 /// Everything the public listener answers.
 pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -> impl Endpoint<Output = Response> {
@@ -33,7 +39,10 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, request: Request| {
-            let stopped = guard.of(&gateway.revision()).1.check(request.uri(), request.headers());
+            let stopped = match request.extensions().get::<Malformed>() {
+                Some(Malformed) => Err(Stopped::Misled),
+                None => guard.of(&gateway.revision()).1.check(request.uri(), request.headers()),
+            };
             let gateway = Arc::clone(&gateway);
             async move {
                 if let Err(stopped) = stopped {

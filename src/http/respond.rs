@@ -19,7 +19,7 @@ pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
         Refusal::NoEndpoint => decided(Denial::NoEndpoint),
         Refusal::BadQuery(_) => decided(Denial::BadQuery),
         Refusal::Unknown { .. } => decided(Denial::Unknown),
-        Refusal::Forbidden(_) => decided(Denial::Forbidden),
+        Refusal::Forbidden(_) | Refusal::Unfit(_) => decided(Denial::Forbidden),
         Refusal::PolicyError => decided(Denial::PolicyError),
         Refusal::NoSession
         | Refusal::Malformed { .. }
@@ -90,6 +90,7 @@ pub(crate) fn challenge(refusal: &Refusal, metadata: &str) -> Option<String> {
         | Refusal::BadParams(_)
         | Refusal::Unknown { .. }
         | Refusal::Forbidden(_)
+        | Refusal::Unfit(_)
         | Refusal::PolicyError
         | Refusal::Upstream(_)
         | Refusal::NoAudit

@@ -1,5 +1,5 @@
 //! The protocol's own words: one JSON-RPC message, the methods and versions of both eras, the
-//! header fields, `_meta`, and the lists that servers answer.
+//! header fields, `_meta`, the lists that servers answer, and the schemas of arguments.
 //!
 //! Pure: bytes in, values out. Whatever is not known exactly is refused, for every version alike;
 //! whatever is passed on keeps its very bytes.
@@ -13,6 +13,7 @@ pub mod code;
 pub mod envelope;
 pub mod header;
 mod id;
+mod input_schema;
 mod jsonrpc;
 mod level;
 mod list;
@@ -26,6 +27,7 @@ mod version;
 
 pub use ask::AskKind;
 pub use id::{Id, MAX_ID};
+pub use input_schema::{InputSchema, Misfit, SchemaError};
 pub use jsonrpc::{Message, Notification, Outcome, ParseError, Problem, Request, Response};
 pub use level::LogLevel;
 pub use list::{Entry, Kind, Page, PageError};

@@ -4,7 +4,7 @@
 //! digest, wherever it stands in the file.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, OnceLock},
 };
 
@@ -12,14 +12,18 @@ use cedar_policy::pst::{ActionConstraint, StaticPolicy};
 use sha2::{Digest, Sha256};
 
 use super::{
+    argument::Expected,
     decision::Reason,
     question::Verb,
     shape::{Actions, Shape},
 };
 use crate::{
     diagnostic::Place,
-    name::{Pattern, ScopeName, ServerName},
+    name::{Pattern, ScopeName, ServerName, ToolName},
 };
+
+/// What the action of a call with typed arguments begins with; then comes `SERVER/TOOL`.
+pub const TYPED: &str = "tools/call:";
 
 /// One Cedar policy with what is known of it.
 #[derive(Debug, Clone)]
@@ -34,6 +38,9 @@ pub struct Policy {
     pub(crate) shape: Shape,
     /// The verbs it applies to; empty for a policy of the question *grant*.
     pub(crate) verbs: BTreeSet<Verb>,
+    /// Of calls, it applies to these alone, whose arguments are typed; empty where it applies to every
+    /// call, or to none.
+    typed: BTreeSet<Arc<str>>,
     /// The scopes that satisfy its scope condition, where it is one that scopes can satisfy.
     pub(crate) needs: Option<Needs>,
     /// The patterns by which it reads a target's name, where that is all it reads of it.
@@ -77,12 +84,14 @@ impl Policy {
         place: Option<Place>,
         needs: Option<Needs>,
     ) -> Self {
+        let (verbs, typed) = applies_to(&shape.actions);
         Self {
             reason: Reason { policy: id.into(), effect: shape.effect, place },
             text: text.into(),
             cedar,
-            verbs: verbs(&shape.actions),
+            verbs,
             shape,
+            typed,
             needs,
             patterns: Vec::new(),
             of_any_action: OnceLock::new(),
@@ -110,6 +119,14 @@ impl Policy {
         })
     }
 
+    /// Whether it applies to a verb; of a call whose arguments are typed, `typed` is the action.
+    pub(super) fn applies_to(&self, verb: Verb, typed: Option<&str>) -> bool {
+        self.verbs.contains(&verb)
+            && (verb != Verb::ToolsCall
+                || self.typed.is_empty()
+                || typed.is_some_and(|action| self.typed.contains(action)))
+    }
+
     /// Its id, as in `server/files`.
     #[must_use]
     pub fn id(&self) -> &str {
@@ -135,17 +152,26 @@ impl Policy {
     }
 }
 
-/// The verbs that an action scope takes in, action groups resolved.
-fn verbs(actions: &Actions) -> BTreeSet<Verb> {
+/// The verbs that an action scope takes in, action groups resolved, and where it takes in no call but
+/// those with typed arguments, their actions.
+fn applies_to(actions: &Actions) -> (BTreeSet<Verb>, BTreeSet<Arc<str>>) {
     let named = match actions {
-        Actions::Any => return Verb::ALL.into(),
+        Actions::Any => return (Verb::ALL.into(), BTreeSet::new()),
         Actions::Exactly(one) => std::slice::from_ref(one),
         Actions::In(many) => many.as_slice(),
     };
     if named.iter().any(|action| action == "use") {
-        return Verb::ALL.into();
+        return (Verb::ALL.into(), BTreeSet::new());
     }
-    named.iter().filter_map(|action| Verb::of_action(action)).collect()
+    let mut verbs: BTreeSet<Verb> = named.iter().filter_map(|action| Verb::of_action(action)).collect();
+    let mut typed = BTreeSet::new();
+    if !verbs.contains(&Verb::ToolsCall) {
+        typed.extend(named.iter().filter(|action| action.starts_with(TYPED)).map(|action| Arc::from(action.as_str())));
+        if !typed.is_empty() {
+            verbs.insert(Verb::ToolsCall);
+        }
+    }
+    (verbs, typed)
 }
 
 /// The scopes that satisfy a policy's scope condition.
@@ -169,6 +195,8 @@ pub struct Bundle {
     pub(crate) servers: BTreeSet<ServerName>,
     pub(crate) scopes: BTreeSet<ScopeName>,
     pub(crate) oauth: bool,
+    /// What is expected of the arguments of tools, as far as something is.
+    pub(crate) expected: BTreeMap<ServerName, BTreeMap<ToolName, Arc<Expected>>>,
     digest: String,
 }
 
@@ -183,6 +211,7 @@ impl Bundle {
         servers: BTreeSet<ServerName>,
         scopes: BTreeSet<ScopeName>,
         oauth: bool,
+        expected: BTreeMap<ServerName, BTreeMap<ToolName, Arc<Expected>>>,
     ) -> Self {
         policies.sort_by(|a, b| a.id().cmp(b.id()));
         grants.sort_by(|a, b| a.id().cmp(b.id()));
@@ -200,8 +229,15 @@ impl Bundle {
             part(policy.id());
             part(policy.text());
         }
+        for (server, tools) in &expected {
+            for (tool, expected) in tools.iter().filter(|(_, expected)| expected.schema.is_some()) {
+                part(server.as_str());
+                part(tool.as_str());
+                part(&expected.pinned);
+            }
+        }
         let digest = format!("sha256:{}", hex(&digest.finalize()));
-        Self { schema, schema_text, policies, grants, servers, scopes, oauth, digest }
+        Self { schema, schema_text, policies, grants, servers, scopes, oauth, expected, digest }
     }
 
     /// The same bundle, deciding by an inventory of this digest as well.

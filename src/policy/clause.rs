@@ -29,6 +29,8 @@ pub enum Holds {
     No,
     /// It could not be evaluated.
     Error,
+    /// That depends on arguments, which are not known.
+    Depends,
     /// It could not be evaluated by itself, and Cedar does not look at it: one before it does not hold.
     NotRead,
 }
@@ -69,7 +71,11 @@ impl Engine {
     /// # Errors
     /// When the question cannot be put to Cedar, or Cedar cannot take the policy apart, in words.
     pub fn clauses(&self, question: &Question<'_>, policy: &Policy) -> Result<Vec<Clause>, String> {
-        let asked = Asked { request: self.request(question)?, store: &question.inventory.store };
+        let asked = Asked {
+            request: self.putting(question)?,
+            store: &question.inventory.store,
+            lacks: self.lacks_arguments(question),
+        };
         let mut clauses = Vec::new();
         for part in parts(policy)? {
             let mut clause = asked.clause(part)?;
@@ -142,6 +148,8 @@ fn conjuncts(mut body: &Value) -> Vec<&Value> {
 struct Asked<'a> {
     request: Request,
     store: &'a Entities,
+    /// Whether there are arguments, and they are not known.
+    lacks: bool,
 }
 
 impl Asked<'_> {
@@ -158,10 +166,14 @@ impl Asked<'_> {
         set.add(policy).map_err(|error| error.to_string())?;
         let response = Authorizer::new().is_authorized(&self.request, &set, self.store);
         let holds = match response.decision() {
+            _ if self.lacks && names.contains("context.args") => Holds::Depends,
             _ if response.diagnostics().errors().next().is_some() => Holds::Error,
             cedar_policy::Decision::Allow => Holds::Yes,
             cedar_policy::Decision::Deny => Holds::No,
         };
+        if holds == Holds::Depends {
+            names.remove("context.args");
+        }
         let reads = names.into_iter().map(|name| Fact { value: self.value(&name), name }).collect();
         Ok(Clause { text, holds, reads, literals })
     }
@@ -196,7 +208,7 @@ fn read(expression: &Value, names: &mut BTreeSet<String>, literals: &mut BTreeSe
 
 /// The condition of a policy with one, as Cedar prints it, without parentheses around `context.fact`
 /// and the like.
-fn condition(policy: &str) -> String {
+pub(super) fn condition(policy: &str) -> String {
     let inner = policy.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or(policy, |(inner, _)| inner);
     let (mut text, mut quoted, mut escaped) = (String::new(), false, false);
     let mut rest = inner.trim();

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
-use crate::{diagnostic::Place, name::ScopeName};
+use crate::{diagnostic::Place, mcp::Misfit, name::ScopeName};
 
 /// Allow or deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -112,6 +112,9 @@ pub struct Decision {
     /// challenge asks for: a client that asks for `missing` alone would lose what it has.
     #[serde(skip)]
     pub needed: Vec<ScopeName>,
+    /// What is wrong with the arguments, where that denies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub misfit: Option<Box<Misfit>>,
 }
 
 impl Decision {
@@ -125,7 +128,14 @@ impl Decision {
             errors: Vec::new(),
             missing: Vec::new(),
             needed: Vec::new(),
+            misfit: None,
         }
+    }
+
+    /// The denial of arguments that do not fit.
+    #[must_use]
+    pub(super) fn unfit(misfit: Misfit) -> Self {
+        Self { misfit: Some(Box::new(misfit)), ..Self::deny(Because::ValidationFailed) }
     }
 
     /// Whether it is an allow.

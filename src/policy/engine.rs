@@ -6,6 +6,7 @@
 //!
 //! INVARIANT: an allow with any evaluation error is a deny. Cedar skips a policy that errors, so a
 //! `forbid` that errors would stop forbidding.
+//! INVARIANT: nothing is allowed to be done whose arguments are not known, or do not fit.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -19,13 +20,15 @@ use cedar_policy::{
 
 use super::{
     allowed::Allowed,
+    argument::{Arguments, Record},
     bundle::{Bundle, Needs, Policy},
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
     question::{Moment, Standing, Target, Verb},
-    shard::{Grants, Shard, Shards},
+    shard::{Grants, Shard, Shards, Tool},
 };
 use crate::{
+    mcp::Misfit,
     name::{ClientId, GroupId, ScopeName, ServerName},
     principal::Principal,
 };
@@ -43,6 +46,23 @@ pub struct Question<'a> {
     pub inventory: &'a Inventory,
     /// What is true of this request alone.
     pub moment: &'a Moment,
+    /// What is known of the arguments of a call.
+    pub arguments: Arguments<'a>,
+}
+
+/// Why a question cannot be put.
+#[derive(Debug)]
+pub(super) enum Unput {
+    /// Its arguments are no facts.
+    Misfit(Misfit),
+    /// Cedar does not take it, in words.
+    Refused(String),
+}
+
+impl From<String> for Unput {
+    fn from(words: String) -> Self {
+        Self::Refused(words)
+    }
 }
 
 impl Question<'_> {
@@ -144,8 +164,8 @@ impl Engine {
         let principal = entity::principal(&standing.principal);
         let mut asker = Asker { standing, principal, showing: None, acting: None };
         if !self.is_volatile() {
-            let showing = self.context(&asker.standing, false, None)?;
-            let acting = self.context(&asker.standing, true, None)?;
+            let showing = self.context(&asker.standing, false, None, None)?;
+            let acting = self.context(&asker.standing, true, None, None)?;
             for (verb, action) in Verb::ALL.iter().zip(&self.actions) {
                 let context = if verb.acts() { &acting } else { &showing };
                 context.validate(&self.bundle.schema, action).map_err(|error| error.to_string())?;
@@ -172,6 +192,9 @@ impl Engine {
     /// # Errors
     /// The denial, with what would turn it.
     pub fn allow<T>(&self, question: &Question<'_>, inner: T) -> Result<Allowed<T>, Decision> {
+        if !matches!(question.arguments, Arguments::Given(_)) {
+            return Err(failed("the arguments are not known".into()));
+        }
         let decision = self.decide(question);
         if decision.is_allow() { Ok(Allowed::new(inner, decision)) } else { Err(decision) }
     }
@@ -187,11 +210,21 @@ impl Engine {
             Ok(shard) => shard,
             Err(because) => return Decision::deny(because),
         };
-        let decision = self.ask(question, &shard.set);
-        if decision.is_allow() || !decision.errors.is_empty() {
-            decision
-        } else {
+        let decision = match self.request(question) {
+            Ok(request) => self.answer(&request, &shard.set, &question.inventory.store),
+            Err(Unput::Refused(error)) => failed(error),
+            Err(Unput::Misfit(misfit)) => {
+                // Who may not call it with any arguments is told why, and not what they should have been.
+                let best = self.decide(&Question { arguments: Arguments::Best, ..*question });
+                return if best.is_allow() { Decision::unfit(misfit) } else { best };
+            }
+        };
+        if decision.is_allow() {
+            self.check(question).map_or_else(Decision::unfit, |()| decision)
+        } else if decision.errors.is_empty() {
             self.explain_denial(question, shard, decision)
+        } else {
+            decision
         }
     }
 
@@ -201,10 +234,48 @@ impl Engine {
         if question.besides().is_some_and(|first| !self.allows(&first)) {
             return false;
         }
+        self.permits(question) && self.check(question).is_ok()
+    }
+
+    /// Whether the policies allow it, whatever `portcullis.lock` pins of the arguments.
+    pub(crate) fn permits(&self, question: &Question<'_>) -> bool {
         let Ok(shard) = self.shard(question) else { return false };
         let Ok(request) = self.request(question) else { return false };
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
         response.decision() == cedar_policy::Decision::Allow && response.diagnostics().errors().next().is_none()
+    }
+
+    /// Whether policies read the arguments of a call of this.
+    #[must_use]
+    pub fn reads_arguments(&self, verb: Verb, target: &Target) -> bool {
+        self.tool(verb, target).is_some_and(|tool| tool.typed().is_some())
+    }
+
+    /// Whether `portcullis.lock` says which arguments a tool has.
+    #[must_use]
+    pub fn pins_arguments(&self, target: &Target) -> bool {
+        self.tool(Verb::ToolsCall, target).is_some_and(|tool| tool.expected.schema.is_some())
+    }
+
+    /// What policies read of the arguments of a call, where they read any.
+    pub(crate) fn arguments_of(&self, target: &Target) -> Option<&Record> {
+        self.tool(Verb::ToolsCall, target)?.typed().map(|(record, _)| record)
+    }
+
+    /// Holds the arguments of a call against what `portcullis.lock` pins of them, where it does.
+    fn check(&self, question: &Question<'_>) -> Result<(), Misfit> {
+        match (question.arguments, self.tool(question.verb, question.target)) {
+            (Arguments::Given(given), Some(tool)) => tool.expected.check(given),
+            (Arguments::Given(_) | Arguments::Best | Arguments::Worst, _) => Ok(()),
+        }
+    }
+
+    /// What is expected of a call of this, if anything is.
+    fn tool(&self, verb: Verb, target: &Target) -> Option<&Tool> {
+        match target {
+            Target::Tool(server, tool) if verb == Verb::ToolsCall => self.shards.get(server)?.tool(tool),
+            Target::Tool(..) | Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
+        }
     }
 
     /// Whether the answer is allow, and if not, whether anything speaks against it.
@@ -233,11 +304,17 @@ impl Engine {
             Err(because) => return Decision::deny(because),
         };
         let full = Shard::of(&self.bundle.policies, (0..self.bundle.policies.len()).collect());
-        let decision = self.ask(question, &full.set);
-        if decision.is_allow() || !decision.errors.is_empty() {
-            decision
-        } else {
+        let decision = match self.request(question) {
+            Ok(request) => self.answer(&request, &full.set, &question.inventory.store),
+            Err(Unput::Refused(error)) => failed(error),
+            Err(Unput::Misfit(_)) => return self.decide(question),
+        };
+        if decision.is_allow() {
+            self.check(question).map_or_else(Decision::unfit, |()| decision)
+        } else if decision.errors.is_empty() {
             self.explain_denial(question, shard, decision)
+        } else {
+            decision
         }
     }
 
@@ -253,16 +330,19 @@ impl Engine {
         }
     }
 
-    /// The policies that a question about this server is asked of, sorted by id.
+    /// The policies that some question of this verb about this server is asked of, sorted by id.
     pub(crate) fn policies_of(&self, server: &ServerName, verb: Verb) -> impl Iterator<Item = &Policy> {
         let policies = &self.bundle.policies;
-        let members = self.shards.get(server).map(|shards| shards.members(policies, verb, true)).unwrap_or_default();
+        let members = self.shards.get(server).map(|shards| shards.all(policies, verb)).unwrap_or_default();
         members.into_iter().filter_map(|member| policies.get(member))
     }
 
     /// Like [`Engine::class`], for who asks at the same moment: two names with the same class get the
     /// same answer to the same asker then.
     pub(crate) fn class_at_once(&self, verb: Verb, target: &Target) -> Option<u64> {
+        if self.reads_arguments(verb, target) {
+            return None;
+        }
         self.shards.get(target.server())?.class(&self.bundle.policies, verb, target.name())
     }
 
@@ -311,29 +391,64 @@ impl Engine {
         }
         let standing = &question.asker.standing;
         let wide = standing.principal == Principal::Anonymous || standing.named.is_some();
-        Ok(shards.of(&self.bundle.policies, question.verb, wide))
+        let policies = &self.bundle.policies;
+        let typed = match target {
+            Target::Tool(_, tool) if question.verb == Verb::ToolsCall => {
+                shards.of_call(policies, tool, question.arguments, wide)
+            }
+            Target::Tool(..) | Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
+        };
+        Ok(typed.unwrap_or_else(|| shards.of(policies, question.verb, wide)))
     }
 
-    pub(super) fn request(&self, question: &Question<'_>) -> Result<Request, String> {
-        let Question { asker, verb, target, inventory, moment } = *question;
+    /// The question as Cedar takes it; where its arguments are no facts, without them.
+    pub(super) fn putting(&self, question: &Question<'_>) -> Result<Request, String> {
+        self.request(question).or_else(|unput| match unput {
+            Unput::Refused(words) => Err(words),
+            Unput::Misfit(_) => match self.request(&Question { arguments: Arguments::Best, ..*question }) {
+                Ok(request) => Ok(request),
+                Err(Unput::Refused(words)) => Err(words),
+                Err(Unput::Misfit(misfit)) => Err(misfit.to_string()),
+            },
+        })
+    }
+
+    /// Whether a question is about arguments that are not known, or no facts.
+    pub(super) fn lacks_arguments(&self, question: &Question<'_>) -> bool {
+        self.reads_arguments(question.verb, question.target)
+            && (!matches!(question.arguments, Arguments::Given(_)) || self.request(question).is_err())
+    }
+
+    fn request(&self, question: &Question<'_>) -> Result<Request, Unput> {
+        let Question { asker, verb, target, inventory, moment, arguments } = *question;
         let acts = verb.acts();
         let ready = if acts { &asker.acting } else { &asker.showing };
         let plain = moment.findings.is_empty() && !moment.drifted;
-        let resource = inventory.find(target).ok_or("the target is not in the inventory")?.clone();
-        let action = self.actions.get(verb as usize).ok_or("the verb has no action")?.clone();
+        let known = |part: Option<&EntityUid>, words: &str| part.cloned().ok_or_else(|| Unput::from(words.to_owned()));
+        let resource = known(inventory.find(target), "the target is not in the inventory")?;
+        let typed = self.tool(verb, target).and_then(Tool::typed);
+        let action = typed.map(|(_, action)| action).or_else(|| self.actions.get(verb as usize));
+        let action = known(action, "the verb has no action")?;
+        let args = match (typed, arguments) {
+            (Some((record, _)), Arguments::Given(given)) => Some(record.facts(given).map_err(Unput::Misfit)?),
+            (Some(_) | None, Arguments::Given(_) | Arguments::Best | Arguments::Worst) => None,
+        };
         let principal = asker.principal.clone();
         // A context that was built with the asker was typed then, and nothing was added since; what
         // is left to be typed is who does what to what.
-        if let Some(context) = ready.as_ref().filter(|_| plain || !acts) {
+        if let Some(context) = ready.as_ref().filter(|_| args.is_none() && (plain || !acts)) {
             if acts {
                 validate_scope_variables(&principal, &action, &resource, &self.bundle.schema)
                     .map_err(|error| error.to_string())?;
             }
-            return Request::new(principal, action, resource, context.clone(), None).map_err(|error| error.to_string());
+            let request = Request::new(principal, action, resource, context.clone(), None);
+            return request.map_err(|error| error.to_string().into());
         }
-        let context = self.context(&asker.standing, acts, Some(moment))?;
-        let schema: Option<&Schema> = acts.then_some(&self.bundle.schema);
-        Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string())
+        // Of arguments that are not known there are no facts, which the schema asks for.
+        let whole = typed.is_none() || args.is_some();
+        let context = self.context(&asker.standing, acts, Some(moment), args)?;
+        let schema: Option<&Schema> = (acts && whole).then_some(&self.bundle.schema);
+        Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string().into())
     }
 
     /// Whether some policy reads when or whence a request comes, and so may answer two alike unlike.
@@ -348,7 +463,13 @@ impl Engine {
         address || now || tls
     }
 
-    fn context(&self, standing: &Standing, acts: bool, moment: Option<&Moment>) -> Result<Context, String> {
+    fn context(
+        &self,
+        standing: &Standing,
+        acts: bool,
+        moment: Option<&Moment>,
+        args: Option<RestrictedExpression>,
+    ) -> Result<Context, String> {
         let scopes = |scopes: &BTreeSet<ScopeName>| {
             RestrictedExpression::new_set(scopes.iter().map(|scope| text(scope.as_str())))
         };
@@ -364,6 +485,7 @@ impl Engine {
             ("scopes".to_owned(), scopes(&standing.scopes)),
         ];
         facts.extend(standing.client.as_ref().map(|client| ("client".to_owned(), text(client.as_str()))));
+        facts.extend(args.map(|args| ("args".to_owned(), args)));
         if acts {
             let findings = moment.map(|moment| &moment.findings).into_iter().flatten();
             facts.push(("findings".to_owned(), RestrictedExpression::new_set(findings.map(|finding| text(finding)))));
@@ -386,13 +508,6 @@ impl Engine {
         Context::from_pairs(facts).map_err(|error| error.to_string())
     }
 
-    fn ask(&self, question: &Question<'_>, set: &PolicySet) -> Decision {
-        match self.request(question) {
-            Ok(request) => self.answer(&request, set, &question.inventory.store),
-            Err(error) => failed(error),
-        }
-    }
-
     fn answer(&self, request: &Request, set: &PolicySet, store: &cedar_policy::Entities) -> Decision {
         let response = self.authorizer.is_authorized(request, set, store);
         let diagnostics = response.diagnostics();
@@ -405,7 +520,7 @@ impl Engine {
             cedar_policy::Decision::Deny if reasons.is_empty() => (Verdict::Deny, Because::NoMatchingGrant),
             cedar_policy::Decision::Deny => (Verdict::Deny, Because::ExplicitForbid),
         };
-        Decision { verdict, because, reasons, errors, missing: Vec::new(), needed: Vec::new() }
+        Decision { verdict, because, reasons, errors, missing: Vec::new(), needed: Vec::new(), misfit: None }
     }
 
     /// The reasons of a decision, sorted by id: Cedar gives them in no order.
@@ -488,7 +603,7 @@ impl Engine {
             let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else {
                 return Default::default();
             };
-            if self.allows(&Question { asker: &asker, ..*question }) {
+            if self.permits(&Question { asker: &asker, ..*question }) {
                 return (wanted.difference(&standing.scopes).cloned().collect(), needed);
             }
         }
@@ -505,8 +620,9 @@ impl Engine {
 
     /// Whether a policy, asked alone, is satisfied.
     pub(crate) fn holds(&self, policy: &Policy, question: &Question<'_>) -> bool {
-        let alone = Shard::of(std::slice::from_ref(policy), vec![0]);
-        !self.ask(question, &alone.set).reasons.is_empty()
+        let alone = Shard::alone(policy, question.arguments);
+        self.putting(question)
+            .is_ok_and(|request| !self.answer(&request, &alone.set, &question.inventory.store).reasons.is_empty())
     }
 }
 

@@ -42,6 +42,11 @@ pub(super) fn action(verb: Verb) -> EntityUid {
     uid("Action", verb.action())
 }
 
+/// The action of a call whose arguments are typed.
+pub(super) fn typed_action(action: &str) -> EntityUid {
+    uid("Action", action)
+}
+
 pub(super) fn grant_action() -> EntityUid {
     uid("Action", "grant")
 }

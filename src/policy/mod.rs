@@ -1,10 +1,11 @@
 //! The decision point: questions in, decisions out, no I/O.
 //!
-//! `question` is what is asked, `entity` gives it Cedar's names, `bundle` is what it is asked of,
+//! `question` is what is asked, `argument` what a call carries, `unknown` what can be said without it, `entity` gives it Cedar's names, `bundle` is what it is asked of,
 //! `shard` narrows that to the policies that matter, `engine` answers, `decision` is the answer,
 //! `allowed` its proof, and `clause` takes a policy apart to show why it holds or does not.
 
 mod allowed;
+mod argument;
 mod bundle;
 mod clause;
 mod decision;
@@ -14,9 +15,11 @@ mod entity;
 mod question;
 mod shape;
 mod shard;
+pub(crate) mod unknown;
 
 pub use allowed::Allowed;
-pub use bundle::{Bundle, Needs, Policy, hex};
+pub use argument::{Argument, Arguments, Expected, Kind, Record};
+pub use bundle::{Bundle, Needs, Policy, TYPED, hex};
 pub use clause::{Clause, Fact, Holds};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
 pub use denial::Denial;

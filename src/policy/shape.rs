@@ -79,6 +79,12 @@ impl Shape {
         Ok(shape)
     }
 
+    /// Whether it may read this attribute of the context.
+    #[must_use]
+    pub fn reads(&self, fact: &str) -> bool {
+        self.facts.contains(fact) || self.facts.contains("*")
+    }
+
     fn read(&mut self, expression: &Value) {
         match expression {
             Value::Object(object) => {

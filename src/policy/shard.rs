@@ -7,6 +7,9 @@
 //! Every member of a shard applies to its verb, so the members stand in it without their action
 //! scopes: those would only be found to hold, again at each question.
 //!
+//! A call whose arguments are typed has an action of its own, and shards of its own: one that is asked
+//! with arguments, and two that are asked without (`unknown`).
+//!
 //! The *narrow* shard leaves out what says nothing of a caller with a token and no filter: policies
 //! about `Anonymous`, and those that begin with `context.filtered`.
 
@@ -18,10 +21,14 @@ use std::{
 use cedar_policy::{EntityUid, PolicySet, PrincipalConstraint};
 
 use super::{
-    bundle::{Bundle, Policy},
+    argument::{Arguments, Expected, Record},
+    bundle::{Bundle, Policy, TYPED},
+    decision::Effect,
+    entity,
     question::Verb,
+    unknown::{self, Bound},
 };
-use crate::name::{Pattern, ServerName};
+use crate::name::{Pattern, ServerName, ToolName};
 
 /// A set of policies, and which of the bundle's they are.
 #[derive(Debug)]
@@ -33,23 +40,24 @@ pub(super) struct Shard {
 impl Shard {
     /// These members of `policies`, as they are.
     pub(super) fn of(policies: &[Policy], members: Vec<usize>) -> Self {
-        Self::made(policies, members, |policy| &policy.cedar)
+        Self::made(policies, members, |policy| Some(policy.cedar.clone()))
+    }
+
+    /// One policy, as it is asked with what is known of the arguments.
+    pub(super) fn alone(policy: &Policy, arguments: Arguments<'_>) -> Self {
+        Self::made(std::slice::from_ref(policy), vec![0], |policy| formed(policy, &policy.cedar, arguments))
     }
 
     /// These members of `policies`, each of which applies to every verb that is asked of them.
-    fn of_verb(policies: &[Policy], members: Vec<usize>) -> Self {
-        Self::made(policies, members, Policy::of_any_action)
+    fn of_verb(policies: &[Policy], members: Vec<usize>, arguments: Arguments<'_>) -> Self {
+        Self::made(policies, members, |policy| formed(policy, policy.of_any_action(), arguments))
     }
 
-    fn made<'p>(
-        policies: &'p [Policy],
-        members: Vec<usize>,
-        form: impl Fn(&'p Policy) -> &'p cedar_policy::Policy,
-    ) -> Self {
+    fn made(policies: &[Policy], members: Vec<usize>, form: impl Fn(&Policy) -> Option<cedar_policy::Policy>) -> Self {
         let mut set = PolicySet::new();
-        for policy in members.iter().filter_map(|&member| policies.get(member)) {
+        for policy in members.iter().filter_map(|&member| policies.get(member)).filter_map(form) {
             // Ids are unique within a bundle, which is all that `add` can refuse.
-            _ = set.add(form(policy).clone());
+            _ = set.add(policy);
         }
         Self { set, members }
     }
@@ -58,6 +66,20 @@ impl Shard {
     pub(super) fn policies<'b>(&self, policies: &'b [Policy]) -> impl Iterator<Item = &'b Policy> {
         self.members.iter().filter_map(|&member| policies.get(member))
     }
+}
+
+/// A policy as it is asked with what is known of the arguments; nothing where it then never holds.
+fn formed(policy: &Policy, form: &cedar_policy::Policy, arguments: Arguments<'_>) -> Option<cedar_policy::Policy> {
+    let bound = match (arguments, policy.shape.effect) {
+        (Arguments::Given(_), _) => return Some(form.clone()),
+        (Arguments::Best, Effect::Permit) | (Arguments::Worst, Effect::Forbid) => Bound::May,
+        (Arguments::Best, Effect::Forbid) | (Arguments::Worst, Effect::Permit) => Bound::Must,
+    };
+    if !policy.shape.reads("args") {
+        return Some(form.clone());
+    }
+    // What Cedar does not take apart stays, errors without its facts, and so denies.
+    unknown::bounded(form, &["args"], bound).unwrap_or_else(|_| Some(form.clone()))
 }
 
 /// The shards of the question *grant*: a policy whose head names one caller says nothing of others.
@@ -107,6 +129,37 @@ pub(super) struct Shards {
     global: Arc<[usize]>,
     slots: [[OnceLock<Arc<Shard>>; 2]; Verb::ALL.len()],
     classes: [OnceLock<Option<Vec<Pattern>>>; Verb::ALL.len()],
+    tools: HashMap<ToolName, Tool>,
+}
+
+/// A tool of which something is expected.
+#[derive(Debug)]
+pub(super) struct Tool {
+    pub(super) expected: Arc<Expected>,
+    /// Where policies read its arguments.
+    typed: Option<Typed>,
+}
+
+/// A tool whose arguments policies read.
+#[derive(Debug)]
+struct Typed {
+    action: Arc<str>,
+    uid: EntityUid,
+    slots: [[OnceLock<Arc<Shard>>; 2]; 3],
+}
+
+impl Tool {
+    fn new(server: &ServerName, tool: &ToolName, expected: &Arc<Expected>) -> Self {
+        let action: Arc<str> = format!("{TYPED}{server}/{tool}").into();
+        let typed =
+            || Typed { uid: entity::typed_action(&action), action: Arc::clone(&action), slots: Default::default() };
+        Self { expected: Arc::clone(expected), typed: expected.facts.as_ref().map(|_| typed()) }
+    }
+
+    /// What policies read of its arguments, and the action by which it is called, where they do.
+    pub(super) fn typed(&self) -> Option<(&Record, &EntityUid)> {
+        Some((self.expected.facts.as_ref()?, &self.typed.as_ref()?.uid))
+    }
 }
 
 impl Shards {
@@ -123,11 +176,19 @@ impl Shards {
             }
         }
         let global: Arc<[usize]> = global.into();
-        let shards =
-            |own| Self { own, global: Arc::clone(&global), slots: Default::default(), classes: Default::default() };
+        let shards = |server: &ServerName, own| {
+            let tools = bundle.expected.get(server).into_iter().flatten();
+            Self {
+                own,
+                global: Arc::clone(&global),
+                slots: Default::default(),
+                classes: Default::default(),
+                tools: tools.map(|(tool, expected)| (tool.clone(), Tool::new(server, tool, expected))).collect(),
+            }
+        };
         own.into_iter()
             .filter(|(server, _)| bundle.servers.contains(*server))
-            .map(|(server, own)| (server.clone(), shards(own)))
+            .map(|(server, own)| (server.clone(), shards(server, own)))
             .collect()
     }
 
@@ -136,10 +197,37 @@ impl Shards {
         let [narrow_slot, wide_slot] = self.slots_of(verb);
         let slot = if wide { wide_slot } else { narrow_slot };
         slot.get_or_init(|| {
-            let members = self.members(policies, verb, wide);
+            let members = self.members(policies, verb, None, wide);
             let twin = self.slots.iter().flatten().filter_map(OnceLock::get).find(|shard| shard.members == members);
-            twin.map_or_else(|| Arc::new(Shard::of_verb(policies, members)), Arc::clone)
+            twin.map_or_else(|| Arc::new(Shard::of_verb(policies, members, Arguments::NONE)), Arc::clone)
         })
+    }
+
+    /// What is expected of a tool's arguments, if anything is.
+    pub(super) fn tool(&self, tool: &ToolName) -> Option<&Tool> {
+        self.tools.get(tool)
+    }
+
+    /// The shard of a call whose arguments are typed, as above; nothing where they are not.
+    pub(super) fn of_call(
+        &self,
+        policies: &[Policy],
+        tool: &ToolName,
+        arguments: Arguments<'_>,
+        wide: bool,
+    ) -> Option<&Shard> {
+        let Typed { action, slots: [given, best, worst], .. } = self.tools.get(tool)?.typed.as_ref()?;
+        let [narrow_slot, wide_slot] = match arguments {
+            Arguments::Given(_) => given,
+            Arguments::Best => best,
+            Arguments::Worst => worst,
+        };
+        let slot = if wide { wide_slot } else { narrow_slot };
+        let made = || {
+            let members = self.members(policies, Verb::ToolsCall, Some(action), wide);
+            Arc::new(Shard::of_verb(policies, members, arguments))
+        };
+        Some(slot.get_or_init(made))
     }
 
     #[expect(clippy::indexing_slicing, reason = "one slot for each variant of a fieldless enum")]
@@ -147,16 +235,24 @@ impl Shards {
         &self.slots[verb as usize]
     }
 
-    /// The policies that a question of this verb is asked of, `wide` as above.
-    pub(super) fn members(&self, policies: &[Policy], verb: Verb, wide: bool) -> Vec<usize> {
-        let mut members: Vec<usize> = self.own.iter().chain(&*self.global).copied().collect();
-        members.sort_unstable();
+    /// The policies that a question of this verb is asked of, `wide` as above; `typed` is the action of a
+    /// call whose arguments are typed.
+    fn members(&self, policies: &[Policy], verb: Verb, typed: Option<&str>, wide: bool) -> Vec<usize> {
+        let mut members = self.all(policies, verb);
         members.retain(|&member| {
             policies.get(member).is_some_and(|policy| {
                 let silent = policy.shape.filtered_only || policy.shape.principal.as_deref() == Some("Anonymous");
-                policy.verbs.contains(&verb) && (wide || !silent)
+                policy.applies_to(verb, typed) && (wide || !silent)
             })
         });
+        members
+    }
+
+    /// The policies that some question of this verb about this server is asked of.
+    pub(super) fn all(&self, policies: &[Policy], verb: Verb) -> Vec<usize> {
+        let mut members: Vec<usize> = self.own.iter().chain(&*self.global).copied().collect();
+        members.sort_unstable();
+        members.retain(|&member| policies.get(member).is_some_and(|policy| policy.verbs.contains(&verb)));
         members
     }
 
@@ -165,7 +261,8 @@ impl Shards {
     pub(super) fn class(&self, policies: &[Policy], verb: Verb, name: &str) -> Option<u64> {
         let patterns = self.classes.get(verb as usize)?.get_or_init(|| {
             let mut patterns = Vec::new();
-            for policy in self.members(policies, verb, true).into_iter().filter_map(|member| policies.get(member)) {
+            for policy in self.members(policies, verb, None, true).into_iter().filter_map(|member| policies.get(member))
+            {
                 if policy.shape.reads_name && policy.patterns.is_empty() {
                     return None;
                 }

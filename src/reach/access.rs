@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Aim, Caller, Letter, Reach, moment};
 use crate::{
     name::{ScopeName, ServerName},
-    policy::{Answer, Asker, Effect, Question, Reason, Target, Verb},
+    policy::{Answer, Arguments, Asker, Effect, Question, Reason, Target, Verb},
 };
 
 /// Whether anybody may do anything, each with the most that it may be granted.
@@ -47,7 +47,8 @@ impl Reach<'_> {
     fn at_some_moment(&self, asker: &Asker, verb: Verb, target: &Target) -> bool {
         let asked = self.on_stage(target, |inventory| {
             let moments = self.moments(verb, target);
-            let answers = |moment| self.engine.answers(&Question { asker, verb, target, inventory, moment });
+            let arguments = Arguments::Best;
+            let answers = |moment| self.engine.answers(&Question { asker, verb, target, inventory, moment, arguments });
             let Some((first, others)) = moments.split_first() else { return false };
             match answers(first) {
                 Answer::Allowed => true,

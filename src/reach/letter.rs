@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use super::{Caller, Reach, moment};
 use crate::{
     name::ScopeName,
-    policy::{Asker, Because, Decision, Inventory, Moment, Policy, Question, Standing, Target, Verb},
+    policy::{Arguments, Asker, Because, Decision, Inventory, Moment, Policy, Question, Standing, Target, Verb},
 };
 
 /// The answer of a cell.
@@ -108,7 +108,14 @@ impl Reach<'_> {
         let Some(asker) = self.asker(caller, scopes) else { return Decision::deny(Because::PolicyError) };
         self.on_stage(target, |inventory| {
             let moment = moment::uneventful();
-            self.engine.decide(&Question { asker: &asker, verb, target, inventory, moment: &moment })
+            self.engine.decide(&Question {
+                asker: &asker,
+                verb,
+                target,
+                inventory,
+                moment: &moment,
+                arguments: Arguments::Best,
+            })
         })
         .unwrap_or_else(|| Decision::deny(Because::UnknownServer))
     }
@@ -124,7 +131,10 @@ impl Reach<'_> {
         let Some(asker) = self.asker(caller, scopes) else { return false };
         let asked = self.on_stage(target, |inventory| {
             let moment = moment::uneventful();
-            self.engine.holds(policy, &Question { asker: &asker, verb, target, inventory, moment: &moment })
+            self.engine.holds(
+                policy,
+                &Question { asker: &asker, verb, target, inventory, moment: &moment, arguments: Arguments::Best },
+            )
         });
         asked.unwrap_or_default()
     }
@@ -145,9 +155,22 @@ impl Reach<'_> {
     pub(super) fn answer(&self, asker: &Asker, verb: Verb, target: &Target) -> Letter {
         let letter = self.on_stage(target, |inventory| {
             let moments = self.moments(verb, target);
-            let asked = moments.iter().map(|moment| Question { asker, verb, target, inventory, moment });
+            let asked = moments.iter().map(|moment| Question {
+                asker,
+                verb,
+                target,
+                inventory,
+                moment,
+                arguments: Arguments::Best,
+            });
             let shut: Vec<Question<'_>> = asked.filter(|question| !self.engine.allows(question)).collect();
-            let Some(first) = shut.first() else { return Letter::Allowed };
+            let Some(first) = shut.first() else {
+                // Where policies read arguments, the worst of them may be denied.
+                let typed = self.engine.reads_arguments(verb, target);
+                let worst = |moment| Question { asker, verb, target, inventory, moment, arguments: Arguments::Worst };
+                let denied = typed && moments.iter().any(|moment| !self.engine.allows(&worst(moment)));
+                return if denied { Letter::Sometimes } else { Letter::Allowed };
+            };
             if shut.len() < moments.len() {
                 let fails = shut.iter().any(|question| !self.engine.decide(question).errors.is_empty());
                 return if fails { Letter::Error } else { Letter::Sometimes };

@@ -34,10 +34,14 @@
 //! What a moment has (findings, address, time, TLS, drift) is tried at the values that the policies
 //! name, and just beside them (`moment`); an answer that differs among them is [`Letter::Sometimes`].
 //!
-//! INVARIANT: every answer is the engine's own for some concrete question.
+//! Arguments are not tried but left unknown (`policy/unknown`): what may be called with some is
+//! [`Letter::Sometimes`] where the worst of them would be denied.
+//!
+//! INVARIANT: every answer is the engine's own for some question.
 
 mod access;
 mod aim;
+mod argument;
 mod caller;
 mod letter;
 mod literal;

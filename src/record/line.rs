@@ -142,7 +142,7 @@ fn asked(line: &mut Line<'_>, request: &Request<'_>) {
 }
 
 fn answered(line: &mut Line<'_>, decision: &Decision) {
-    let Decision { verdict, because, reasons, errors, missing, needed: _ } = decision;
+    let Decision { verdict, because, reasons, errors, missing, needed: _, misfit: _ } = decision;
     line.open("decision");
     line.word(
         "verdict",

@@ -32,6 +32,7 @@ fn decision() -> Decision {
         errors: Vec::new(),
         missing: Vec::new(),
         needed: Vec::new(),
+        misfit: None,
     }
 }
 

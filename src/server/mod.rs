@@ -3,8 +3,10 @@
 //! Down: no more connections; requests in flight finish; children are gone; the audit trail ends on
 //! a whole line.
 
+mod certificate;
 mod reload;
 pub(crate) mod secret;
+pub(crate) mod socket;
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +18,9 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 pub(crate) use reload::{Load, Loaded};
+use rustls::ServerConfig;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -27,8 +31,9 @@ use crate::{
     audit::{self, Trail, TrailError},
     chance,
     clock::{Clock, SystemClock},
+    config::{Config, Listen, TlsFiles, Way},
     gateway::{Gateway, Parts, Revision},
-    http::{self, Health, listener},
+    http::{self, Health, forwarded::Proxies, listener},
     id::Id,
     identity::{self, Bearer},
     oauth::TokenKeys,
@@ -61,6 +66,19 @@ pub(crate) enum StartError {
         /// Why; its words are ours.
         why: io::Error,
     },
+    /// Other machines would reach it, and nothing protects the way.
+    #[error(
+        "other machines reach {0} without TLS: set `listen.tls`, or `listen.tls_proxy: true` where a proxy ends TLS"
+    )]
+    Open(SocketAddr),
+    /// Other machines would reach it, and nobody needs a token.
+    #[error(
+        "other machines reach {0}, and `oauth.enabled` is false: without tokens the gateway is for this machine alone"
+    )]
+    Anybody(SocketAddr),
+    /// The certificate or its key cannot be used.
+    #[error("{0}")]
+    Certificate(String),
     /// The audit trail cannot be written.
     #[error("{0}; `audit.file` says where it is")]
     Trail(#[from] TrailError),
@@ -88,6 +106,7 @@ pub(crate) struct Server {
     store: Option<Arc<Store>>,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Tls>,
     signals: [Signal; 3],
     starting: Starting,
 }
@@ -98,6 +117,8 @@ pub(crate) struct Starting {
     pub(crate) load: Load,
     /// Whether a reload may let everybody in.
     pub(crate) allow_open: bool,
+    /// The socket that was passed to us.
+    pub(crate) inherited: Option<std::net::TcpListener>,
 }
 
 impl std::fmt::Debug for Starting {
@@ -106,19 +127,34 @@ impl std::fmt::Debug for Starting {
     }
 }
 
+/// The certificate in force, and where it came from.
+#[derive(Debug)]
+struct Tls {
+    files: TlsFiles,
+    stamp: Option<certificate::Stamp>,
+    current: Arc<ArcSwap<ServerConfig>>,
+}
+
 impl Server {
-    /// Opens what it needs and binds its address, in the order in which failing costs least.
+    /// Opens what it needs and binds its address, or takes the socket that is passed to it, in the order
+    /// in which failing costs least.
     ///
     /// # Errors
     /// When some part cannot be had.
-    pub(crate) async fn build(loaded: Loaded, starting: Starting) -> Result<Self, StartError> {
+    pub(crate) async fn build(loaded: Loaded, mut starting: Starting) -> Result<Self, StartError> {
         let Loaded { config, bundle, lock } = loaded;
         // First: whoever stops us from now on is heard, if only once all is up.
         let signals = signals()?;
         let engine = Engine::new(bundle).map_err(StartError::Engine)?;
         let address = config.listen.address.value;
-        let listener = listener::bind(address).await.map_err(|why| StartError::Bind { address, why })?;
+        let listener = match starting.inherited.take() {
+            Some(inherited) => socket::adopt(inherited),
+            None => socket::bind(address),
+        };
+        let listener = listener.map_err(|why| StartError::Bind { address, why })?;
         let address = listener.local_addr().map_err(|why| StartError::Bind { address, why })?;
+        protected(&config, address)?;
+        let tls = tls(&config.listen.way)?;
         // Secrets are read before anything is made on disk.
         let source = engine.bundle().oauth().then(|| secret::key(&config)).transpose().map_err(StartError::Secret)?;
         let upstreams = Upstreams::build(&config.servers, &secret::read, launcher_options()?)?;
@@ -151,7 +187,7 @@ impl Server {
         let parts = Parts { bearer, trail, clock, tasks, instance, digest_key, handles };
         let revision = Revision::new(snapshot, Arc::new(upstreams), &parts).map_err(StartError::Engine)?;
         let gateway = Gateway::new(parts, revision);
-        Ok(Self { gateway, store, listener, address, signals, starting })
+        Ok(Self { gateway, store, listener, address, tls, signals, starting })
     }
 
     /// The address that was bound.
@@ -165,7 +201,7 @@ impl Server {
     /// # Errors
     /// When signals cannot be waited for, or the trail does not close cleanly.
     pub(crate) async fn run(self) -> Result<(), StartError> {
-        let Self { gateway, store, listener, address, signals, starting } = self;
+        let Self { gateway, store, listener, address, tls, signals, starting } = self;
         let parts = gateway.parts();
         let [mut terminate, mut interrupt, mut hangup] = signals;
         let revision = gateway.revision();
@@ -186,10 +222,10 @@ impl Server {
         gateway.start();
         let (close, closing) = watch::channel(false);
         let routes = http::routes(Arc::clone(&gateway), address, Health::new(Arc::clone(&parts.trail), store.clone()));
-        let limits = revision.snapshot.config.listen.limits.clone();
+        let manner = manner(parts, &revision.snapshot.config.listen, tls);
         // What is replaced ends once nobody uses it.
         drop(revision);
-        let serving = listener::serve(listener, routes, &limits, &parts.tasks, closing, GRACE);
+        let serving = listener::serve(listener, routes, manner, &parts.tasks, closing, GRACE);
         let told = async {
             loop {
                 tokio::select! {
@@ -214,6 +250,46 @@ impl Server {
         parts.trail.close(parts.clock.now())?;
         Ok(())
     }
+}
+
+/// Whatever the configuration says: a socket may have been passed that it does not know.
+fn protected(config: &Config, address: SocketAddr) -> Result<(), StartError> {
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    if !config.oauth.enabled.value {
+        return Err(StartError::Anybody(address));
+    }
+    if config.listen.way == Way::Plain { Err(StartError::Open(address)) } else { Ok(()) }
+}
+
+fn tls(way: &Way) -> Result<Option<Tls>, StartError> {
+    let Way::Tls(files) = way else { return Ok(None) };
+    // First the look: what changes between the two is read again.
+    let stamp = certificate::stamp(files);
+    let pair = certificate::read(files).map_err(StartError::Certificate)?;
+    let current = Arc::new(ArcSwap::new(pair.config));
+    Ok(Some(Tls { files: files.clone(), stamp, current }))
+}
+
+/// How the listener speaks; starts what keeps its certificate up to date.
+fn manner(parts: &Parts, listen: &Listen, tls: Option<Tls>) -> listener::Manner {
+    let mut limits = listen.limits.clone();
+    limits.connections = socket::room(limits.connections);
+    let proxies = Proxies::new(listen.trusted_proxies.clone(), listen.way == Way::Proxy);
+    let tls = tls.map(|Tls { files, stamp, current }| {
+        let keep = certificate::Keep {
+            files,
+            current: Arc::clone(&current),
+            stamp,
+            trail: Arc::clone(&parts.trail),
+            clock: Arc::clone(&parts.clock),
+            gateway: parts.instance(),
+        };
+        parts.tasks.spawn("certificate", certificate::keep(keep, parts.tasks.stop()));
+        current
+    });
+    listener::Manner { tls, proxies, limits }
 }
 
 /// Why an address was not bound, in words that help.

@@ -100,6 +100,8 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     let key = |config: &Config| config.encryption.key.as_ref().map(|key| key.value.clone());
     let differs = [
         ("listen.address", old.listen.address.value != new.listen.address.value),
+        ("listen.tls` or `listen.tls_proxy", old.listen.way != new.listen.way),
+        ("listen.trusted_proxies", old.listen.trusted_proxies != new.listen.trusted_proxies),
         ("listen.limits", in_place != *wanted),
         ("store", old.store.sqlite != new.store.sqlite),
         ("encryption", key(old) != key(new)),
@@ -113,13 +115,17 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
 pub(super) fn note(parts: &Parts, revision: &Revision) -> Result<(), super::StartError> {
     let bundle = revision.snapshot.engine.bundle();
     let policies = bundle.policies().count().to_string();
+    let overridden = revision.snapshot.config.overridden.join(" ");
     let facts = [
         ("config_revision", revision.snapshot.config.digest.as_str()),
         ("bundle", bundle.digest()),
         ("policies", policies.as_str()),
         ("oauth", if bundle.oauth() { "on" } else { "off" }),
+        ("overridden_by", overridden.as_str()),
     ];
-    event(parts, "config-loaded", &facts)
+    // Last, and said only where there is any.
+    let most = if overridden.is_empty() { facts.len() - 1 } else { facts.len() };
+    event(parts, "config-loaded", facts.get(..most).unwrap_or(&facts))
 }
 
 fn event(parts: &Parts, what: &str, facts: &[(&str, &str)]) -> Result<(), super::StartError> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 use super::{
     file::{MethodWord, RequestSection},
@@ -17,7 +18,7 @@ use crate::{
     config::{Named, Written},
     diagnostic::Place,
     name::ScopeName,
-    policy::{Moment, Target, Verb},
+    policy::{Arguments, Moment, Target, Verb},
 };
 
 /// One request.
@@ -29,8 +30,8 @@ pub struct Ask {
     pub verb: Verb,
     /// To what.
     pub target: Target,
-    /// The arguments, as they would be sent.
-    pub args: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The arguments, as they would be sent; nothing where it is asked of some arguments.
+    pub args: Option<Box<RawValue>>,
     /// The scopes of the tags that it names.
     pub named: Option<BTreeSet<ScopeName>>,
     /// When and whence.
@@ -40,6 +41,12 @@ pub struct Ask {
 }
 
 impl Ask {
+    /// What is known of the arguments.
+    #[must_use]
+    pub fn arguments(&self) -> Arguments<'_> {
+        self.args.as_deref().map_or(Arguments::Best, |args| Arguments::Given(Some(args)))
+    }
+
     /// The requests of a file.
     pub(super) fn all(
         section: Option<Written<Named<RequestSection>>>,
@@ -92,7 +99,7 @@ impl Ask {
             name: name.to_owned(),
             verb: verb.ok()?,
             target,
-            args: args.and_then(|args| args.value),
+            args: args.and_then(|args| args.value).and_then(|args| serde_json::value::to_raw_value(&args).ok()),
             named,
             moment: Moment {
                 now,

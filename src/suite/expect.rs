@@ -278,6 +278,7 @@ impl BecauseWord {
             Self::NoMatchingGrant => Because::NoMatchingGrant,
             Self::UnknownServer => Because::UnknownServer,
             Self::UnknownTool => Because::UnknownTool,
+            Self::ValidationFailed => Because::ValidationFailed,
             Self::PolicyError => Because::PolicyError,
         }
     }

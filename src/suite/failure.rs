@@ -63,7 +63,7 @@ impl Failure {
 pub(super) fn of_pair(ground: &Ground<'_>, who: &Who, ask: &Ask, answer: &Answer, differs: Vec<String>) -> Failure {
     let Moment { now, address, tls, findings, drifted } = ask.moment.clone();
     let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
-    let args = ask.args.clone().map(serde_json::Value::Object);
+    let args = ask.args.as_ref().and_then(|args| serde_json::from_str(args.get()).ok());
     let supposed = supposed(standing, ask.verb, &ask.target);
     let supposed = Supposed { now: Some(now), address, tls, findings, drifted, args, ..supposed };
     let failure = of(ground, supposed, &answer.decision);
@@ -168,11 +168,12 @@ fn nearest(decision: &Decision) -> String {
         Because::UnknownServer => "there is no such server in the configuration".into(),
         Because::UnknownTool => "the inventory has no such thing on this server".into(),
         Because::PolicyError => "a policy could not be evaluated, and until that is mended it denies".into(),
-        Because::TokenInvalid
-        | Because::AudienceMismatch
-        | Because::RateLimited
-        | Because::ValidationFailed
-        | Because::ShadowWouldDeny => "nothing about the policies would turn it".into(),
+        Because::ValidationFailed => {
+            decision.misfit.as_ref().map_or_else(|| "the request is not valid".into(), ToString::to_string)
+        }
+        Because::TokenInvalid | Because::AudienceMismatch | Because::RateLimited | Because::ShadowWouldDeny => {
+            "nothing about the policies would turn it".into()
+        }
     }
 }
 

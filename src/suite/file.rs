@@ -89,7 +89,7 @@ pub(super) struct RequestSection {
     pub(super) prompt: Option<Written<String>>,
     /// The URI of the resource.
     pub(super) uri: Option<Written<String>>,
-    /// The arguments of the call.
+    /// The arguments of the call. Without it, it is asked whether some arguments would do.
     pub(super) args: Option<Written<serde_json::Map<String, Value>>>,
     /// Where the request comes from: an IP address. Without it, `127.0.0.1`.
     pub(super) address: Option<Written<String>>,
@@ -206,6 +206,8 @@ pub(super) enum BecauseWord {
     UnknownServer,
     /// There is no such tool, prompt or resource.
     UnknownTool,
+    /// The arguments do not fit what `portcullis.lock` pins.
+    ValidationFailed,
     /// A policy could not be evaluated.
     PolicyError,
 }

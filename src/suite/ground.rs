@@ -7,7 +7,9 @@ use crate::{
     config::Sources,
     lock::Lock,
     name::ServerName,
-    policy::{Asker, Because, Decision, Denial, Engine, Inventory, Moment, Question, Standing, Target, Verb},
+    policy::{
+        Arguments, Asker, Because, Decision, Denial, Engine, Inventory, Moment, Question, Standing, Target, Verb,
+    },
     reach::Reach,
 };
 
@@ -87,8 +89,10 @@ impl<'c> Ground<'c> {
     pub fn answer(&self, who: &Who, ask: &Ask) -> Result<Answer, String> {
         let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
         let asker = self.engine().asker(standing.clone())?;
-        let mut decision = self.decide(&asker, ask.verb, &ask.target, &ask.moment)?;
-        let listed = self.decide(&asker, ask.verb.shown_by(&ask.target), &ask.target, &ask.moment)?.is_allow();
+        let arguments = ask.arguments();
+        let mut decision = self.decide(&asker, ask.verb, &ask.target, (&ask.moment, arguments))?;
+        let listed =
+            self.decide(&asker, ask.verb.shown_by(&ask.target), &ask.target, (&ask.moment, arguments))?.is_allow();
         let denial = match self.engine().admits(&standing, &ask.target) {
             Err(denial) => {
                 if denial == Denial::Unauthenticated {
@@ -118,7 +122,7 @@ impl<'c> Ground<'c> {
         let entries = self.offered(server).into_iter().filter(|target| verb.takes(target.kind()));
         entries
             .map(|target| {
-                let decision = self.decide(&asker, verb, &target, moment)?;
+                let decision = self.decide(&asker, verb, &target, (moment, Arguments::NONE))?;
                 Ok((target, decision))
             })
             .collect()
@@ -137,9 +141,15 @@ impl<'c> Ground<'c> {
         self.lock().is_some_and(|lock| lock.server(server).is_some())
     }
 
-    fn decide(&self, asker: &Asker, verb: Verb, target: &Target, moment: &Moment) -> Result<Decision, String> {
+    fn decide(
+        &self,
+        asker: &Asker,
+        verb: Verb,
+        target: &Target,
+        (moment, arguments): (&Moment, Arguments<'_>),
+    ) -> Result<Decision, String> {
         let inventory = self.inventory(target)?;
-        Ok(self.engine().decide(&Question { asker, verb, target, inventory: &inventory, moment }))
+        Ok(self.engine().decide(&Question { asker, verb, target, inventory: &inventory, moment, arguments }))
     }
 
     /// What a target's server offers. Of a server without an inventory, whatever a test names is taken

@@ -1,6 +1,6 @@
 //! The compiled Cedar of every example is a golden file: its diff is the review.
 
-use portcullis::{cli, compile, config};
+use portcullis::{check, cli, compile, config};
 
 use crate::support::{golden, root};
 
@@ -10,8 +10,8 @@ fn every_example_compiles_to_its_golden_file() {
     for example in std::fs::read_dir(root().join("examples")).unwrap() {
         let folder = example.unwrap().path();
         let loaded = config::load(&folder.join("portcullis.yaml"), &|_| Some("from-the-environment".into()));
-        let config = loaded.config.unwrap_or_else(|| panic!("{}: {:#?}", folder.display(), loaded.findings));
-        let bundle = compile::bundle(&config).unwrap_or_else(|findings| panic!("{}: {findings:#?}", folder.display()));
+        let examined = check::examine(&loaded);
+        let bundle = examined.bundle.unwrap_or_else(|| panic!("{}: {:#?}", folder.display(), examined.findings));
         let name = folder.file_name().unwrap().to_str().unwrap();
         golden("compile", name, &cli::bundle_as_cedar(&bundle, false));
         seen += 1;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum as _;
 use portcullis::{
     cli::report::{Report, Style},
-    config::{self, EraChoice, Exception, Grantee, Loaded, Require, SecretRef, Selector, Text, Transport},
+    config::{self, EraChoice, Exception, Grantee, Loaded, Require, SecretRef, Selector, Text, Transport, Way},
 };
 use proptest::prelude::*;
 
@@ -345,6 +345,44 @@ fn the_json_schema_requires_what_reading_requires() {
         assert_eq!(required(section), serde_json::Value::Null, "{section}");
     }
     assert!(!schema.to_string().contains("null"), "{schema:#}");
+}
+
+#[test]
+fn az24_what_protects_the_way_to_the_listener() {
+    let of = |listen: &str| load(&format!("version: 1\nlisten: {{{listen}}}\n"));
+    let files = "tls: {certificate: c.pem, private_key: k.pem}";
+    let good =
+        of(&format!("address: 127.0.0.1:4000, {files}, trusted_proxies: [10.1.2.3/8, 192.0.2.1, '2001:db8::/32']"));
+    let listen = good.config.unwrap().listen;
+    assert_eq!(listen.public_url.value, "https://127.0.0.1:4000");
+    assert!(matches!(&listen.way, Way::Tls(files) if files.private_key.ends_with("k.pem")));
+    let networks: Vec<String> = listen.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]);
+    let proxy = of("tls_proxy: true, public_url: 'https://gate.example.com'");
+    assert_eq!(proxy.config.unwrap().listen.way, Way::Proxy);
+    assert_eq!(of("tls_proxy: false").config.unwrap().listen.way, Way::Plain);
+    for (listen, words) in [
+        ("tls_proxy: true", "`listen.public_url` is missing: callers know the gateway by the proxy's URL"),
+        (
+            "tls_proxy: true, public_url: 'http://localhost:1'",
+            "must be `https`: `listen.tls_proxy` says that a proxy ends TLS",
+        ),
+        (&format!("{files}, public_url: 'http://localhost:1'"), "must be `https`: `listen.tls` is set"),
+        (&format!("{files}, tls_proxy: true, public_url: 'https://a.example'"), "are both on: TLS ends in one place"),
+        ("tls: {certificate: c.pem}", "private_key"),
+        ("tls: {certificate: '', private_key: k.pem}", "`certificate` must be a path"),
+        ("trusted_proxies: [0.0.0.0/0]", "`0.0.0.0/0` is every address"),
+        ("trusted_proxies: ['::/0']", "`::/0` is every address"),
+        ("trusted_proxies: [proxy.example]", "`proxy.example` is no network"),
+        ("trusted_proxies: [10.0.0.0/33]", "`10.0.0.0/33` is no network"),
+    ] {
+        let loaded = of(listen);
+        assert!(
+            loaded.config.is_none() && found(&loaded).iter().any(|line| line.contains(words)),
+            "{listen}: {:?}",
+            found(&loaded)
+        );
+    }
 }
 
 /// Values as YAML in the flow style, quoted and not.

@@ -95,7 +95,7 @@ fn meaning(loaded: &Loaded) -> String {
         config.tags.iter().map(|(name, tag)| (name, (&tag.description, tag.sensitive))).collect();
     let servers: Vec<String> = config.servers.values().map(|server| format!("{:?}", server.transport)).collect();
     let servers = places_out(&servers.join("\n"));
-    let bundle = portcullis::compile::bundle(config).unwrap();
+    let bundle = portcullis::compile::bundle(config, None).unwrap();
     let (listen, digest) = (&config.listen, bundle.digest());
     let audit = config.audit.file.file_name();
     format!("{tags:?} {:?} {:?} {audit:?} {servers} {digest}", listen.address.value, listen.limits)

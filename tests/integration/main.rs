@@ -8,6 +8,8 @@
     reason = "helpers of tests may fail, and golden files are read where they are"
 )]
 
+/// Rules over the arguments of calls, and arguments held against their schema.
+mod argument;
 /// The audit trail under many writers, failing disks and killed processes.
 mod audit;
 /// The static checks, one file a rule.
@@ -52,5 +54,7 @@ mod suite;
 mod support;
 /// `portcullis token`.
 mod token;
+/// The wire before the gateway: TLS, HTTP/2, proxies, framing, floods.
+mod transport;
 /// The servers behind the gateway: real processes and real sockets, most of them hostile.
 mod upstream;

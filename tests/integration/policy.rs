@@ -296,6 +296,7 @@ fn an_erroring_forbid_hides_the_entry_as_well() {
         target: &target,
         inventory: &inventory,
         moment: &moment,
+        arguments: portcullis::policy::Arguments::NONE,
     };
     assert!(!engine.allows(&question));
     assert!(engine.allow(&question, ()).is_err());
@@ -344,6 +345,7 @@ fn an_unknown_server_or_tool_is_denied_before_cedar() {
             target,
             inventory: &known,
             moment: &moment,
+            arguments: portcullis::policy::Arguments::NONE,
         })
     };
     assert!(decide(&tool("s0", "read")).is_allow());
@@ -490,7 +492,7 @@ fn a_condition_cannot_close_its_policy() {
         ["true }; permit(principal, action, resource); //", "true) || (true", "context.oauth // ends here", "1"]
     {
         let text = format!("{BASE}rules:\n  - {{id: r, forbid: {{tools: [s0/read]}}, when: '{condition}'}}\n");
-        match compile::bundle(&config(&text)) {
+        match compile::bundle(&config(&text), None) {
             Ok(bundle) => {
                 assert_eq!(condition, "context.oauth // ends here");
                 assert_eq!(bundle.policies().filter(|policy| policy.id().starts_with("rule/")).count(), 1);
@@ -574,7 +576,7 @@ fn su05_a_hand_written_permit_to_subscribe_does_not_let_read_be_left_out() {
     let file = folder.path().join("portcullis.yaml");
     std::fs::write(&file, format!("{BASE}policies: [policies/*.cedar]\n")).unwrap();
     let loaded = portcullis::config::load(&file, &|_| None);
-    let bundle = portcullis::compile::bundle(&loaded.config.unwrap()).unwrap();
+    let bundle = portcullis::compile::bundle(&loaded.config.unwrap(), None).unwrap();
     let engine = portcullis::policy::Engine::new(std::sync::Arc::new(bundle)).unwrap();
     let target = Target::Resource("s0".parse().unwrap(), "x://1".parse().unwrap());
     let denied = ask(&engine, user(&[]), Verb::ResourcesSubscribe, &target);

@@ -6,7 +6,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use portcullis::{
     cli::token::{Setting, TokenCommand, TokenFault, run},
-    config::{Audit, Config, Encryption, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport},
+    config::{Audit, Config, Encryption, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport, Way},
     diagnostic::{Place, Placed},
     name::{ClientId, ScopeName},
     principal::Principal,
@@ -42,10 +42,13 @@ fn config(directory: &Path) -> Config {
     let tag = Tag { description: "…".to_owned(), sensitive: false, place: place() };
     Config {
         digest: "0".repeat(64),
+        overridden: vec![],
         from_env: std::collections::BTreeSet::new(),
         listen: Listen {
             address: Placed::new("127.0.0.1:3050".parse().unwrap(), place()),
             public_url: Placed::new("http://127.0.0.1:3050".to_owned(), place()),
+            way: Way::Plain,
+            trusted_proxies: vec![],
             limits: Limits::default(),
         },
         tags: ["web", "files", "secret-plans"].map(|name| (name.parse().unwrap(), tag.clone())).into(),

@@ -9,16 +9,17 @@ access record that was written before it left (design §5, §9). And no server m
 import argparse
 import http.client
 import json
-import os
 import random
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+from gateway import Gateway
+from processes import PATIENCE
+from trail import records
 
 CONFIGURATION = """\
 version: 1
@@ -36,7 +37,6 @@ grants:
   - {{to: {{user: owner}}, scopes: [tag:clock, tag:notes]}}
 """
 WORKERS = 6
-PATIENCE = 30
 # What is asked: a method, its parameters, and the error that must come of it, if one must.
 ASKED = [
     ("tools/call", {"name": "time__now", "arguments": {}}, None),
@@ -45,76 +45,6 @@ ASKED = [
     ("tools/call", {"name": "notes__delete_note", "arguments": {"name": "n"}}, -32602),
     ("tools/list", {}, None),
 ]
-
-
-def until(what, holds):
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come to hold within {PATIENCE} s")
-        time.sleep(0.005)
-
-
-def stat(pid):
-    """The state and the parent of a process, if it is there."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    state, parent = text.rsplit(")", 1)[1].split()[:2]
-    return state, int(parent)
-
-
-def children(pid):
-    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [number for number in numbers if (found := stat(number)) and found[1] == pid]
-
-
-def lives(pid):
-    found = stat(pid)
-    return found is not None and found[0] != "Z"
-
-
-class Gateway:
-    def __init__(self, binary, directory):
-        self.binary, self.directory = binary, directory
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        (directory / "notes").mkdir()
-        text = CONFIGURATION.format(port=self.port, binary=binary)
-        (directory / "portcullis.yaml").write_text(text, encoding="utf-8")
-        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PORTCULLIS_")}
-        self.log = (directory / "serve.log").open("ab")
-        self.process = None
-
-    def command(self, *words, **options):
-        return dict(args=[self.binary, *words], cwd=self.directory, env=self.environment, **options)
-
-    def start(self):
-        self.process = subprocess.Popen(**self.command("serve", stderr=self.log))
-        until("readiness", self.ready)
-
-    def ready(self):
-        if (status := self.process.poll()) is not None:
-            raise AssertionError(f"the gateway ended with {status}")
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-
-    def token(self):
-        words = ["token", "issue", "--scopes", "tag:clock,tag:notes", "--ttl", "1h"]
-        return subprocess.run(**self.command(*words), capture_output=True, text=True, check=True).stdout.strip()
-
-    def end(self, how):
-        servers = children(self.process.pid)
-        self.process.send_signal(how)
-        status = self.process.wait(timeout=PATIENCE)
-        until(f"the end of the servers {servers}", lambda: not any(lives(server) for server in servers))
-        return status, len(servers)
 
 
 def work(port, token, name, stop, answered, wrong):
@@ -149,14 +79,8 @@ def work(port, token, name, stop, answered, wrong):
 
 
 def verify(trail, answered):
-    decisions, accesses, expected = {}, set(), None
-    for number, line in enumerate(trail.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            raise AssertionError(f"line {number} of the trail is no record: {line[:200]!r}") from None
-        assert expected is None or record["seq"] == expected, f"line {number}: seq {record['seq']}, not {expected}"
-        expected = record["seq"] + 1
+    decisions, accesses = {}, set()
+    for record in records(trail):
         if record["type"] == "access":
             accesses.add(record["id"])
         elif record["type"] == "decision" and "rpc_id" in record.get("request", {}):
@@ -182,10 +106,11 @@ def main():
     chance = random.Random(options.seed)
     answered, wrong, rounds, servers = [], [], 0, 0
     with tempfile.TemporaryDirectory() as directory:
-        gateway = Gateway(options.binary, Path(directory))
+        gateway = Gateway(options.binary, Path(directory), CONFIGURATION)
+        (gateway.directory / "notes").mkdir()
         try:
             gateway.start()
-            token = gateway.token()
+            token = gateway.run("token", "issue", "--scopes", "tag:clock,tag:notes", "--ttl", "1h")
             end = time.monotonic() + options.seconds
             while time.monotonic() < end:
                 rounds += 1
@@ -210,11 +135,11 @@ def main():
             assert status == 0, f"told to stop, the gateway ended with {status}"
             assert not wrong, "\n".join(wrong[:10])
             assert answered, "nothing was answered"
-            decisions, open_ended = verify(gateway.directory / ".portcullis/audit.ndjson", answered)
+            decisions, open_ended = verify(gateway.trail, answered)
         except BaseException:
             if gateway.process and gateway.process.poll() is None:
                 gateway.process.kill()
-            sys.stderr.write((gateway.directory / "serve.log").read_text(encoding="utf-8", errors="replace")[-8000:])
+            sys.stderr.write(gateway.log_file.read_text(encoding="utf-8", errors="replace")[-8000:])
             raise
     print(
         f"killed {rounds} times with {servers} servers, none of which was left; "

@@ -67,7 +67,10 @@ impl Standing {
 
     /// What that compiles to.
     fn bundle(&self) -> Option<Arc<Bundle>> {
-        self.examined.bundle.clone().or_else(|| compile::bundle(self.config()?).ok().map(Arc::new))
+        self.examined
+            .bundle
+            .clone()
+            .or_else(|| compile::bundle(self.config()?, self.examined.lock.as_deref()).ok().map(Arc::new))
     }
 }
 

@@ -162,6 +162,11 @@ pub fn judge(loaded: &Loaded, examined: &Examined, asked: &Asked) -> Judged {
         let class = rules.get(finding.code).map_or(Some(finding.class), |effective| effective.apply(finding.class));
         judged.findings.extend(class.map(|class| Diagnostic { class, ..finding }));
     }
+    // Nothing can be mended in a file where a flag or a variable says it.
+    let elsewhere = |place: &Place| loaded.overridden.contains(&&*place.file);
+    for finding in &mut judged.findings {
+        finding.fixes.retain(|fix| !fix.edits.iter().any(|edit| elsewhere(&edit.place)));
+    }
     judged.findings.sort_by(|a, b| (a.place(), a.code, &a.message).cmp(&(b.place(), b.code, &b.message)));
     judged
 }

@@ -46,7 +46,7 @@ pub(super) struct Asked {
     /// Ask whether it is shown in its list instead
     #[arg(long, conflicts_with_all = ["discover", "decision", "request"])]
     listed: bool,
-    /// Arguments of the call, as a JSON object; shown, for no policy can read them yet
+    /// Arguments of the call, as a JSON object; without them it is asked whether some would do
     #[arg(long, value_name = "JSON")]
     args: Option<String>,
 }

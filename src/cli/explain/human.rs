@@ -96,7 +96,7 @@ impl Tree {
         } = explanation;
         self.verdict(decision.is_allow(), &format!("{principal}: {action} on {target} ({})", decision.because));
         if let Some(args) = args {
-            self.line(&format!("      with the arguments {}, which no policy can read yet", safe(&args.to_string())));
+            self.line(&format!("      with the arguments {}", safe(&args.to_string())));
         }
         self.line("");
         for gate in gates {
@@ -161,7 +161,9 @@ impl Tree {
     /// What to say where no policy determined a denial.
     fn silence(&mut self, decision: &Decision) {
         let silent = decision.reasons.is_empty() && decision.errors.is_empty();
-        if silent && decision.because != Because::UnknownServer {
+        if let Some(misfit) = &decision.misfit {
+            self.line(&format!("        {}", safe(&misfit.to_string())));
+        } else if silent && decision.because != Because::UnknownServer {
             self.line("        no policy permits it");
         }
     }
@@ -171,6 +173,7 @@ impl Tree {
             Holds::Yes => ("yes  ", AnsiColor::Green.on_default()),
             Holds::No => ("no   ", AnsiColor::Red.on_default()),
             Holds::Error => ("error", AnsiColor::Red.on_default()),
+            Holds::Depends => ("?    ", AnsiColor::Yellow.on_default()),
             Holds::NotRead => ("-    ", Style::new().dimmed()),
         };
         let mark = self.styled(style, mark);

@@ -23,6 +23,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use lay::lay;
+pub(super) use node::entry;
 pub(crate) use node::{Node, Value};
 pub(super) use substitute::Variables;
 pub(crate) use substitute::is_variable;

@@ -53,6 +53,11 @@ pub(crate) struct Entry {
     pub(crate) value: Node,
 }
 
+/// An entry that is written in no file of YAML.
+pub(in crate::config) fn entry(key: &str, place: &Place, value: Node) -> Entry {
+    Entry { key: key.to_owned(), place: place.clone(), other: None, value }
+}
+
 impl Entry {
     /// Whether it is a merge key, which has its finding.
     pub(super) fn is_merge(&self) -> bool {

@@ -7,7 +7,7 @@
 const UNBUILT: &[(&str, &[&str])] = &[
     ("AuditSection", &["mask", "on_error", "record_args", "seal"]),
     ("Document", &["admin", "cors", "headers", "invariants", "rates", "reload", "telemetry", "validation", "views"]),
-    ("ListenSection", &["behind_tls_proxy", "tls", "tls_proxy"]),
+    ("ListenSection", &["behind_tls_proxy"]),
     ("OAuthSection", &["access_token", "allow", "baseline", "clients", "failure_delay", "login", "scope_drift"]),
     ("PrincipalSection", &["claims"]),
     ("StoreSection", &["postgres", "privacy", "valkey"]),

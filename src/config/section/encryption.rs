@@ -46,8 +46,9 @@ impl Encryption {
                 Some(Self { key: Some(Placed::new(secret.resolve(&place, "encryption.key", cx)?, place)) })
             }
             TextOr::Text(_) => {
-                let finding = findings::PLAINTEXT_SECRET.at(&place, "`encryption.key` is written in the file");
-                let finding = finding.label("a key stands here");
+                let finding = findings::PLAINTEXT_SECRET.at(&place, "`encryption.key` is written out");
+                let help = "write `{env: NAME}` or `{file: PATH}` in its place (on the command line `env:NAME` or `file:PATH`), and replace the key: it has been seen";
+                let finding = finding.label("a key stands here").help(help);
                 let title = "read it from the environment variable `PORTCULLIS_ENCRYPTION_KEY`";
                 cx.find(finding.fix(Safety::Unsafe, title, &place, "{env: PORTCULLIS_ENCRYPTION_KEY}"));
                 None

@@ -1,13 +1,15 @@
 //! `listen:`: the address that is bound, the URL by which it is known, and what one connection may cost.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    amount::{Count, Size, Span},
+    limits::{Limits, LimitsSection},
     oauth::OAuth,
+    way::{self, TlsSection, Way},
 };
 use crate::{
     config::{document::Written, findings, resolve::Resolver, url::Url},
@@ -22,38 +24,12 @@ pub struct Listen {
     /// The URL that issuer and resource identifiers derive from: scheme, host and port, no path,
     /// no trailing slash, host in lower case.
     pub public_url: Placed<String>,
+    /// What protects the way to it.
+    pub way: Way,
+    /// Networks whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// What one connection may cost.
     pub limits: Limits,
-}
-
-/// What one connection may cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a request body.
-    pub body: usize,
-    /// Bytes of a request's header section.
-    pub header_bytes: usize,
-    /// Number of header fields of a request.
-    pub header_count: usize,
-    /// Connections at once.
-    pub connections: usize,
-    /// From the first byte of a request to the last of its answer.
-    pub request: Duration,
-    /// Between requests of one connection, and for the header section of each.
-    pub idle: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 4 << 20,
-            header_bytes: 32 << 10,
-            header_count: 100,
-            connections: 4096,
-            request: Duration::from_secs(60),
-            idle: Duration::from_secs(75),
-        }
-    }
 }
 
 /// Where the gateway listens, under which URL it is known, and what one connection may cost.
@@ -65,29 +41,14 @@ pub(crate) struct ListenSection {
     /// The URL under which callers know the gateway: scheme, host and port. `https`, or `http` for
     /// loopback. Tokens are bound to it. Default: `http://` and the address.
     public_url: Option<Written<String>>,
-    /// Networks whose forwarding headers are believed. Only the empty list is supported yet.
-    #[schemars(extend("maxItems" = 0))]
+    /// TLS that ends here: the certificate and its key. Both are read again when they change.
+    tls: Option<Written<TlsSection>>,
+    /// Whether a proxy in front of the listener ends TLS. Default: `false`.
+    tls_proxy: Option<Written<bool>>,
+    /// Networks of proxies whose forwarding headers are believed, such as `10.0.0.0/8`. Default: none.
     trusted_proxies: Option<Written<Vec<Written<String>>>>,
     /// What one connection may cost.
     limits: Option<Written<LimitsSection>>,
-}
-
-/// What one connection may cost.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LimitsSection {
-    /// Bytes of a request body. Default: `4MiB`.
-    body: Option<Written<Size>>,
-    /// Bytes of a request's header section. Default: `32KiB`.
-    header_bytes: Option<Written<Size>>,
-    /// Header fields of a request. Default: `100`.
-    header_count: Option<Written<Count>>,
-    /// Connections at once. Default: `4096`.
-    connections: Option<Written<Count>>,
-    /// From the first byte of a request to the last of its answer. Default: `60s`.
-    request: Option<Written<Span>>,
-    /// Between requests of one connection, and for the header section of each. Default: `75s`.
-    idle: Option<Written<Span>>,
 }
 
 impl Listen {
@@ -98,57 +59,39 @@ impl Listen {
     ) -> Option<Self> {
         let section = match section {
             Some(section) => section.value?,
-            None => ListenSection { address: None, public_url: None, trusted_proxies: None, limits: None },
+            None => ListenSection {
+                address: None,
+                public_url: None,
+                tls: None,
+                tls_proxy: None,
+                trusted_proxies: None,
+                limits: None,
+            },
         };
-        let ListenSection { address, public_url, trusted_proxies, limits } = section;
+        let ListenSection { address, public_url, tls, tls_proxy, trusted_proxies, limits } = section;
         let limits = match limits {
             Some(limits) => limits.value.map(Limits::from),
             None => Some(Limits::default()),
         };
-        if let Some(proxies) =
-            trusted_proxies.filter(|proxies| proxies.value.as_ref().is_some_and(|list| !list.is_empty()))
-        {
-            let finding = findings::UNKNOWN_FIELD.at(&proxies.place, "`listen.trusted_proxies` is not supported yet");
-            cx.find(
-                finding
-                    .label("known, but not built in this version")
-                    .help("leave the list empty: forwarding headers are then never believed"),
-            );
-        }
+        let way = Way::resolve(tls, tls_proxy, cx);
+        let trusted_proxies = match trusted_proxies {
+            Some(proxies) => proxies.value.map(|proxies| way::networks(proxies, cx)),
+            None => Some(Vec::new()),
+        };
         let address = match address {
             Some(address) => address.placed().and_then(|address| socket(&address, cx)),
             None => Some(Placed::new(SocketAddr::from(([127, 0, 0, 1], 3050)), cx.nowhere())),
         };
         let public_url = match public_url {
             Some(url) => url.placed().and_then(|url| public(&url, cx)),
-            None => address.as_ref().and_then(|address| derived(address, cx)),
+            None => address.as_ref().and_then(|address| derived(address, way.as_ref()?, cx)),
         };
-        let (address, public_url) = (address?, public_url?);
+        let (address, public_url, way) = (address?, public_url?, way?);
+        way.must_be_https(&public_url, cx);
         if let Some(oauth) = oauth.filter(|oauth| !oauth.enabled.value) {
             local_only(&address, &public_url, &oauth.enabled.place, cx);
         }
-        Some(Self { address, public_url, limits: limits? })
-    }
-}
-
-impl From<LimitsSection> for Limits {
-    fn from(section: LimitsSection) -> Self {
-        let LimitsSection { body, header_bytes, header_count, connections, request, idle } = section;
-        let default = Self::default();
-        Self {
-            body: body.and_then(|written| written.value).map_or(default.body, |Size(bytes)| bytes),
-            header_bytes: header_bytes
-                .and_then(|written| written.value)
-                .map_or(default.header_bytes, |Size(bytes)| bytes),
-            header_count: header_count
-                .and_then(|written| written.value)
-                .map_or(default.header_count, |Count(count)| count),
-            connections: connections
-                .and_then(|written| written.value)
-                .map_or(default.connections, |Count(count)| count),
-            request: request.and_then(|written| written.value).map_or(default.request, |Span(span)| span),
-            idle: idle.and_then(|written| written.value).map_or(default.idle, |Span(span)| span),
-        }
+        Some(Self { address, public_url, way, trusted_proxies: trusted_proxies?, limits: limits? })
     }
 }
 
@@ -188,14 +131,20 @@ fn public(written: &Placed<String>, cx: &mut Resolver<'_>) -> Option<Placed<Stri
 }
 
 /// The public URL of an address that is given none.
-fn derived(address: &Placed<SocketAddr>, cx: &mut Resolver<'_>) -> Option<Placed<String>> {
-    if address.value.ip().is_loopback() {
-        let port = address.value.port();
-        let url = if port == 80 { format!("http://{}", host(address)) } else { format!("http://{}", address.value) };
-        return Some(Placed::new(url, address.place.clone()));
+fn derived(address: &Placed<SocketAddr>, way: &Way, cx: &mut Resolver<'_>) -> Option<Placed<String>> {
+    let (scheme, usual) = if matches!(way, Way::Tls(_)) { ("https", 443) } else { ("http", 80) };
+    // Of a proxy's own address nothing is known here.
+    if address.value.ip().is_loopback() && !matches!(way, Way::Proxy) {
+        let usual = address.value.port() == usual;
+        let authority = if usual { host(address) } else { address.value.to_string() };
+        return Some(Placed::new(format!("{scheme}://{authority}"), address.place.clone()));
     }
-    let message = format!("`listen.public_url` is missing, and cannot be derived from `{}`", address.value);
-    let finding = findings::WRONG_TYPE.at(&address.place, message).label("not loopback");
+    let (message, label) = if matches!(way, Way::Proxy) {
+        ("`listen.public_url` is missing: callers know the gateway by the proxy's URL".to_owned(), "behind a proxy")
+    } else {
+        (format!("`listen.public_url` is missing, and cannot be derived from `{}`", address.value), "not loopback")
+    };
+    let finding = findings::WRONG_TYPE.at(&address.place, message).label(label);
     cx.find(finding.help("add `public_url`: the `https` URL under which callers reach the gateway"));
     None
 }

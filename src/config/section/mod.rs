@@ -1,6 +1,6 @@
 //! One file a key of `portcullis.yaml`: what is written there and what it means.
 //!
-//! `amount`, `secret` and `transport` are shapes that stand below the keys.
+//! `amount`, `limits`, `secret`, `transport` and `way` are shapes that stand below the keys.
 //!
 //! To add a key: a file with its section, its meaning and `resolve` between them; a field in
 //! `config/document/mod.rs`.
@@ -9,6 +9,7 @@ pub(crate) mod amount;
 pub(crate) mod audit;
 pub(crate) mod encryption;
 pub(crate) mod grants;
+pub(crate) mod limits;
 pub(crate) mod lint;
 pub(crate) mod listen;
 pub(crate) mod oauth;
@@ -19,3 +20,4 @@ pub(crate) mod servers;
 pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod transport;
+pub(crate) mod way;

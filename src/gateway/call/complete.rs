@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     mcp::{Id, Kind, with_value},
-    policy::{Question, Verb, hex},
+    policy::{Arguments, Question, Verb, hex},
     seal,
     upstream::{Call, Manner, Outgoing},
 };
@@ -44,6 +44,7 @@ impl Gateway {
             target: &found.target,
             inventory: found.inventory(),
             moment: &moment,
+            arguments: Arguments::NONE,
         };
         let outgoing = Outgoing {
             method: asked.method,

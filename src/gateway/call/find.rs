@@ -4,7 +4,7 @@
 //!
 //! SPEC: PX-01, PX-26, CG-02.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use super::super::{
     Endpoint, Gateway, Inquiry, Refusal, Stop,
@@ -81,12 +81,7 @@ impl Gateway {
         known.server = Some(server.to_string());
         let offer = match self.offer(inquiry, &server, act.kind).await {
             Ok(offer) => offer,
-            Err(Unoffered::Engine(error)) => return Err(unready(&error)),
-            // Only who may reach the server learns that it is down.
-            Err(Unoffered::Upstream(error)) => {
-                let open = self.may_discover(inquiry, &server, known)?;
-                return Err(Stop::After(Refusal::Upstream(error.to_string()), open));
-            }
+            Err(unoffered) => return Err(self.unoffered(unoffered, inquiry, &server, known)),
         };
         if offer.inventory.knows(&target) {
             let drift = offer.drift(name).cloned();
@@ -94,10 +89,14 @@ impl Gateway {
             return Ok(Found { target, offer, alone: None, drift });
         }
         // A resource need not be listed where a template makes it (PX-26).
-        if act.kind == Kind::Resources
-            && let Ok(templates) = self.offer(inquiry, &server, Kind::Templates).await
-            && let Some(drift) = templates.fitting(name)
-        {
+        let templates = match act.kind {
+            Kind::Resources => match self.offer(inquiry, &server, Kind::Templates).await {
+                Ok(templates) => Some(templates),
+                Err(unoffered) => return Err(self.unoffered(unoffered, inquiry, &server, known)),
+            },
+            Kind::Tools | Kind::Prompts | Kind::Templates => None,
+        };
+        if let Some(drift) = templates.as_ref().and_then(|templates| templates.fitting(name)) {
             let alone = inquiry.engine().inventory(&server, [target.clone()]).map_err(|error| unready(&error))?;
             let drift = drift.cloned();
             known.drift.clone_from(&drift);
@@ -107,10 +106,32 @@ impl Gateway {
         Err(unknown(Because::UnknownTool))
     }
 
+    /// Why a list could not be looked into. Only who may reach the server learns that it is down.
+    fn unoffered(
+        self: &Arc<Self>,
+        unoffered: Unoffered,
+        inquiry: &Inquiry<'_>,
+        server: &ServerName,
+        known: &mut Known,
+    ) -> Stop {
+        match unoffered {
+            Unoffered::Engine(error) => unready(&error),
+            Unoffered::Upstream(error) => match self.may_discover(inquiry, server, known) {
+                Ok(open) => Stop::After(Refusal::Upstream(error.to_string()), open),
+                Err(stop) => stop,
+            },
+        }
+    }
+
     /// The one server, of those the caller may reach, that offers a URI.
     async fn owner_of(self: &Arc<Self>, inquiry: &Inquiry<'_>, uri: &str) -> Result<ServerName, Stop> {
         let reachable = self.reachable(inquiry);
-        let offers = async |kind| self.offers_of(inquiry, &reachable, kind).await.offered;
+        let mut missing = BTreeSet::new();
+        let mut offers = async |kind| {
+            let merged = self.offers_of(inquiry, &reachable, kind).await;
+            missing.extend(merged.missing);
+            merged.offered
+        };
         let lists = |offer: &Offer| offer.list().is_some_and(|list| list.get(uri).is_some());
         // Who lists a resource has it; a template only says what could be.
         let mut owners: Vec<_> = offers(Kind::Resources).await.into_iter().filter(|(_, offer)| lists(offer)).collect();
@@ -119,6 +140,11 @@ impl Gateway {
         }
         match owners.as_slice() {
             [(owner, _)] => Ok((*owner).clone()),
+            [] if !missing.is_empty() => {
+                let names: Vec<&str> = missing.iter().map(ServerName::as_str).collect();
+                let problem = format!("no server that answers offers this resource; `{}` did not", names.join("`, `"));
+                Err(Refusal::Upstream(problem).into())
+            }
             [] => Err(Refusal::Unknown { kind: "resource", name: uri.to_owned() }.into()),
             _ => {
                 let problem = "more than one server offers this resource; read it at `/mcp/SERVER`";

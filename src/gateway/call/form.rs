@@ -97,12 +97,15 @@ impl Form {
         let changed = given.and_then(|given| self.code(given));
         let (error, code) = match changed {
             Some(code) => {
-                let message = if code == code::INTERNAL {
-                    object.text("message").map_or_else(|| "the server failed".into(), |message| message.into_owned())
+                let (message, data) = if code == code::INTERNAL {
+                    let message = object.text("message").unwrap_or_else(|| "the server failed".into());
+                    (message.into_owned(), None)
                 } else {
-                    "the server knows no such resource".to_owned()
+                    // Which one it is.
+                    let data = object.get("data").and_then(|data| serde_json::from_str(data.get()).ok());
+                    ("the server knows no such resource".to_owned(), data)
                 };
-                (Bytes::from(envelope::error_object(code, &message, None)), Some(i64::from(code)))
+                (Bytes::from(envelope::error_object(code, &message, data.as_ref())), Some(i64::from(code)))
             }
             None => (error.clone(), given.or(Some(0))),
         };
@@ -204,6 +207,10 @@ mod tests {
             let (body, code) = said(&form(era, kind), &error(given));
             assert_eq!((body["error"]["code"].as_i64(), code), (Some(told), Some(told)), "{era:?} {given}");
         }
+        // What was not found comes along.
+        let missing = r#"{"code":-32002,"message":"m","data":{"uri":"test://x"}}"#;
+        let (body, _) = said(&form(Era::Modern, Kind::Resources), &Reply::Error(missing.into()));
+        assert_eq!(body["error"]["data"], serde_json::json!({"uri": "test://x"}));
         // PX-10: what is needed comes along.
         let lacking =
             Reply::Error(r#"{"code":-32021,"message":"m","data":{"requiredCapabilities":{"sampling":{}}}}"#.into());

@@ -34,7 +34,7 @@ use crate::{
     chance,
     mcp::{Era, Id, Kind, LogLevel, Object},
     name::ServerName,
-    policy::{Allowed, Question, Target},
+    policy::{Allowed, Arguments, Question, Target},
     seal,
     upstream::{self, Ask, Call, Manner, Outgoing, Reply, Side, Told},
 };
@@ -103,6 +103,7 @@ impl Gateway {
             target: &found.target,
             inventory: found.inventory(),
             moment: &moment,
+            arguments: Arguments::Given(act.arguments),
         };
         let allowed = match inquiry.engine().allow(&question, call) {
             Ok(allowed) => allowed,

@@ -24,9 +24,9 @@ use super::{
 };
 use crate::{
     identity::Caller,
-    mcp::{Era, Id, Kind, Method},
+    mcp::{Era, Id, Kind, Method, Object},
     name::ScopeName,
-    policy::{Allowed, Moment, Question, Target, Verb},
+    policy::{Allowed, Arguments, Moment, Question, Target, Verb},
     record as trail,
     upstream::{Ask, Call, Manner, Outgoing, Reply, Side, Told, Upstreams},
 };
@@ -155,12 +155,16 @@ impl Again {
         let drift = revision.offers.drift(self.target.server(), self.kind, self.target.name());
         let drifted = drift.is_some_and(|drift| drift.refused);
         let moment = Moment { now, address: known.peer.address, tls: self.tls, findings: BTreeSet::new(), drifted };
+        // The very arguments that are sent: each round holds them against what is now in force.
+        let params = std::str::from_utf8(&self.params).ok().and_then(|params| Object::read(params).ok());
+        let arguments = params.ok_or(Refusal::Internal)?.get("arguments");
         let question = Question {
             asker: &ready.asker,
             verb: self.verb,
             target: &self.target,
             inventory: &inventory,
             moment: &moment,
+            arguments: Arguments::Given(arguments),
         };
         let (side, heard) = match self.listens {
             true => {

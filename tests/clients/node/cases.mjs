@@ -40,6 +40,13 @@ async function session(driver, expected) {
     refusals.length = 0;
     const { tools } = await client.listTools();
     assert.deepEqual(sorted(tools.map((tool) => tool.name)), sorted(expected.tools), "tools");
+    const declared = client.getServerCapabilities();
+    for (const kind of ["prompts", "resources"].filter((kind) => expected[kind])) {
+      assert.ok(declared[kind], `${kind} are declared`);
+    }
+    for (const kind of expected.undeclared ?? []) {
+      assert.equal(declared[kind], undefined, `${kind} are not declared`);
+    }
     if (expected.prompts) {
       const { prompts } = await client.listPrompts();
       assert.deepEqual(sorted(prompts.map((prompt) => prompt.name)), sorted(expected.prompts), "prompts");

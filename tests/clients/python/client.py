@@ -67,6 +67,16 @@ async def session(bridge, url, mode, expected):
         refusals.clear()
         tools = (await client.list_tools()).tools
         same(sorted(tool.name for tool in tools), sorted(expected["tools"]), "tools")
+        if mode == MODERN:
+            # Told which era it is, it does not ask what is declared.
+            for kind in expected.get("undeclared", []):
+                same((await failure(getattr(client, f"list_{kind}")(), kind)).code, -32601, kind)
+            refusals.clear()
+        else:
+            for kind in ("prompts", "resources"):
+                assert kind not in expected or getattr(client.server_capabilities, kind), f"{kind} are declared"
+            for kind in expected.get("undeclared", []):
+                same(getattr(client.server_capabilities, kind), None, f"the capability {kind}")
         if "prompts" in expected:
             prompts = (await client.list_prompts()).prompts
             same(sorted(prompt.name for prompt in prompts), sorted(expected["prompts"]), "prompts")

@@ -26,6 +26,7 @@ mod pc118;
 mod pc119;
 mod pc122;
 mod pc125;
+mod pc128;
 mod pc201;
 mod pc202;
 mod pc203;

@@ -61,7 +61,6 @@ fn pc004_every_key_of_the_design_that_is_not_built_is_refused() {
         assert!(text.contains(&format!("error[PC004]: `{key}` is not supported yet")), "{text}");
     }
     for text in [
-        "listen: {trusted_proxies: [10.0.0.0/8]}",
         "oauth: {login: owner}",
         "oauth: {baseline: [tag:a]}",
         "oauth: {clients: {}}",

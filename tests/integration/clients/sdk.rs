@@ -71,6 +71,13 @@ async fn session(url: &str, mode: &ClientLifecycleMode, version: &ProtocolVersio
     assert_eq!(client.peer().peer_info().map(|peer| peer.protocol_version.clone()).as_ref(), Some(version));
     let tools = client.list_all_tools().await.unwrap();
     same(tools.iter().map(|tool| tool.name.as_ref()), &case["tools"]);
+    let declared = wire(&client.peer().peer_info().unwrap().capabilities);
+    for kind in ["prompts", "resources"] {
+        assert!(case[kind].is_null() || declared[kind].is_object(), "{kind}: {declared}");
+    }
+    for kind in each(case, "undeclared") {
+        assert_eq!(declared[kind.as_str().unwrap()], Value::Null, "{declared}");
+    }
     if case["prompts"].is_array() {
         let prompts = client.list_all_prompts().await.unwrap();
         same(prompts.iter().map(|prompt| prompt.name.as_str()), &case["prompts"]);

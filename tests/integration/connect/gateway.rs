@@ -22,6 +22,15 @@ fn convert(id: impl Into<Value>) -> Value {
     )
 }
 
+/// A bridge whose client has opened as a legacy one does.
+fn opened(gateway: &Running, token: &str) -> Bridged {
+    let mut bridge = Bridged::start(&url(gateway), Some(token));
+    let answer = bridge.ask(&initialize(json!("open")));
+    assert!(answer["result"].is_object(), "{answer}");
+    bridge.say(&initialized());
+    bridge
+}
+
 const CONVERTED: &str = "2025-12-31T22:30:00+00:00";
 
 fn text(answer: &Value) -> &str {
@@ -49,7 +58,7 @@ fn cl08_a_legacy_client_initializes_lists_and_calls() {
 #[test]
 fn tr14_a_modern_client_discovers_lists_and_calls() {
     let gateway = Running::start(DEMO);
-    std::fs::create_dir(gateway.path("notes")).unwrap();
+    std::fs::create_dir_all(gateway.path("notes")).unwrap();
     std::fs::write(gateway.path("notes/one.md"), "# One\n").unwrap();
     let token = gateway.token("tag:clock,tag:notes", &[]);
     let mut bridge = Bridged::start(&url(&gateway), Some(&token));
@@ -78,11 +87,11 @@ fn tr14_a_modern_client_discovers_lists_and_calls() {
 #[test]
 fn progress_is_heard_before_the_answer_in_both_eras() {
     let gateway = Running::start(DEMO);
-    std::fs::create_dir(gateway.path("notes")).unwrap();
+    std::fs::create_dir_all(gateway.path("notes")).unwrap();
     for name in ["one", "two", "three"] {
         std::fs::write(gateway.path(&format!("notes/{name}.md")), "Buy milk\n").unwrap();
     }
-    let mut bridge = Bridged::start(&url(&gateway), Some(&gateway.token("tag:notes", &[])));
+    let mut bridge = opened(&gateway, &gateway.token("tag:notes", &[]));
     let params = json!({"name": "notes__search_notes", "arguments": {"query": "milk"}, "_meta": {}});
     for (id, mut request) in [(1, legacy(1, "tools/call", params.clone())), (2, modern(2, "tools/call", params))] {
         request["params"]["_meta"]["progressToken"] = json!(format!("t{id}"));
@@ -124,7 +133,7 @@ fn both_eras_and_many_requests_at_once_and_each_is_answered_once() {
 #[test]
 fn a_token_that_is_refused_is_read_again() {
     let gateway = Running::start(DEMO);
-    let mut bridge = Bridged::start(&url(&gateway), Some(&gateway.token("tag:clock", &[])));
+    let mut bridge = opened(&gateway, &gateway.token("tag:clock", &[]));
     assert_eq!(text(&bridge.ask(&convert(1))), CONVERTED);
     assert!(gateway.command(&["token", "revoke", "--all"]).output().unwrap().status.success());
     // A running gateway hears of it in a moment.
@@ -156,7 +165,7 @@ fn a_token_that_is_refused_is_read_again() {
 #[test]
 fn az15_what_a_token_lacks_is_said_in_words_and_in_data() {
     let gateway = Running::start(DEMO);
-    let mut bridge = Bridged::start(&url(&gateway), Some(&gateway.token("tag:clock", &[])));
+    let mut bridge = opened(&gateway, &gateway.token("tag:clock", &[]));
     let params = json!({"name": "notes__list_notes", "arguments": {}});
     for request in [legacy(1, "tools/call", params.clone()), modern(2, "tools/call", params)] {
         let refused = bridge.ask(&request);
@@ -174,9 +183,7 @@ fn az15_what_a_token_lacks_is_said_in_words_and_in_data() {
 fn a_gateway_that_went_away_is_used_again_once_it_is_back() {
     let mut gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock", &[]);
-    let mut bridge = Bridged::start(&url(&gateway), Some(&token));
-    bridge.ask(&initialize(json!(0)));
-    bridge.say(&initialized());
+    let mut bridge = opened(&gateway, &token);
     assert_eq!(text(&bridge.ask(&convert(1))), CONVERTED);
     gateway.kill();
     for id in 2..=4 {
@@ -199,7 +206,7 @@ fn a_gateway_that_went_away_is_used_again_once_it_is_back() {
 #[test]
 fn what_is_no_message_is_answered_and_the_rest_goes_on() {
     let gateway = Running::start(DEMO);
-    let mut bridge = Bridged::start(&url(&gateway), Some(&gateway.token("tag:clock", &[])));
+    let mut bridge = opened(&gateway, &gateway.token("tag:clock", &[]));
     for (line, id, code) in [
         ("what?", Value::Null, -32700),
         ("{\"jsonrpc\":\"2.0\",\"id\":1,", Value::Null, -32700),
@@ -220,7 +227,7 @@ fn what_is_no_message_is_answered_and_the_rest_goes_on() {
 #[test]
 fn tr39_what_is_too_large_for_the_gateway_is_said() {
     let gateway = Running::start(&DEMO.replace("'{address}'", "'{address}', limits: {body: 64KiB}"));
-    let mut bridge = Bridged::start(&url(&gateway), Some(&gateway.token("tag:clock", &[])));
+    let mut bridge = opened(&gateway, &gateway.token("tag:clock", &[]));
     let large = legacy(1, "tools/call", json!({"name": "time__now", "arguments": {"x": "y".repeat(100_000)}}));
     let refused = bridge.ask(&large);
     assert_eq!((&refused["error"]["code"], &refused["error"]["data"]["status"]), (&json!(-32603), &json!(413)));

@@ -23,6 +23,8 @@ mod merged;
 mod through;
 /// Configurations read anew.
 mod reload;
+/// What is refused for its arguments.
+mod argument;
 
 /// Two servers of the demonstration kind, as in the quickstart.
 pub(crate) const DEMO: &str = "version: 1

@@ -24,7 +24,7 @@ use portcullis::{
     config::{self, Config, Loaded},
     diagnostic::{Diagnostic, Place, Placed},
     name::ScopeName,
-    policy::{Bundle, Decision, Engine, Moment, Question, Standing, Target, Verb},
+    policy::{Arguments, Bundle, Decision, Engine, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
 
@@ -52,9 +52,26 @@ pub(crate) fn config(text: &str) -> Config {
 
 /// The bundle of a good configuration.
 pub(crate) fn bundle(text: &str) -> Bundle {
-    compile::bundle(&config(text)).unwrap_or_else(|problems| {
+    compile::bundle(&config(text), None).unwrap_or_else(|problems| {
         panic!("{:#?}\n{text}", problems.iter().map(ToString::to_string).collect::<Vec<_>>())
     })
+}
+
+/// What is found in a configuration with a `portcullis.lock` of these servers beside it.
+pub(crate) fn examine_with(text: &str, servers: &serde_json::Value) -> check::Examined {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = serde_json::json!({"version": 1, "servers": servers});
+    std::fs::write(folder.path().join("portcullis.lock"), lock.to_string()).unwrap();
+    let file = folder.path().join("portcullis.yaml");
+    std::fs::write(&file, text).unwrap();
+    check::examine(&config::load(&file, &no_env))
+}
+
+/// The engine of a good configuration with such a lock.
+pub(crate) fn engine_with(text: &str, servers: &serde_json::Value) -> Engine {
+    let examined = examine_with(text, servers);
+    let bundle = examined.bundle.unwrap_or_else(|| panic!("{:#?}\n{text}", lines(&examined.findings)));
+    Engine::new(bundle).unwrap()
 }
 
 /// The engine of a good configuration.
@@ -98,7 +115,7 @@ pub(crate) fn ask(engine: &Engine, standing: Standing, verb: Verb, target: &Targ
 pub(crate) fn ask_at(engine: &Engine, standing: Standing, verb: Verb, target: &Target, moment: &Moment) -> Decision {
     let asker = engine.asker(standing).unwrap();
     let inventory = engine.inventory(target.server(), [target.clone()]).unwrap();
-    engine.decide(&Question { asker: &asker, verb, target, inventory: &inventory, moment })
+    engine.decide(&Question { asker: &asker, verb, target, inventory: &inventory, moment, arguments: Arguments::NONE })
 }
 
 /// Asks one question of the full policy set.
@@ -111,7 +128,14 @@ pub(crate) fn ask_unsharded(
 ) -> Decision {
     let asker = engine.asker(standing).unwrap();
     let inventory = engine.inventory(target.server(), [target.clone()]).unwrap();
-    engine.decide_unsharded(&Question { asker: &asker, verb, target, inventory: &inventory, moment })
+    engine.decide_unsharded(&Question {
+        asker: &asker,
+        verb,
+        target,
+        inventory: &inventory,
+        moment,
+        arguments: Arguments::NONE,
+    })
 }
 
 /// An environment without variables.
@@ -243,7 +267,7 @@ pub(crate) fn written(cedar: &str) -> Vec<String> {
     std::fs::write(&file, format!("{BASE}policies: [policies/*.cedar]\n")).unwrap();
     let loaded = config::load(&file, &|_| None);
     let config = loaded.config.unwrap_or_else(|| panic!("{:?}", loaded.findings));
-    match compile::bundle(&config) {
+    match compile::bundle(&config, None) {
         Ok(_) => Vec::new(),
         Err(findings) => findings
             .iter()

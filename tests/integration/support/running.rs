@@ -80,7 +80,15 @@ impl Events {
 impl Running {
     /// Starts a gateway with `yaml`, in which `{address}` stands for a free address of its own.
     pub(crate) fn start(yaml: &str) -> Self {
+        Self::start_with(yaml, &[])
+    }
+
+    /// The same, with files beside the configuration.
+    pub(crate) fn start_with(yaml: &str, files: &[(&str, &str)]) -> Self {
         let mut running = Self::prepare(yaml);
+        for (name, text) in files {
+            std::fs::write(running.path(name), text).unwrap();
+        }
         running.launch();
         running
     }
@@ -117,8 +125,26 @@ impl Running {
     }
 
     fn spawn(&self, arguments: &[&str]) -> Child {
+        // One that starts knows none.
+        self.sessions.lock().unwrap().clear();
+        self.launched(self.command(&["serve"]).args(arguments).stdin(Stdio::null()))
+    }
+
+    fn launched(&self, command: &mut Command) -> Child {
         let log = std::fs::File::create(self.path("stderr.log")).unwrap();
-        self.command(&["serve"]).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+        command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    /// Starts it by a command of the test's own, and waits until it says where it listens: for what does
+    /// not answer plain HTTP.
+    pub(crate) fn launch_by(&mut self, command: &mut Command) {
+        self.child = Some(self.launched(command));
+        let begun = Instant::now();
+        while !self.log().contains(" listens on ") {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            assert!(ended.is_none() && begun.elapsed() < LONG, "the gateway does not come up: {}", self.log());
+            std::thread::yield_now();
+        }
     }
 
     /// A command of ours on this configuration.
@@ -129,7 +155,10 @@ impl Running {
             .args(arguments)
             .env_remove("PORTCULLIS_CONFIG")
             .env_remove("PORTCULLIS_ENV")
-            .env_remove("PORTCULLIS_ENCRYPTION_KEY");
+            .env_remove("PORTCULLIS_ENCRYPTION_KEY")
+            .env_remove("PORTCULLIS_TOKEN_ENCRYPTION_KEY")
+            .env_remove("PORTCULLIS_LISTEN")
+            .env_remove("PORTCULLIS_PUBLIC_URL");
         command
     }
 
@@ -226,6 +255,13 @@ impl Running {
         let mut answer = Vec::new();
         _ = stream.read_to_end(&mut answer);
         parse(&answer)
+    }
+
+    /// The most memory that it ever had, in MiB.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
     /// A legacy JSON-RPC message to an endpoint, with a token where there is one, in a session that is
@@ -398,7 +434,8 @@ pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
-fn parse(answer: &[u8]) -> Answer {
+/// An answer as it came.
+pub(crate) fn parse(answer: &[u8]) -> Answer {
     let text = String::from_utf8_lossy(answer);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let mut lines = head.lines();

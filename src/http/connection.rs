@@ -1,0 +1,154 @@
+//! One request of a connection: what the listener itself refuses, and what it says of where it came from.
+//!
+//! A request whose length is said in chunks is the last of its connection: whoever stands before us may
+//! have read its length otherwise, and what follows it is then not a request of anybody we know.
+//!
+//! SPEC: RFC 9112 §6.1, §11.2; T-126, T-127, SM-31.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use poem::{
+    Endpoint, Response,
+    http::{HeaderMap, HeaderValue, StatusCode, Version, header, uri::Scheme},
+    web::{LocalAddr, RemoteAddr},
+};
+
+use super::{
+    forwarded::{Origin, Proxies},
+    places::{Guest, Visit},
+    respond,
+};
+
+/// What every request of a connection shares.
+pub(super) struct Connection<E> {
+    pub(super) endpoint: Arc<E>,
+    pub(super) proxies: Arc<Proxies>,
+    pub(super) guest: Arc<Guest>,
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) tls: bool,
+    pub(super) header_count: usize,
+    pub(super) header_bytes: usize,
+}
+
+impl<E: Endpoint<Output = Response>> Connection<E> {
+    /// Answers one request.
+    pub(super) async fn answer(&self, request: hyper::Request<Incoming>) -> hyper::Response<Answer> {
+        let visit = self.guest.visit();
+        let (mut parts, body) = request.into_parts();
+        let http_1 = parts.version < Version::HTTP_2;
+        let chunked = http_1 && parts.headers.contains_key(header::TRANSFER_ENCODING);
+        let (response, last) = match self.refused(&parts.headers, chunked) {
+            Some((status, word, message)) => (respond::plain(status, word, message), http_1),
+            None => {
+                let origin =
+                    self.proxies.origin(self.peer.ip(), self.tls, &parts.headers).unwrap_or_else(|malformed| {
+                        parts.extensions.insert(malformed);
+                        Origin { address: self.peer.ip(), tls: self.tls }
+                    });
+                let scheme = if origin.tls { Scheme::HTTPS } else { Scheme::HTTP };
+                let remote = SocketAddr::new(origin.address, self.peer.port());
+                let addresses = (LocalAddr(self.local.into()), RemoteAddr(remote.into()));
+                let parts = poem::RequestParts::from((parts, addresses.0, addresses.1, scheme));
+                let body = BoxBody::new(Arriving::new(body, Arc::clone(&visit)));
+                (self.endpoint.get_response(poem::Request::from_parts(parts, body.into())).await, chunked)
+            }
+        };
+        let mut response = hyper::Response::<BoxBody<Bytes, io::Error>>::from(response);
+        // A stream is ours to go on with, and a message is the peer's to read.
+        match response.body().size_hint().exact() {
+            Some(_) => visit.is_answered(),
+            None => visit.is_whole(),
+        }
+        if last {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response.map(|body| Answer { body, _visit: visit })
+    }
+
+    /// What is refused before anybody is asked about it.
+    fn refused(&self, headers: &HeaderMap, chunked: bool) -> Option<(StatusCode, &'static str, &'static str)> {
+        // HTTP/1 has its own count before this; HTTP/2 has none.
+        let bytes = || headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+        if headers.len() > self.header_count || bytes() > self.header_bytes {
+            let message = "the header section is larger than this gateway takes";
+            return Some((StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", message));
+        }
+        let unclear = chunked && !plainly_chunked(headers);
+        unclear.then_some((StatusCode::BAD_REQUEST, "bad-framing", "`Transfer-Encoding` must be `chunked` alone"))
+    }
+}
+
+/// Exactly one field that says exactly `chunked`.
+fn plainly_chunked(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(header::TRANSFER_ENCODING).iter();
+    matches!((fields.next(), fields.next()), (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked"))
+}
+
+/// A request's body, which tells when it is whole.
+struct Arriving {
+    body: Incoming,
+    visit: Arc<Visit>,
+}
+
+impl Arriving {
+    fn new(body: Incoming, visit: Arc<Visit>) -> Self {
+        if body.is_end_stream() {
+            visit.is_whole();
+        }
+        Self { body, visit }
+    }
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.visit.is_whole();
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer's body: as long as it is sent, the request is not at its end.
+pub(super) struct Answer {
+    body: BoxBody<Bytes, io::Error>,
+    _visit: Arc<Visit>,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

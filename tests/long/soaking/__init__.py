@@ -1,0 +1,1 @@
+"""The parts of `tests/long/soak.py`."""
