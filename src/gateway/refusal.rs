@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    mcp::{AskKind, Misfit, code, envelope},
+    mcp::{AskKind, Era, Misfit, code, envelope},
     name::ScopeName,
     policy::{Because, Denial},
 };
@@ -85,9 +85,11 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The JSON-RPC code.
-    pub(crate) const fn code(&self) -> i32 {
+    /// The JSON-RPC code in the caller's era.
+    pub(crate) fn code(&self, era: Era) -> i32 {
         match self {
+            // CL-13, PX-26: the legacy era has a code of its own for this.
+            Self::Unknown { kind: "resource", .. } if era == Era::Legacy => code::RESOURCE_NOT_FOUND,
             Self::Unauthenticated => Denial::Unauthenticated.code(),
             Self::BadToken => Denial::BadToken.code(),
             Self::InsufficientScope(_) => Denial::InsufficientScope.code(),
@@ -215,7 +217,7 @@ impl Refusal {
     }
 
     /// The JSON-RPC error object. `decision` is the id under which the audit trail has it.
-    pub(crate) fn error_object(&self, decision: &str) -> Vec<u8> {
+    pub(crate) fn error_object(&self, decision: &str, era: Era) -> Vec<u8> {
         let mut data = json!({ "decision_id": decision });
         if let Some(data) = data.as_object_mut() {
             match self {
@@ -258,6 +260,6 @@ impl Refusal {
                 | Self::Internal => {}
             }
         }
-        envelope::error_object(self.code(), &self.message(), Some(&data))
+        envelope::error_object(self.code(era), &self.message(), Some(&data))
     }
 }

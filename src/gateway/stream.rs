@@ -52,3 +52,26 @@ impl std::fmt::Debug for Stream {
         f.debug_struct("Stream").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn tr11_a_silent_stream_gives_signs_of_life() {
+        let (out, messages) = mpsc::channel(1);
+        let mut stream = Stream::new(messages, std::future::pending());
+        assert!(matches!(stream.next().await, Some(News::Alive)), "it is open");
+        assert!(stream.alive.period() <= Duration::from_secs(30));
+        let mut silent = Box::pin(stream.next());
+        assert!(futures_util::poll!(silent.as_mut()).is_pending());
+        drop(silent);
+        // As if that time had passed.
+        stream.alive.reset_immediately();
+        assert!(matches!(stream.next().await, Some(News::Alive)));
+        out.send("{}".into()).await.unwrap();
+        assert!(matches!(stream.next().await, Some(News::Message(_))));
+        drop(out);
+        assert!(stream.next().await.is_none());
+    }
+}

@@ -22,7 +22,7 @@ use poem::{
 use super::{guard::Stopped, method_not_allowed, respond};
 use crate::{
     gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Said, Way},
-    mcp::{self, envelope},
+    mcp::{self, Era, envelope},
     name::ServerName,
     record as trail,
 };
@@ -153,6 +153,7 @@ impl Mcp {
 
     fn write(&self, answer: Answer, server: Option<&ServerName>) -> Response {
         let Answer { outcome, pending, modern, session } = answer;
+        let era = if modern { Era::Modern } else { Era::Legacy };
         match outcome {
             Said::Noted => respond::empty(StatusCode::ACCEPTED),
             Said::Ended => self.done(pending, respond::empty(StatusCode::NO_CONTENT), server),
@@ -183,20 +184,20 @@ impl Mcp {
                         response
                     }
                     Err(lost) => {
-                        let body = envelope::error(None, &lost.error_object(""));
+                        let body = envelope::error(None, &lost.error_object("", era));
                         self.refuse(&lost, body, server, modern)
                     }
                 }
             }
             Said::Refused { refusal, id, decision } => {
                 let status = respond::status(&refusal, modern).as_u16();
-                let code = Some(i64::from(refusal.code()));
-                let body = envelope::error(id.as_ref(), &refusal.error_object(&decision));
+                let code = Some(i64::from(refusal.code(era)));
+                let body = envelope::error(id.as_ref(), &refusal.error_object(&decision, era));
                 let response = trail::Response { status, code, is_error: None, bytes: body.len() as u64, us: 0 };
                 match self.gateway.close(pending, response) {
                     Ok(()) => self.refuse(&refusal, body, server, modern),
                     Err(lost) => {
-                        let body = envelope::error(id.as_ref(), &lost.error_object(&decision));
+                        let body = envelope::error(id.as_ref(), &lost.error_object(&decision, era));
                         self.refuse(&lost, body, server, modern)
                     }
                 }
@@ -209,7 +210,7 @@ impl Mcp {
         let status = response.status().as_u16();
         match self.gateway.close(pending, trail::Response { status, code: None, is_error: None, bytes: 0, us: 0 }) {
             Ok(()) => response,
-            Err(lost) => self.refuse(&lost, envelope::error(None, &lost.error_object("")), server, false),
+            Err(lost) => self.refuse(&lost, envelope::error(None, &lost.error_object("", Era::Legacy)), server, false),
         }
     }
 

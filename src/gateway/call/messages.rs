@@ -86,8 +86,8 @@ impl Messages {
         let open = self.open.take()?;
         let decision = open.id().to_string();
         let refuse = |refusal: &Refusal| {
-            let code = Some(i64::from(refusal.code()));
-            let body = envelope::error(Some(&self.form.id), &refusal.error_object(&decision));
+            let code = Some(i64::from(refusal.code(self.form.era)));
+            let body = envelope::error(Some(&self.form.id), &refusal.error_object(&decision, self.form.era));
             Message { body, code, is_error: None }
         };
         let message = message.unwrap_or_else(|refusal| refuse(&refusal));

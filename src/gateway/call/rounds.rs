@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     identity::Caller,
-    mcp::{Id, Kind, Method, Object},
+    mcp::{Era, Id, Kind, Method, Object},
     name::ScopeName,
     policy::{Allowed, Arguments, Moment, Question, Target, Verb},
     record as trail,
@@ -190,7 +190,7 @@ impl Again {
                 let open = self.gateway.write_decision(&known, &decision)?;
                 let unknown = Refusal::Unknown { kind: singular(self.kind), name: self.target.name().to_owned() };
                 let refusal = denied(&decision, true, unknown);
-                let code = Some(i64::from(refusal.code()));
+                let code = Some(i64::from(refusal.code(Era::Legacy)));
                 open.close(trail::Response { status: 200, code, is_error: None, bytes: 0, us: 0 })?;
                 Err(refusal)
             }

@@ -8,7 +8,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 
 fn refused(body: &str, pairs: &[(&'static str, &str)]) -> (i32, bool) {
     let unclear = read(body.as_bytes(), &headers(pairs)).unwrap_err();
-    (unclear.refusal.code(), unclear.modern)
+    (unclear.refusal.code(Era::Modern), unclear.modern)
 }
 
 fn asked(body: &str, pairs: &[(&'static str, &str)]) -> (Version, String) {
@@ -92,7 +92,7 @@ fn t025_an_answer_is_one_in_the_legacy_era_alone() {
     let body = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
     assert!(matches!(read(body, &headers(&[])), Ok(Classified::Answered(Id::Number(1), Outcome::Result(_)))));
     let unclear = read(body, &headers(&[("mcp-protocol-version", "2026-07-28")])).unwrap_err();
-    assert!(unclear.modern && !unclear.of_session && unclear.refusal.code() == -32600);
+    assert!(unclear.modern && !unclear.of_session && unclear.refusal.code(Era::Modern) == -32600);
 }
 
 #[test]

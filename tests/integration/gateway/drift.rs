@@ -133,7 +133,7 @@ fn t179_t188_what_changed_and_what_is_new_is_neither_listed_nor_called() {
     assert_eq!(templates, ["shop://item/{id}"]);
     assert_eq!((get(&gateway, &token, "sum"), get(&gateway, &token, "greet")), (-32602, 0));
     for path in ["/mcp", "/mcp/shop"] {
-        assert_eq!(read(&gateway, path, &token, "shop://bill/1"), -32602, "{path}");
+        assert_eq!(read(&gateway, path, &token, "shop://bill/1"), -32002, "{path}");
         assert_eq!(read(&gateway, path, &token, "shop://item/1"), 0, "{path}");
         assert_eq!(read(&gateway, path, &token, "shop://open"), 0, "{path}");
     }

@@ -30,7 +30,7 @@ impl Server {
         Self { capabilities: json!({"tools": {}}), tools: names.into_iter().collect(), ..Self::default() }
     }
 
-    fn answer(&self, seen: &Seen) -> Answer {
+    pub(super) fn answer(&self, seen: &Seen) -> Answer {
         let (id, params) = (seen.body["id"].clone(), &seen.body["params"]);
         let entries = |names: &[String], key: &str| -> Value {
             names.iter().map(|name| json!({key: name, "name": name, "inputSchema": {"type": "object"}})).collect()

@@ -19,6 +19,8 @@ mod session;
 mod changes;
 /// Many servers as one.
 mod merged;
+/// What passes through, from the caller to the server and back.
+mod through;
 /// Configurations read anew.
 mod reload;
 /// What is refused for its arguments.

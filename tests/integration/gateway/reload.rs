@@ -57,3 +57,19 @@ fn what_cannot_be_reloaded_is_refused_and_the_old_goes_on() {
     assert_eq!(refusal["facts"]["problems"], "1", "{refusal}");
     assert_eq!((events(&gateway, "config-loaded"), gateway.send("GET", "/readyz", &[], "").status), (1, 200));
 }
+
+#[test]
+fn oauth_is_turned_off_by_a_reload_where_the_start_allowed_that() {
+    let mut gateway = Running::prepare(DEMO);
+    gateway.launch_with(&["--allow-open"]);
+    let now = || gateway.call("/mcp", None, "time__now", json!({}));
+    assert_eq!(now().status, 401);
+    gateway.reload(&format!("{DEMO}oauth: {{enabled: false}}\n"));
+    gateway.until("the new configuration", || events(&gateway, "config-loaded") == 2);
+    let answer = now();
+    assert!(answer.json()["result"].is_object(), "{answer:?}");
+    // And on again.
+    gateway.reload(DEMO);
+    gateway.until("the old configuration", || events(&gateway, "config-loaded") == 3);
+    assert_eq!(now().status, 401);
+}

@@ -95,7 +95,12 @@ impl Running {
 
     /// Starts what was prepared, or stopped.
     pub(crate) fn launch(&mut self) {
-        self.child = Some(self.spawn());
+        self.launch_with(&[]);
+    }
+
+    /// Starts it with more arguments.
+    pub(crate) fn launch_with(&mut self, arguments: &[&str]) {
+        self.child = Some(self.spawn(arguments));
         self.wait_until_ready();
     }
 
@@ -116,14 +121,13 @@ impl Running {
 
     /// Starts it again, where it was.
     pub(crate) fn start_again(&mut self) {
-        self.child = Some(self.spawn());
-        self.wait_until_ready();
+        self.launch();
     }
 
-    fn spawn(&self) -> Child {
+    fn spawn(&self, arguments: &[&str]) -> Child {
         // One that starts knows none.
         self.sessions.lock().unwrap().clear();
-        self.launched(self.command(&["serve"]).stdin(Stdio::null()))
+        self.launched(self.command(&["serve"]).args(arguments).stdin(Stdio::null()))
     }
 
     fn launched(&self, command: &mut Command) -> Child {
