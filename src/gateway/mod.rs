@@ -536,7 +536,7 @@ fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
         Denial::BadToken => Refusal::BadToken,
         Denial::InsufficientScope => Refusal::InsufficientScope(decision.needed.clone()),
         Denial::Forbidden => {
-            let misfit = decision.misfit.as_deref().cloned();
+            let misfit = decision.misfit.clone();
             misfit.map_or(Refusal::Forbidden(decision.because), Refusal::Unfit)
         }
         Denial::PolicyError => Refusal::PolicyError,
