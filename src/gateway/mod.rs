@@ -537,7 +537,7 @@ fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
         Denial::InsufficientScope => Refusal::InsufficientScope(decision.needed.clone()),
         Denial::Forbidden => {
             let misfit = decision.misfit.as_deref().cloned();
-            misfit.map_or(Refusal::Forbidden(decision.because), Refusal::Unfit)
+            misfit.map_or(Refusal::Forbidden(decision.because), |misfit| Refusal::Unfit(Box::new(misfit)))
         }
         Denial::PolicyError => Refusal::PolicyError,
         Denial::BadQuery | Denial::NoEndpoint | Denial::Unknown => unknown,

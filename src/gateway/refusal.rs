@@ -73,7 +73,7 @@ pub(crate) enum Refusal {
     /// The caller may know of it, and may not do this.
     Forbidden(Because),
     /// The caller may do this, and not with these arguments: they do not fit what is pinned.
-    Unfit(Misfit),
+    Unfit(Box<Misfit>),
     /// A policy could not be evaluated.
     PolicyError,
     /// The upstream could not answer. Says so in words fit for the caller.
