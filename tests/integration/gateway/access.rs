@@ -268,7 +268,7 @@ fn cg02_a_resource_that_two_servers_offer_is_had_at_each_of_them_alone() {
     };
     assert_eq!(read("/mcp", &token, "notes://own").json()["result"]["contents"][0]["text"], "# more\n");
     let refused = read("/mcp", &token, "notes://both");
-    assert_eq!(refused.code(), -32002, "{refused:?}");
+    assert_eq!(refused.code(), -32602, "{refused:?}");
     assert!(refused.json()["error"]["message"].as_str().unwrap().contains("more than one server"));
     assert_eq!(gateway.last_decision()["decision"]["because"], "validation-failed");
     let resource = format!("http://{}/mcp/notes", gateway.address());
