@@ -25,6 +25,8 @@ mod through;
 mod reload;
 /// What is refused for its arguments.
 mod argument;
+/// Rows of the protocol, by their ids.
+mod rows;
 
 /// Two servers of the demonstration kind, as in the quickstart.
 pub(crate) const DEMO: &str = "version: 1
