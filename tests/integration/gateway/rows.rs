@@ -21,6 +21,9 @@ fn list(gateway: &Running, token: &str, meta: Option<&Value>, fields: &[(&str, &
     gateway.send("POST", "/mcp", &headers, &body.to_string())
 }
 
+/// `_meta`, header fields, and the code of what is said to them.
+type Case<'a> = (Option<&'a Value>, &'a [(&'a str, &'a str)], i64);
+
 #[test]
 fn tr12_tr15_tr17_tr19_tr24_tr26_what_a_modern_request_lacks_is_said_under_its_id() {
     const NOW: (&str, &str) = ("MCP-Protocol-Version", "2026-07-28");
@@ -31,7 +34,7 @@ fn tr12_tr15_tr17_tr19_tr24_tr26_what_a_modern_request_lacks_is_said_under_its_i
     let (now, later) = (meta("2026-07-28"), meta("v999"));
     let incapable = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28"});
     let unversioned = json!({"io.modelcontextprotocol/clientCapabilities": {}});
-    let cases: [(Option<&Value>, &[(&str, &str)], i64); 8] = [
+    let cases: [Case<'_>; 8] = [
         (None, &[NOW, METHOD], -32602),
         (Some(&incapable), &[NOW, METHOD], -32602),
         (Some(&unversioned), &[NOW, METHOD], -32602),
