@@ -84,7 +84,7 @@ methods! {
     ResourcesTemplatesList = "resources/templates/list", Request, [Legacy Modern];
     /// Reads a resource.
     ResourcesRead = "resources/read", Request, [Legacy Modern];
-    /// Asks for completions of an argument. Known, not built yet.
+    /// Asks for completions of an argument.
     CompletionComplete = "completion/complete", Request, [Legacy Modern];
     /// Sets the level of log notifications.
     LoggingSetLevel = "logging/setLevel", Request, [Legacy];
@@ -92,7 +92,7 @@ methods! {
     ResourcesSubscribe = "resources/subscribe", Request, [Legacy];
     /// Takes that back.
     ResourcesUnsubscribe = "resources/unsubscribe", Request, [Legacy];
-    /// Opens a modern stream of changes. Known, not built yet.
+    /// Opens a modern stream of changes.
     SubscriptionsListen = "subscriptions/listen", Request, [Modern];
     /// The session is open.
     Initialized = "notifications/initialized", Notification, [Legacy];
@@ -108,9 +108,9 @@ methods! {
     PromptsListChanged = "notifications/prompts/list_changed", Notification, [Legacy Modern];
     /// The server's resources changed.
     ResourcesListChanged = "notifications/resources/list_changed", Notification, [Legacy Modern];
-    /// A stream of changes has begun. Known, not built yet.
+    /// A stream of changes has begun.
     SubscriptionsAcknowledged = "notifications/subscriptions/acknowledged", Notification, [Modern];
-    /// A resource changed. Known, not built yet.
+    /// A resource changed.
     ResourcesUpdated = "notifications/resources/updated", Notification, [Legacy Modern];
     /// A line of the server's log.
     LogMessage = "notifications/message", Notification, [Legacy Modern];
