@@ -20,7 +20,7 @@ META = "io.modelcontextprotocol/"
 PATIENCE = 4 * REQUEST
 # A running gateway hears of a revocation within a quarter of a second; this machine may be busy.
 NOTICE = 3
-CANCELLED, UPSTREAM, PARAMS, METHOD = -31003, -32603, -32602, -32601
+CANCELLED, TOKEN, UPSTREAM, PARAMS, METHOD = -31003, -31002, -32603, -32602, -32601
 NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 
 
@@ -273,7 +273,8 @@ class Caller:
             return None
         result, error = asked.result(), asked.error()
         code, text = error.get("code"), str(error.get("message"))
-        if asked.status == 401:
+        # A call whose stream has begun cannot be 401 any more: revoked under way, it ends with the same error.
+        if asked.status == 401 or (code == TOKEN and asked.token.revoking):
             self.tally.counts["refused since revoked"] += 1
             return None
         if expected != "yes":
