@@ -196,8 +196,16 @@ impl Running {
 
     /// The audit trail, each line one whole record.
     pub(crate) fn audit(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path(".portcullis/audit.ndjson")).unwrap();
-        assert!(text.is_empty() || text.ends_with('\n'), "the trail ends in the middle of a line");
+        let begun = Instant::now();
+        // A reader may see half of what is being written. What stays half was not written whole.
+        let text = loop {
+            let text = std::fs::read_to_string(self.path(".portcullis/audit.ndjson")).unwrap();
+            if text.is_empty() || text.ends_with('\n') {
+                break text;
+            }
+            assert!(begun.elapsed() < LONG, "the trail ends in the middle of a line");
+            std::thread::yield_now();
+        };
         text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
     }
 
