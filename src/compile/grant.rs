@@ -66,7 +66,8 @@ fn policy(
     press: &mut Press,
 ) -> Result<Policy, String> {
     let resource = "resource";
-    let text = Draft { id, effect, principal, resource, actions: vec!["grant"], when, unless }.text();
+    let text =
+        Draft { id, notes: Vec::new(), effect, principal, resource, actions: vec!["grant"], when, unless }.text();
     press.policy(id, &text, place, None)
 }
 

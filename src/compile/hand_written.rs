@@ -4,41 +4,41 @@
 //! What could hold silently false is refused: it would be a forbid that does not forbid.
 
 use super::findings::{self, CONDITION, IN_CONDITION, LIST_CALL, NAMELESS, OVERREACH};
+use std::collections::BTreeSet;
+
 use crate::{
     config::PolicyFile,
     diagnostic::{Diagnostic, Place},
-    policy::{Actions, Effect, Policy, Verb},
+    policy::{Actions, Effect, Notes, Policy, QuestionKind, Verb},
 };
 
 /// What a bundle cannot be without; shipped in `policies/`.
-const GUARD_RAILS: &str = include_str!("../../policies/guard-rails.cedar");
+const SHIPPED: [&str; 2] =
+    [include_str!("../../policies/guard-rails.cedar"), include_str!("../../policies/admission.cedar")];
 
-/// The policies of a file: those about *use*, and those about *grant*.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) uses: Vec<Policy>,
-    pub(super) grants: Vec<Policy>,
+/// What ships. Its places are not the author's, so it has none.
+pub(super) fn shipped() -> Result<Vec<Policy>, String> {
+    let mut policies = Vec::new();
+    for text in SHIPPED {
+        let parsed: cedar_policy::PolicySet =
+            text.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
+        for policy in parsed.policies() {
+            let id = policy.annotation("id").ok_or("a policy that ships has no `@id`")?.to_owned();
+            policies.push(Policy::of(&id, &policy.to_string(), policy.clone(), None, None)?);
+        }
+    }
+    Ok(policies)
 }
 
-/// The guard rails. Their places are not the author's, so they have none.
-pub(super) fn guard_rails() -> Result<Vec<Policy>, String> {
-    let parsed: cedar_policy::PolicySet =
-        GUARD_RAILS.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
-    parsed
-        .policies()
-        .map(|policy| {
-            let id = policy.annotation("id").ok_or("a guard rail has no `@id`")?.to_owned();
-            Policy::of(&id, &policy.to_string(), policy.clone(), None, None)
-        })
-        .collect()
-}
+/// What the ids of compiled policies begin with.
+const TAKEN: [&str; 9] = ["admit/", "check/", "cors/", "grant/", "guard/", "header/", "rate/", "rule/", "server/"];
 
 /// The policies of a file, or everything that is wrong with it.
-pub(super) fn policies(file: &PolicyFile) -> Result<Written, Vec<Diagnostic>> {
+pub(super) fn policies(file: &PolicyFile) -> Result<Vec<Policy>, Vec<Diagnostic>> {
     let parsed: cedar_policy::PolicySet = file.text.parse().map_err(|errors: cedar_policy::ParseErrors| {
         errors.iter().map(|error| CONDITION.at(&at(file, offset(error)), findings::said(error))).collect::<Vec<_>>()
     })?;
-    let mut written = Written::default();
+    let mut written = Vec::new();
     let mut problems = Vec::new();
     if let Some(template) = parsed.templates().next() {
         let place = at(file, file.text.find(&template.to_string()).unwrap_or_default());
@@ -51,7 +51,7 @@ pub(super) fn policies(file: &PolicyFile) -> Result<Written, Vec<Diagnostic>> {
             problems.push(NAMELESS.at(&place, "this policy has no `@id`"));
             continue;
         };
-        if let Some(taken) = ["server/", "rule/", "grant/", "guard/"].into_iter().find(|taken| id.starts_with(taken)) {
+        if let Some(taken) = TAKEN.into_iter().find(|taken| id.starts_with(taken)) {
             problems.push(
                 NAMELESS
                     .at(&place, format!("`{id}`: ids that begin with `{taken}` are the compiler's"))
@@ -61,13 +61,7 @@ pub(super) fn policies(file: &PolicyFile) -> Result<Written, Vec<Diagnostic>> {
         }
         match Policy::of(id, &text, policy.clone(), Some(place.clone()), None) {
             Ok(policy) => match problems_of(&policy, &place) {
-                wrong if wrong.is_empty() => {
-                    if policy.verbs.is_empty() {
-                        written.grants.push(policy)
-                    } else {
-                        written.uses.push(policy)
-                    }
-                }
+                wrong if wrong.is_empty() => written.push(policy),
                 wrong => problems.extend(wrong),
             },
             Err(error) => problems.push(CONDITION.at(&place, error)),
@@ -94,17 +88,34 @@ fn problems_of(policy: &Policy, place: &Place) -> Vec<Diagnostic> {
         }
         Actions::In(actions) => actions,
     };
-    let grants = named.iter().any(|action| action == "grant");
-    if grants && named.len() > 1 {
-        problems.push(
-            OVERREACH
-                .at(place, "this policy speaks to two questions: *grant* and *use*")
-                .help("write one policy for each"),
-        );
+    let kinds: BTreeSet<QuestionKind> = named.iter().map(|action| QuestionKind::of_action(action)).collect();
+    if kinds.len() > 1 {
+        let kinds: Vec<String> = kinds.iter().map(|kind| format!("*{kind}*")).collect();
+        let problem = format!("this policy speaks to {} questions: {}", kinds.len(), kinds.join(" and "));
+        problems.push(OVERREACH.at(place, problem).help("write one policy for each"));
     }
-    if grants && shape.effect == Effect::Permit {
-        let help = "write the ceiling under `grants:`; hand-written policies may only forbid a grant";
-        problems.push(OVERREACH.at(place, "this policy permits a grant").help(help));
+    match (policy.of, shape.effect) {
+        (QuestionKind::Grant, Effect::Permit) => {
+            let help = "write the ceiling under `grants:`; hand-written policies may only forbid a grant";
+            problems.push(OVERREACH.at(place, "this policy permits a grant").help(help));
+        }
+        (QuestionKind::Admit, Effect::Permit) => {
+            let help = "everything is admitted that no policy forbids; write what it should not be as a `forbid`";
+            problems.push(OVERREACH.at(place, "this policy permits a request to come in").help(help));
+        }
+        (QuestionKind::Charge | QuestionKind::Emit, Effect::Forbid) => {
+            let problem = format!("this policy forbids, and *{}* is answered by permits alone", policy.of);
+            let help = "a permit that does not hold says no: put the condition there";
+            problems.push(OVERREACH.at(place, problem).help(help));
+        }
+        (QuestionKind::Admit | QuestionKind::Grant, Effect::Forbid)
+        | (QuestionKind::Charge | QuestionKind::Emit, Effect::Permit)
+        | (QuestionKind::Use, _) => {}
+    }
+    if policy.of != QuestionKind::Use && policy.of != QuestionKind::Grant {
+        problems.extend(Notes::of(policy).err().map(|problem| {
+            NAMELESS.at(place, problem).help("see `portcullis compile` for what the compiler writes itself")
+        }));
     }
     if shape.uses_in {
         problems.push(

@@ -1,9 +1,10 @@
 //! A configuration's meaning → a bundle.
 //!
-//! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule` and `grant` turn their sections into
-//! policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
+//! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule`, `grant`
+//! and `admit` turn their sections into policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
 //! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
 
+mod admit;
 mod argument;
 pub(crate) mod findings;
 mod grant;
@@ -28,7 +29,7 @@ use crate::{
     diagnostic::{Diagnostic, Place},
     lock::Lock,
     name::{ServerName, ToolName},
-    policy::{Bundle, Expected, Policy, VOLATILE},
+    policy::{Bundle, Expected, Policy, QuestionKind, VOLATILE},
 };
 
 /// Compiles a configuration, with what `portcullis.lock` pins where there is one.
@@ -38,22 +39,23 @@ use crate::{
 pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagnostic>> {
     let whole = &config.listen.public_url.place;
     let mut problems = Vec::new();
-    let mut uses = Vec::new();
-    let mut grants = Vec::new();
+    let mut all = Vec::new();
     let mut conditions = HashMap::new();
     let mut press = press::Press::default();
     let mut drafted = HashSet::new();
     let own = |error: String, place: &Place| findings::CONDITION.at(place, error);
     let typing = argument::Typing::of(&config.rules, lock, &mut problems);
-    match hand_written::guard_rails() {
-        Ok(policies) => uses.extend(policies),
-        Err(error) => problems.push(own(error, whole)),
+    for shipped in [hand_written::shipped(), admit::policies(config)] {
+        match shipped {
+            Ok(policies) => all.extend(policies),
+            Err(error) => problems.push(own(error, whole)),
+        }
     }
     for (name, server) in &config.servers {
         match server::policies(name, server, &typing, &mut press) {
             Ok(policies) => {
                 drafted.extend(policies.iter().map(|policy| policy.id().to_owned()));
-                uses.extend(policies);
+                all.extend(policies);
             }
             Err(error) => problems.push(own(error, &server.place)),
         }
@@ -66,7 +68,7 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
                 conditions.extend(
                     policies.iter().filter_map(|policy| Some((policy.id().to_owned(), written?.place.clone()))),
                 );
-                uses.extend(policies);
+                all.extend(policies);
             }
             Err(wrong) => problems.extend(wrong),
         }
@@ -74,34 +76,30 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
     match grant::policies(&config.grants, &mut press) {
         Ok(policies) => {
             drafted.extend(policies.iter().map(|policy| policy.id().to_owned()));
-            grants.extend(policies);
+            all.extend(policies);
         }
         Err(error) => problems.push(own(error, whole)),
     }
     for file in &config.policies {
         match hand_written::policies(file) {
-            Ok(written) => {
-                uses.extend(written.uses);
-                grants.extend(written.grants);
-            }
+            Ok(policies) => all.extend(policies),
             Err(wrong) => problems.extend(wrong),
         }
     }
-    let read: Vec<&str> = VOLATILE.into_iter().filter(|fact| reads(&uses, fact)).collect();
+    let read: Vec<&str> = VOLATILE.into_iter().filter(|fact| reads(&all, fact)).collect();
     let text = schema::text(&read, &typing);
     let schema = match cedar_policy::Schema::from_cedarschema_str(&text) {
         Ok((schema, _)) => schema,
         Err(error) => return Err(vec![own(error.to_string(), whole)]),
     };
-    let all: Vec<&Policy> = uses.iter().chain(&grants).collect();
-    problems.extend(verify::problems(&schema, &all, &drafted, &conditions, whole));
+    problems.extend(verify::problems(&schema, &all.iter().collect::<Vec<_>>(), &drafted, &conditions, whole));
     let expected = expected(config, lock, typing, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
     }
     let scopes = config.tags.keys().map(crate::name::TagName::scope).collect();
     let servers = config.servers.keys().cloned().collect();
-    Ok(Bundle::new((schema, text), uses, grants, servers, scopes, config.oauth.enabled.value, expected))
+    Ok(Bundle::new((schema, text), all, servers, scopes, config.oauth.enabled.value, expected))
 }
 
 /// What is expected of the arguments of each tool that is pinned.
@@ -132,7 +130,7 @@ fn expected(
 }
 
 fn reads(policies: &[Policy], fact: &str) -> bool {
-    policies.iter().any(|policy| policy.shape().facts.contains(fact) || policy.shape().facts.contains("*"))
+    policies.iter().any(|policy| policy.of == QuestionKind::Use && policy.shape().reads(fact))
 }
 
 /// The Cedar schema with every fact there is, for authors and editors.

@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
-use crate::policy::{Effect, Verb};
+use crate::policy::{Effect, EndpointClass, Verb};
 
 /// The parts of a policy that is to be written.
 pub(super) struct Draft<'a> {
     pub(super) id: &'a str,
+    /// Annotations besides `@id`, in their order.
+    pub(super) notes: Vec<(&'a str, String)>,
     pub(super) effect: Effect,
     /// The scope of the principal, as in `principal is Portcullis::User`.
     pub(super) principal: &'a str,
@@ -30,8 +32,9 @@ impl Draft<'_> {
         self.actions.sort_unstable();
         let actions: Vec<String> =
             self.actions.iter().map(|action| format!("        Portcullis::Action::{}", string(action))).collect();
+        let notes: String = self.notes.iter().map(|(name, value)| format!("@{name}({})\n", string(value))).collect();
         let mut text = format!(
-            "@id({})\n{effect} (\n    {},\n    action in [\n{}\n    ],\n    {}\n)",
+            "@id({})\n{notes}{effect} (\n    {},\n    action in [\n{}\n    ],\n    {}\n)",
             string(self.id),
             self.principal,
             actions.join(",\n"),
@@ -77,4 +80,11 @@ pub(super) fn named(attribute: &str, pattern: &crate::name::Pattern) -> String {
 /// `resource.server == Portcullis::Server::"x"`: always first, so that a shard may rest on it.
 pub(super) fn pin(server: &crate::name::ServerName) -> String {
     format!("resource.server == Portcullis::Server::{}", string(server.as_str()))
+}
+
+/// `[Endpoint, Endpoint].contains(resource)`.
+pub(super) fn endpoints(classes: impl IntoIterator<Item = EndpointClass>) -> String {
+    let classes: Vec<String> =
+        classes.into_iter().map(|class| format!("Portcullis::Endpoint::{}", string(class.as_str()))).collect();
+    format!("[{}].contains(resource)", classes.join(", "))
 }

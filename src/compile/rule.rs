@@ -111,7 +111,16 @@ impl Group<'_> {
         let when = about.iter().cloned().chain(said.when).collect();
         let unless = said.unless.into_iter().collect();
         let resource = self.kind.scope();
-        let draft = Draft { id: &id, effect: Effect::Forbid, principal: "principal", resource, actions, when, unless };
+        let draft = Draft {
+            id: &id,
+            notes: Vec::new(),
+            effect: Effect::Forbid,
+            principal: "principal",
+            resource,
+            actions,
+            when,
+            unless,
+        };
         let text = draft.text();
         let policy = Policy::parse(&id, &text, Some(place.clone()), None)
             .map_err(|error| vec![findings::CONDITION.at(place, error)])?;

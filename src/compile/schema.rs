@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use super::argument::Typing;
-use crate::policy::{TYPED, VOLATILE, Verb};
+use crate::policy::{EndpointClass, TYPED, VOLATILE, Verb};
 
 /// The schema with the given volatile facts declared, and with the typed arguments of some tools.
 pub(super) fn text(volatile: &[&str], typing: &Typing) -> String {
@@ -32,9 +32,14 @@ pub(super) fn text(volatile: &[&str], typing: &Typing) -> String {
          \x20   entity Tool = { name: String, server: Server };\n\
          \x20   entity Prompt = { name: String, server: Server };\n\
          \x20   entity Resource = { server: Server, uri: String };\n\
-         \x20   entity Scope;\n\n",
+         \x20   entity Scope;\n\
+         \n\
+         \x20   // Who sends a request, before anything of it is believed, and for which endpoint.\n\
+         \x20   entity Peer enum [\"peer\"];\n",
     );
+    let classes: Vec<String> = EndpointClass::ALL.iter().map(|class| format!("\"{class}\"")).collect();
     // Writing to a string does not fail.
+    _ = write!(text, "    entity Endpoint enum [{}];\n\n", classes.join(", "));
     _ = write!(
         text,
         "    // What is known when an entry of a list is shown.\n    type Showing = {{\n{facts}    }};\n\n"
@@ -67,7 +72,52 @@ pub(super) fn text(volatile: &[&str], typing: &Typing) -> String {
         );
     }
     text.push_str(
-        "\n    // May this scope be granted?\n    action \"grant\" appliesTo { principal: [User, Client], resource: [Scope], context: { client?: String, groups: Set<String> } };\n}\n",
+        "\n    // May this scope be granted?\n    action \"grant\" appliesTo { principal: [User, Client], resource: [Scope], context: { client?: String, groups: Set<String> } };\n",
     );
+    text.push_str(FRONT);
+    text.push_str("}\n");
     text
 }
+
+/// The questions of a request as such. What they are told differs from request to request in any case, so
+/// all of it is always declared.
+const FRONT: &str = "
+    // May this request come in?
+    action \"request\" appliesTo { principal: [Peer], resource: [Endpoint], context: {
+        address: ipaddr,
+        findings: Set<String>,
+        forwarded: Bool,
+        host_known: Bool,
+        method: String,
+        misled: Bool,
+        now: datetime,
+        oauth: Bool,
+        origin?: { loopback: Bool, own: Bool, text: String },
+        server?: String,
+        tls: Bool,
+    } };
+
+    // Which rate tiers does it draw from: before the caller is known, and after?
+    action \"charge\";
+    action \"charge/address\" in [\"charge\"] appliesTo { principal: [Anonymous], resource: [Endpoint], context: {
+        address: ipaddr,
+        now: datetime,
+        oauth: Bool,
+        server?: String,
+        tls: Bool,
+    } };
+    action \"charge/caller\" in [\"charge\"] appliesTo { principal: [User, Client, Anonymous], resource: [Endpoint], context: {
+        address: ipaddr,
+        client?: String,
+        groups: Set<String>,
+        now: datetime,
+        oauth: Bool,
+        scopes: Set<String>,
+        server?: String,
+        tls: Bool,
+        tool?: String,
+    } };
+
+    // Which headers go out with an answer?
+    action \"respond\" appliesTo { principal: [Peer], resource: [Endpoint], context: { oauth: Bool, page: Bool, tls: Bool } };
+";

@@ -50,6 +50,7 @@ pub(super) fn policies(
             };
             let draft = Draft {
                 id: &id,
+                notes: Vec::new(),
                 effect: Effect::Forbid,
                 principal: "principal",
                 resource: things.scope(),
@@ -88,6 +89,7 @@ fn permit(name: &ServerName, server: &Server, typed: &[&str], press: &mut Press)
     let id = format!("server/{name}");
     let draft = Draft {
         id: &id,
+        notes: Vec::new(),
         effect: Effect::Permit,
         principal: "principal",
         resource: "resource",

@@ -163,14 +163,15 @@ impl Gateway {
         &self,
         peer: Peer,
         started: Instant,
-        kind: &'static str,
-        status: u16,
+        (kind, status): (&str, u16),
+        decision: &Decision,
     ) -> Result<(), Refusal> {
         let known =
             Known::new(self.revision(), self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
-        let decision = Decision::deny(crate::policy::Because::ValidationFailed);
-        let response = Response { status, code: None, is_error: None, bytes: 0, us: 0 };
-        self.close(Pending::Refused(Box::new(known), Box::new(decision), kind), response)
+        let response = Response { status, code: None, is_error: None, bytes: 0, us: micros(started) };
+        // Anybody can ask as often as they like: many become one record.
+        self.decided(&known, decision, Some(Refused { kind, response }), |decided| self.parts.trail.refusal(decided))
+            .map_err(|error| lost(&error))
     }
 
     fn decided<T>(

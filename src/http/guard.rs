@@ -1,24 +1,43 @@
-//! Whether a request may come in at all, before anything of it is believed.
+//! What the head of a request says, before anything of it is believed: the facts of the question *admit*.
 //!
-//! `Host` must be a name of ours and `Origin`, where present, a page of ours: a page of somebody else
-//! must not reach a gateway on the reader's own machine (DNS rebinding). With OAuth off, what came
-//! through a proxy is refused: the local mode is for this machine alone.
+//! `Host` must be a name of ours and `Origin`, where present, a page that may use us: a page of somebody
+//! else must not reach a gateway on the reader's own machine (DNS rebinding). Which may is for the policies
+//! to say (`policies/admission.cedar`, `compile/admit`).
 //!
 //! SPEC: MCP Streamable HTTP, "Security"; TR-02, T-116, T-119, T-122; design §2 "OAuth off".
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, StatusCode, Uri, header};
+use http::{HeaderMap, Method, Uri, header};
+use jiff::Timestamp;
 
-use crate::gateway::Revision;
+use crate::{
+    gateway::Revision,
+    policy::{Arrival, EndpointClass, Origin},
+};
 
 /// The names and pages that are ours.
 #[derive(Debug)]
 pub(crate) struct Guard {
     hosts: Vec<String>,
     origin: String,
-    open: bool,
+}
+
+/// The head of a request, and where it came from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) uri: &'a Uri,
+    pub(crate) method: &'a Method,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) address: IpAddr,
+    pub(crate) tls: bool,
+    /// Whether what a trusted proxy says cannot be understood.
+    pub(crate) misled: bool,
 }
 
 /// The guard of the revision in force.
@@ -45,99 +64,69 @@ impl Current {
     }
 }
 
-/// Why a request may not come in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stopped {
-    /// The host is missing, given twice, or none of ours.
-    Host,
-    /// The origin is not one of ours.
-    Origin,
-    /// It came through a proxy, which the local mode does not take.
-    Forwarded,
-    /// A trusted proxy says of it what cannot be understood.
-    Misled,
-}
-
-impl Stopped {
-    /// One permanent word.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Host => "bad-host",
-            Self::Origin => "bad-origin",
-            Self::Forwarded => "forwarded",
-            Self::Misled => "bad-forwarding",
-        }
-    }
-
-    /// Its HTTP status.
-    pub(crate) const fn status(self) -> StatusCode {
-        match self {
-            Self::Host | Self::Origin | Self::Forwarded => StatusCode::FORBIDDEN,
-            Self::Misled => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// What the caller is told.
-    pub(crate) const fn message(self) -> &'static str {
-        match self {
-            Self::Host => "this `Host` is not a name of this gateway; use its public URL",
-            Self::Origin => "this `Origin` may not use this gateway",
-            Self::Forwarded => "requests through a proxy are not taken while OAuth is off",
-            Self::Misled => "the forwarding headers of a trusted proxy are malformed, or contradict each other",
-        }
-    }
-}
-
 impl Guard {
     fn of(revision: &Revision, bound: SocketAddr) -> Self {
-        let snapshot = &revision.snapshot;
-        Self::new(&snapshot.public_url, bound, snapshot.engine.bundle().oauth())
+        Self::new(&revision.snapshot.public_url, bound)
     }
 
     /// The guard of a listener known by `public_url`, bound to `bound`.
-    pub(crate) fn new(public_url: &str, bound: SocketAddr, oauth: bool) -> Self {
+    pub(crate) fn new(public_url: &str, bound: SocketAddr) -> Self {
         let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest).trim_end_matches('/');
         let mut hosts = vec![authority.to_ascii_lowercase()];
         if bound.ip().is_loopback() {
             let port = bound.port();
             hosts.extend([format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")]);
         }
-        Self { hosts, origin: public_url.trim_end_matches('/').to_ascii_lowercase(), open: !oauth }
+        Self { hosts, origin: public_url.trim_end_matches('/').to_ascii_lowercase() }
     }
 
-    /// Checks a request's head.
-    pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Stopped> {
+    /// What a request's head says, as facts that policies decide on.
+    pub(crate) fn arrival(&self, head: &Head<'_>, now: Timestamp) -> Arrival {
+        let Head { uri, method, headers, address, tls, misled } = *head;
+        let path = uri.path();
+        let class = EndpointClass::of_path(path);
+        let server = path.strip_prefix("/mcp/").and_then(|name| name.parse().ok());
+        let forwarded =
+            headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
+        Arrival {
+            class,
+            method: method.as_str().to_owned(),
+            host_known: self.knows_host(uri, headers),
+            origin: self.origin(headers),
+            forwarded,
+            misled,
+            findings: BTreeSet::new(),
+            server,
+            tls,
+            address,
+            now,
+        }
+    }
+
+    fn knows_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut hosts = headers.get_all(header::HOST).iter();
-        let (named, again) = (hosts.next(), hosts.next());
         // HTTP/2 and absolute forms carry the host in the target.
-        let host = match (uri.authority(), named, again) {
-            (_, _, Some(_)) => return Err(Stopped::Host),
+        let host = match (uri.authority(), hosts.next(), hosts.next()) {
             (Some(authority), None, None) => authority.as_str(),
-            (None, Some(named), None) => named.to_str().map_err(|_| Stopped::Host)?,
+            (None, Some(named), None) => match named.to_str() {
+                Ok(named) => named,
+                Err(_) => return false,
+            },
             (Some(authority), Some(named), None) if named.as_bytes() == authority.as_str().as_bytes() => {
                 authority.as_str()
             }
-            _ => return Err(Stopped::Host),
+            _ => return false,
         };
-        if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host)) {
-            return Err(Stopped::Host);
-        }
-        let mut origins = headers.get_all(header::ORIGIN).iter();
-        match (origins.next(), origins.next()) {
-            (None, _) => {}
-            (Some(origin), None) if origin.to_str().is_ok_and(|origin| self.ours(origin)) => {}
-            (Some(_), _) => return Err(Stopped::Origin),
-        }
-        if self.open
-            && headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"))
-        {
-            return Err(Stopped::Forwarded);
-        }
-        Ok(())
+        self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host))
     }
 
-    fn ours(&self, origin: &str) -> bool {
-        origin.eq_ignore_ascii_case(&self.origin) || (self.open && loopback_origin(origin))
+    /// The page that a request comes from. One that is said twice, or cannot be read, is no page of anybody.
+    fn origin(&self, headers: &HeaderMap) -> Option<Origin> {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let first = origins.next()?;
+        let text = first.to_str().ok().filter(|_| origins.next().is_none()).unwrap_or("null");
+        let own = text.eq_ignore_ascii_case(&self.origin);
+        Some(Origin { text: text.to_owned(), own, loopback: loopback_origin(text) })
     }
 }
 
@@ -158,8 +147,14 @@ fn loopback_origin(origin: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn check(oauth: bool, pairs: &[(&'static str, &str)]) -> Result<(), Stopped> {
-        let guard = Guard::new("https://gate.example.com", "127.0.0.1:3050".parse().unwrap(), oauth);
+    /// The word of the check that refuses, as the engine of the shortest configuration says.
+    fn check(oauth: bool, pairs: &[(&'static str, &str)]) -> Result<(), String> {
+        let yaml = format!(
+            "version: 1\ntags: {{a: A}}\nservers: {{s: {{tags: [a], stdio: {{command: [cat]}}}}}}\noauth: {{enabled: {oauth}}}\n"
+        );
+        let config = crate::config::load_text("f", &yaml, &|_| None).config.unwrap();
+        let engine = crate::policy::Engine::new(Arc::new(crate::compile::bundle(&config, None).unwrap())).unwrap();
+        let guard = Guard::new("https://gate.example.com", "127.0.0.1:3050".parse().unwrap());
         let headers = pairs
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
@@ -167,7 +162,14 @@ mod tests {
                 map.append(name, value);
                 map
             });
-        guard.check(&Uri::from_static("/mcp"), &headers)
+        let address = [127, 0, 0, 1].into();
+        let (uri, method) = (Uri::from_static("/mcp"), Method::POST);
+        let head = Head { uri: &uri, method: &method, headers: &headers, address, tls: false, misled: false };
+        let decision = engine.admit(&guard.arrival(&head, Timestamp::UNIX_EPOCH));
+        if decision.is_allow() {
+            return Ok(());
+        }
+        Err(engine.check_behind(&decision).map_or_else(|| format!("{decision:?}"), |check| check.code.to_string()))
     }
 
     #[test]
@@ -184,12 +186,12 @@ mod tests {
             "127.0.0.1:3051",
             "",
         ] {
-            assert_eq!(check(true, &[("host", host)]), Err(Stopped::Host), "{host}");
+            assert_eq!(check(true, &[("host", host)]), Err("bad-host".to_owned()), "{host}");
         }
-        assert_eq!(check(true, &[]), Err(Stopped::Host));
-        assert_eq!(check(true, &[("host", "localhost:3050"), ("host", "localhost:3050")]), Err(Stopped::Host));
+        assert_eq!(check(true, &[]), Err("bad-host".to_owned()));
+        assert_eq!(check(true, &[("host", "localhost:3050"), ("host", "localhost:3050")]), Err("bad-host".to_owned()));
         // T-122: what a proxy says is no substitute.
-        assert_eq!(check(true, &[("x-forwarded-host", "localhost:3050")]), Err(Stopped::Host));
+        assert_eq!(check(true, &[("x-forwarded-host", "localhost:3050")]), Err("bad-host".to_owned()));
     }
 
     #[test]
@@ -206,7 +208,7 @@ mod tests {
             "https://gate.example.com.",
             "http://localhost:3050",
         ] {
-            assert_eq!(check(true, &[host, ("origin", origin)]), Err(Stopped::Origin), "{origin}");
+            assert_eq!(check(true, &[host, ("origin", origin)]), Err("bad-origin".to_owned()), "{origin}");
         }
     }
 
@@ -219,10 +221,10 @@ mod tests {
         for origin in
             ["null", "http://localhost.evil.test", "http://127.0.0.1.nip.test", "http://localhost:x", "ftp://localhost"]
         {
-            assert_eq!(check(false, &[host, ("origin", origin)]), Err(Stopped::Origin), "{origin}");
+            assert_eq!(check(false, &[host, ("origin", origin)]), Err("bad-origin".to_owned()), "{origin}");
         }
-        assert_eq!(check(false, &[host, ("forwarded", "for=1.2.3.4")]), Err(Stopped::Forwarded));
-        assert_eq!(check(false, &[host, ("x-forwarded-for", "1.2.3.4")]), Err(Stopped::Forwarded));
+        assert_eq!(check(false, &[host, ("forwarded", "for=1.2.3.4")]), Err("forwarded".to_owned()));
+        assert_eq!(check(false, &[host, ("x-forwarded-for", "1.2.3.4")]), Err("forwarded".to_owned()));
         assert_eq!(check(true, &[host, ("x-forwarded-for", "1.2.3.4")]), Ok(()));
     }
 }

@@ -19,11 +19,12 @@ use poem::{
     web::RemoteAddr,
 };
 
-use super::{guard::Stopped, method_not_allowed, respond};
+use super::{method_not_allowed, respond};
 use crate::{
     gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Said, Way},
     mcp::{self, Era, envelope},
     name::ServerName,
+    policy::{Because, Decision},
     record as trail,
 };
 
@@ -144,8 +145,8 @@ impl Mcp {
     }
 
     fn unread(&self, peer: &Peer, started: Instant, unread: Unread) -> Response {
-        let (status, word, message) = unread.form();
-        let mut response = refused_early(&self.gateway, peer.clone(), started, status, word, message);
+        let decision = Decision::deny(Because::ValidationFailed);
+        let mut response = refused_early(&self.gateway, peer.clone(), started, unread.form(), &decision);
         // What is left of the body is not waited for.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         response
@@ -227,21 +228,16 @@ impl Mcp {
     }
 }
 
-/// The answer to a request that may not even come in.
-pub(super) fn stopped(gateway: &Arc<Gateway>, request: &Request, stopped: Stopped) -> Response {
-    refused_early(gateway, peer(request), Instant::now(), stopped.status(), stopped.word(), stopped.message())
-}
-
-fn refused_early(
+/// The refusal of a request that was not even read, once it is written down.
+pub(super) fn refused_early(
     gateway: &Arc<Gateway>,
     peer: Peer,
     started: Instant,
-    status: StatusCode,
-    word: &'static str,
-    message: &str,
+    (status, word, message): (StatusCode, &str, &str),
+    decision: &Decision,
 ) -> Response {
     let response = respond::plain(status, word, message);
-    match gateway.refused_early(peer, started, word, status.as_u16()) {
+    match gateway.refused_early(peer, started, (word, status.as_u16()), decision) {
         Ok(()) => response,
         Err(refusal) => respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message()),
     }
@@ -256,7 +252,7 @@ fn endpoint(request: &Request) -> Option<Endpoint> {
     path.strip_prefix("/mcp/")?.parse().ok().map(Endpoint::One)
 }
 
-fn peer(request: &Request) -> Peer {
+pub(super) fn peer(request: &Request) -> Peer {
     let RemoteAddr(address) = request.remote_addr();
     let address =
         address.as_socket_addr().map_or(std::net::Ipv4Addr::UNSPECIFIED.into(), |address| address.ip().to_canonical());

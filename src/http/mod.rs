@@ -15,15 +15,17 @@ mod places;
 mod respond;
 mod well_known;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use poem::{Endpoint, EndpointExt, Request, Response, Route, http::StatusCode};
+use poem::{
+    Endpoint, EndpointExt, Request, Response, Route,
+    http::{StatusCode, uri::Scheme},
+};
 
 pub(crate) use health::Health;
 
 use crate::gateway::Gateway;
 use forwarded::Malformed;
-use guard::Stopped;
 
 /// Everything the public listener answers.
 pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -> impl Endpoint<Output = Response> {
@@ -39,14 +41,10 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, request: Request| {
-            let stopped = match request.extensions().get::<Malformed>() {
-                Some(Malformed) => Err(Stopped::Misled),
-                None => guard.of(&gateway.revision()).1.check(request.uri(), request.headers()),
-            };
-            let gateway = Arc::clone(&gateway);
+            let refused = admit(&gateway, &guard, &request);
             async move {
-                if let Err(stopped) = stopped {
-                    return Ok(mcp::stopped(&gateway, &request, stopped));
+                if let Some(refused) = refused {
+                    return Ok(refused);
                 }
                 Ok(match route.call(request).await {
                     Ok(response) => response,
@@ -56,6 +54,38 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
             }
         })
         .map_to_response()
+}
+
+/// Asks whether a request may come in; what it is answered where it may not.
+fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> Option<Response> {
+    let revision = gateway.revision();
+    let peer = mcp::peer(request);
+    let head = guard::Head {
+        uri: request.uri(),
+        method: request.method(),
+        headers: request.headers(),
+        address: peer.address,
+        tls: *request.scheme() == Scheme::HTTPS,
+        misled: request.extensions().get::<Malformed>().is_some(),
+    };
+    let engine = &revision.snapshot.engine;
+    let decision = engine.admit(&guard.of(&revision).1.arrival(&head, gateway.parts().clock.now()));
+    if decision.is_allow() {
+        return None;
+    }
+    let refused = |status, word: &str, message: &str| {
+        mcp::refused_early(gateway, peer.clone(), Instant::now(), (status, word, message), &decision)
+    };
+    Some(match engine.check_behind(&decision) {
+        Some(check) => {
+            refused(StatusCode::from_u16(check.status).unwrap_or(StatusCode::FORBIDDEN), &check.code, &check.message)
+        }
+        None => {
+            tracing::error!(errors = ?decision.errors, "whether a request may come in cannot be decided, so it may not");
+            let message = "whether this request may come in cannot be decided, so it may not";
+            refused(StatusCode::INTERNAL_SERVER_ERROR, "policy-error", message)
+        }
+    })
 }
 
 /// An answer to a method that an endpoint does not take.

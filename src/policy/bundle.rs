@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{
     argument::Expected,
     decision::Reason,
-    question::Verb,
+    question::{QuestionKind, Verb},
     shape::{Actions, Shape},
 };
 use crate::{
@@ -36,7 +36,9 @@ pub struct Policy {
     pub(crate) cedar: cedar_policy::Policy,
     /// What can be said of it without asking it.
     pub(crate) shape: Shape,
-    /// The verbs it applies to; empty for a policy of the question *grant*.
+    /// Which question it is of; of several, the first.
+    pub(crate) of: QuestionKind,
+    /// The verbs it applies to; empty for a policy of any question but *use*.
     pub(crate) verbs: BTreeSet<Verb>,
     /// Of calls, it applies to these alone, whose arguments are typed; empty where it applies to every
     /// call, or to none.
@@ -89,6 +91,7 @@ impl Policy {
             reason: Reason { policy: id.into(), effect: shape.effect, place },
             text: text.into(),
             cedar,
+            of: QuestionKind::of(&shape.actions),
             verbs,
             shape,
             typed,
@@ -192,6 +195,8 @@ pub struct Bundle {
     pub(crate) policies: Vec<Policy>,
     /// The policies of the question *grant*, sorted by id.
     pub(crate) grants: Vec<Policy>,
+    /// The policies of the questions *admit*, *charge* and *emit*, sorted by question and id.
+    pub(crate) fronts: Vec<Policy>,
     pub(crate) servers: BTreeSet<ServerName>,
     pub(crate) scopes: BTreeSet<ScopeName>,
     pub(crate) oauth: bool,
@@ -201,20 +206,28 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Puts the parts together and computes the digest. The lists are sorted here, so that their
-    /// order says nothing.
+    /// Puts the parts together and computes the digest. The policies are shared out among the questions and
+    /// sorted here, so that their order says nothing.
     #[must_use]
     pub fn new(
         (schema, schema_text): (cedar_policy::Schema, String),
-        mut policies: Vec<Policy>,
-        mut grants: Vec<Policy>,
+        all: Vec<Policy>,
         servers: BTreeSet<ServerName>,
         scopes: BTreeSet<ScopeName>,
         oauth: bool,
         expected: BTreeMap<ServerName, BTreeMap<ToolName, Arc<Expected>>>,
     ) -> Self {
+        let (mut policies, mut grants, mut fronts) = (Vec::new(), Vec::new(), Vec::new());
+        for policy in all {
+            match policy.of {
+                QuestionKind::Use => policies.push(policy),
+                QuestionKind::Grant => grants.push(policy),
+                QuestionKind::Admit | QuestionKind::Charge | QuestionKind::Emit => fronts.push(policy),
+            }
+        }
         policies.sort_by(|a, b| a.id().cmp(b.id()));
         grants.sort_by(|a, b| a.id().cmp(b.id()));
+        fronts.sort_by(|a, b| (a.of, a.id()).cmp(&(b.of, b.id())));
         let mut digest = Sha256::new();
         let mut part = |text: &str| {
             digest.update((text.len() as u64).to_be_bytes());
@@ -225,7 +238,7 @@ impl Bundle {
         part(&schema_text);
         servers.iter().for_each(|server| part(server.as_str()));
         scopes.iter().for_each(|scope| part(scope.as_str()));
-        for policy in policies.iter().chain(&grants) {
+        for policy in policies.iter().chain(&grants).chain(&fronts) {
             part(policy.id());
             part(policy.text());
         }
@@ -237,7 +250,7 @@ impl Bundle {
             }
         }
         let digest = format!("sha256:{}", hex(&digest.finalize()));
-        Self { schema, schema_text, policies, grants, servers, scopes, oauth, expected, digest }
+        Self { schema, schema_text, policies, grants, fronts, servers, scopes, oauth, expected, digest }
     }
 
     /// The same bundle, deciding by an inventory of this digest as well.
@@ -264,8 +277,13 @@ impl Bundle {
         &self.schema_text
     }
 
-    /// Every policy, those of *use* first, each part sorted by id.
+    /// Every policy: those of *use*, of *grant*, then of *admit*, *charge* and *emit*, each part sorted by id.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.access().chain(&self.fronts)
+    }
+
+    /// The policies that say who may do what: those of *use* and of *grant*.
+    pub(crate) fn access(&self) -> impl Iterator<Item = &Policy> {
         self.policies.iter().chain(&self.grants)
     }
 

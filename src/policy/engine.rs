@@ -10,6 +10,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -17,6 +18,7 @@ use cedar_policy::{
     Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema,
     validate_scope_variables,
 };
+use jiff::Timestamp;
 
 use super::{
     allowed::Allowed,
@@ -24,6 +26,7 @@ use super::{
     bundle::{Bundle, Needs, Policy},
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
+    front::Front,
     question::{Moment, Standing, Target, Verb},
     shard::{Grants, Shard, Shards, Tool},
 };
@@ -107,6 +110,7 @@ pub struct Engine {
     authorizer: Authorizer,
     shards: HashMap<ServerName, Shards>,
     grants: Grants,
+    pub(super) front: Front,
     reasons: HashMap<PolicyId, Arc<[Reason]>>,
     actions: [EntityUid; Verb::ALL.len()],
     /// Which of [`VOLATILE`] some policy reads: the schema declares these and no other.
@@ -120,7 +124,7 @@ impl Engine {
     /// Makes a bundle ready to be asked.
     ///
     /// # Errors
-    /// When two policies share an id; the compiler does not make such bundles.
+    /// When two policies share an id, or an annotation cannot be read; the compiler does not make such bundles.
     pub fn new(bundle: Arc<Bundle>) -> Result<Self, String> {
         let mut reasons = HashMap::new();
         for policy in bundle.policies() {
@@ -135,6 +139,7 @@ impl Engine {
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
             grants: Grants::plan(&bundle),
+            front: Front::plan(&bundle)?,
             reasons,
             bundle,
         })
@@ -363,7 +368,7 @@ impl Engine {
         let caller = entity::principal(principal);
         facts.extend(client.map(|client| ("client".to_owned(), text(client.as_str()))));
         let request = Context::from_pairs(facts).map_err(|error| error.to_string()).and_then(|context| {
-            let parts = (caller.clone(), entity::grant_action(), entity::scope(scope));
+            let parts = (caller.clone(), entity::plain_action("grant"), entity::scope(scope));
             Request::new(parts.0, parts.1, parts.2, context, Some(&self.bundle.schema))
                 .map_err(|error| error.to_string())
         });
@@ -496,19 +501,14 @@ impl Engine {
         }
         if self.is_volatile() {
             let moment = moment.ok_or("the moment is read by a policy and was not given")?;
-            let now = moment.now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-            let values = [
-                RestrictedExpression::new_ip(moment.address.to_string()),
-                RestrictedExpression::new_datetime(now),
-                RestrictedExpression::new_bool(moment.tls),
-            ];
+            let values = [address(moment.address), datetime(moment.now), RestrictedExpression::new_bool(moment.tls)];
             let known = VOLATILE.iter().zip(values).zip(self.volatile).filter(|(_, read)| *read);
             facts.extend(known.map(|((fact, value), _)| ((*fact).to_owned(), value)));
         }
         Context::from_pairs(facts).map_err(|error| error.to_string())
     }
 
-    fn answer(&self, request: &Request, set: &PolicySet, store: &cedar_policy::Entities) -> Decision {
+    pub(super) fn answer(&self, request: &Request, set: &PolicySet, store: &cedar_policy::Entities) -> Decision {
         let response = self.authorizer.is_authorized(request, set, store);
         let diagnostics = response.diagnostics();
         let mut errors: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
@@ -626,11 +626,19 @@ impl Engine {
     }
 }
 
-fn text(value: &str) -> RestrictedExpression {
+pub(super) fn text(value: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(value.to_owned())
 }
 
+pub(super) fn address(address: IpAddr) -> RestrictedExpression {
+    RestrictedExpression::new_ip(address.to_string())
+}
+
+pub(super) fn datetime(moment: Timestamp) -> RestrictedExpression {
+    RestrictedExpression::new_datetime(moment.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
+}
+
 /// The answer to a question that could not even be put.
-fn failed(error: String) -> Decision {
+pub(super) fn failed(error: String) -> Decision {
     Decision { errors: vec![error], ..Decision::deny(Because::PolicyError) }
 }

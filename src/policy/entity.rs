@@ -11,14 +11,17 @@ use std::{
 
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
 
-use super::question::{Target, Verb};
+use super::{
+    front::EndpointClass,
+    question::{Target, Verb},
+};
 use crate::{
     name::{PromptName, ResourceUri, ScopeName, ServerName, ToolName},
     principal::Principal,
 };
 
 static TYPES: LazyLock<HashMap<&'static str, EntityTypeName>> = LazyLock::new(|| {
-    ["User", "Client", "Anonymous", "Server", "Tool", "Prompt", "Resource", "Scope", "Action"]
+    ["User", "Client", "Anonymous", "Server", "Tool", "Prompt", "Resource", "Scope", "Action", "Peer", "Endpoint"]
         .into_iter()
         .filter_map(|name| Some((name, format!("Portcullis::{name}").parse().ok()?)))
         .collect()
@@ -42,13 +45,18 @@ pub(super) fn action(verb: Verb) -> EntityUid {
     uid("Action", verb.action())
 }
 
-/// The action of a call whose arguments are typed.
-pub(super) fn typed_action(action: &str) -> EntityUid {
+/// The action of this name: of a call whose arguments are typed, or of another question than *use*.
+pub(super) fn plain_action(action: &str) -> EntityUid {
     uid("Action", action)
 }
 
-pub(super) fn grant_action() -> EntityUid {
-    uid("Action", "grant")
+/// Whoever sends a request, before anything of it is believed.
+pub(super) fn peer() -> EntityUid {
+    uid("Peer", "peer")
+}
+
+pub(super) fn endpoint(class: EndpointClass) -> EntityUid {
+    uid("Endpoint", class.as_str())
 }
 
 pub(super) fn scope(scope: &ScopeName) -> EntityUid {
@@ -146,6 +154,8 @@ mod tests {
         }
         assert_eq!(principal(&Principal::Anonymous).to_string(), r#"Portcullis::Anonymous::"anonymous""#);
         assert_eq!(scope(&"tag:a".parse().unwrap()).to_string(), r#"Portcullis::Scope::"tag:a""#);
+        assert_eq!(peer().to_string(), r#"Portcullis::Peer::"peer""#);
+        assert_eq!(endpoint(EndpointClass::Mcp).to_string(), r#"Portcullis::Endpoint::"mcp""#);
         assert_eq!(action(Verb::ToolsCall).to_string(), r#"Portcullis::Action::"tools/call""#);
     }
 

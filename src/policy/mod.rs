@@ -2,7 +2,7 @@
 //!
 //! `question` is what is asked, `argument` what a call carries, `unknown` what can be said without it, `entity` gives it Cedar's names, `bundle` is what it is asked of,
 //! `shard` narrows that to the policies that matter, `engine` answers, `decision` is the answer,
-//! `allowed` its proof, and `clause` takes a policy apart to show why it holds or does not.
+//! `allowed` its proof, `front` asks about requests as such, and `clause` takes a policy apart to show why it holds or does not.
 
 mod allowed;
 mod argument;
@@ -12,6 +12,7 @@ mod decision;
 mod denial;
 mod engine;
 mod entity;
+mod front;
 mod question;
 mod shape;
 mod shard;
@@ -26,5 +27,6 @@ pub use denial::Denial;
 pub(crate) use engine::Answer;
 pub use engine::{Asker, Engine, Question, VOLATILE};
 pub use entity::{Inventory, targets};
-pub use question::{Moment, Standing, Target, Verb};
+pub use front::{Arrival, By, Check, Draw, EndpointClass, Header, Notes, Origin, Penalty, Tier};
+pub use question::{Moment, QuestionKind, Standing, Target, Verb};
 pub use shape::{Actions, Shape};

@@ -1,7 +1,8 @@
 //! What is asked: Cedar's four (principal, action, resource, context) in our words.
 //!
-//! Two of the six questions exist so far: *use* (may this caller list, call, read, get?) and *grant*
-//! (may this scope be granted?). Each is asked in exactly one place.
+//! Five of the six questions exist so far. *Use* (may this caller list, call, read, get?) and *grant*
+//! (may this scope be granted?) are here; those of a request as such are in `front`. Each is asked in
+//! exactly one place.
 //!
 //! To add a verb: a variant of [`Verb`], then follow the compiler.
 
@@ -12,6 +13,68 @@ use crate::{
     principal::Principal,
 };
 use jiff::Timestamp;
+
+use super::shape::Actions;
+
+/// Which question a policy is of (design §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QuestionKind {
+    /// May this HTTP request come in?
+    Admit,
+    /// Which rate tiers does it draw from?
+    Charge,
+    /// Which headers go out?
+    Emit,
+    /// May this scope be granted?
+    Grant,
+    /// May this caller do this?
+    Use,
+}
+
+impl QuestionKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Admit, Self::Charge, Self::Emit, Self::Grant, Self::Use];
+
+    /// Its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admit => "admit",
+            Self::Charge => "charge",
+            Self::Emit => "emit",
+            Self::Grant => "grant",
+            Self::Use => "use",
+        }
+    }
+
+    /// The question that an action belongs to.
+    #[must_use]
+    pub fn of_action(action: &str) -> Self {
+        match action {
+            "request" => Self::Admit,
+            "charge" | "charge/address" | "charge/caller" => Self::Charge,
+            "respond" => Self::Emit,
+            "grant" => Self::Grant,
+            _ => Self::Use,
+        }
+    }
+
+    /// The question that a policy of these actions is of; of several, the first.
+    pub(super) fn of(actions: &Actions) -> Self {
+        let first = match actions {
+            Actions::Any => None,
+            Actions::Exactly(one) => Some(one),
+            Actions::In(many) => many.first(),
+        };
+        first.map_or(Self::Use, |action| Self::of_action(action))
+    }
+}
+
+impl fmt::Display for QuestionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// What a caller wants to do with a target: the action of the question *use*.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

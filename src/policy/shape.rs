@@ -43,6 +43,17 @@ pub enum Actions {
     In(Vec<String>),
 }
 
+impl Actions {
+    /// Whether a scope takes in an action, or the group that it is in.
+    pub(super) fn takes(&self, action: &str, group: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Exactly(one) => one == action,
+            Self::In(many) => many.iter().any(|named| named == action || named == group),
+        }
+    }
+}
+
 impl Shape {
     /// Reads the shape off a policy.
     ///

@@ -152,7 +152,7 @@ impl Tool {
     fn new(server: &ServerName, tool: &ToolName, expected: &Arc<Expected>) -> Self {
         let action: Arc<str> = format!("{TYPED}{server}/{tool}").into();
         let typed =
-            || Typed { uid: entity::typed_action(&action), action: Arc::clone(&action), slots: Default::default() };
+            || Typed { uid: entity::plain_action(&action), action: Arc::clone(&action), slots: Default::default() };
         Self { expected: Arc::clone(expected), typed: expected.facts.as_ref().map(|_| typed()) }
     }
 

@@ -230,7 +230,7 @@ impl Reach<'_> {
         self.named.get_or_init(|| {
             let bundle = self.engine.bundle();
             let mut named = Named::default();
-            for literals in bundle.policies().filter_map(|policy| self.literals(policy)) {
+            for literals in bundle.access().filter_map(|policy| self.literals(policy)) {
                 named.users.extend(literals.users.iter().cloned());
                 named.clients.extend(literals.clients.iter().cloned());
                 named.groups.extend(literals.groups.iter().cloned());

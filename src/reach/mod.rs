@@ -154,7 +154,7 @@ impl<'c> Reach<'c> {
         self.literals
             .get_or_init(|| {
                 let bundle = self.engine.bundle();
-                bundle.policies().map(|policy| (Arc::from(policy.id()), Literals::of(policy))).collect()
+                bundle.access().map(|policy| (Arc::from(policy.id()), Literals::of(policy))).collect()
             })
             .get(policy.id())
     }
