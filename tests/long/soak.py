@@ -32,6 +32,9 @@ from soaking.work import live
 
 # Memory that may be in use at the end beyond what was after the warm-up: what an allocator holds back.
 MARGIN = 24 << 20
+# The store's file, and the most descriptors that its connections have: one that writes and four that read, each
+# with the file, its log and its index.
+STORE, MOST_OF_STORE = "portcullis.db", 15
 # How long all may take to be as it was. A connection of its own that a server has for who can be asked is kept
 # for a minute, and what was sent over last, once more up to two.
 QUIET = 240
@@ -90,7 +93,10 @@ class Reading:
         self.callers = sum(own == port and other != 0 for own, other, _ in connections)
         self.to = Counter(f"{ports[other]} {state}" for _, other, state in connections if other in ports)
         self.web = self.to.total()
-        self.descriptors = len(descriptors(pid)) - self.callers - self.web
+        # The store's readers come as they are needed and stay: they are held to what they may be at most.
+        files = descriptors(pid).values()
+        self.store = sum(f"/{STORE}" in file for file in files)
+        self.descriptors = len(files) - self.callers - self.web - self.store
         self.memory = resident(pid)
 
     def quiet(self):
@@ -99,7 +105,8 @@ class Reading:
     def __str__(self):
         return (
             f"{self.memory / (1 << 20):.1f} MiB, {len(self.servers)} servers, {self.callers} callers, "
-            f"{self.web} connections to servers ({dict(self.to)}), {self.descriptors} other descriptors"
+            f"{self.web} connections to servers ({dict(self.to)}), {self.store} descriptors of the store, "
+            f"{self.descriptors} others"
         )
 
 
@@ -152,6 +159,8 @@ async def soak(setting, tally, chance, options):
         tally.violation("processes are dead and not buried", after.dead)
     if after.callers or after.descriptors > before.descriptors or after.web > before.web:
         tally.violation("descriptors are left", f"{after}, before {before}: {descriptors(setting.gateway.process.pid)}")
+    if after.store > MOST_OF_STORE:
+        tally.violation("descriptors of the store are left", f"{after}, and at most {MOST_OF_STORE}")
     if after.memory > before.memory + MARGIN:
         tally.violation("memory is left", f"{after}, before {before}")
 
