@@ -18,15 +18,12 @@ use jiff::Timestamp;
 
 use crate::{
     gateway::Revision,
-    policy::{Arrival, EndpointClass, Origin},
+    policy::{Arrival, EndpointClass, Origin, Ours},
 };
 
 /// The names and pages that are ours.
 #[derive(Debug)]
-pub(crate) struct Guard {
-    hosts: Vec<String>,
-    origin: String,
-}
+pub(crate) struct Guard(Ours);
 
 /// The head of a request, and where it came from.
 #[derive(Debug, Clone, Copy)]
@@ -71,13 +68,7 @@ impl Guard {
 
     /// The guard of a listener known by `public_url`, bound to `bound`.
     pub(crate) fn new(public_url: &str, bound: SocketAddr) -> Self {
-        let authority = public_url.split_once("://").map_or(public_url, |(_, rest)| rest).trim_end_matches('/');
-        let mut hosts = vec![authority.to_ascii_lowercase()];
-        if bound.ip().is_loopback() {
-            let port = bound.port();
-            hosts.extend([format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}")]);
-        }
-        Self { hosts, origin: public_url.trim_end_matches('/').to_ascii_lowercase() }
+        Self(Ours::new(public_url, bound))
     }
 
     /// What a request's head says, as facts that policies decide on.
@@ -117,7 +108,7 @@ impl Guard {
             }
             _ => return false,
         };
-        self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(host))
+        self.0.knows(host)
     }
 
     /// The page that a request comes from. One that is said twice, or cannot be read, is no page of anybody.
@@ -125,22 +116,8 @@ impl Guard {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let first = origins.next()?;
         let text = first.to_str().ok().filter(|_| origins.next().is_none()).unwrap_or("null");
-        let own = text.eq_ignore_ascii_case(&self.origin);
-        Some(Origin { text: text.to_owned(), own, loopback: loopback_origin(text) })
+        Some(self.0.origin(text))
     }
-}
-
-/// `http://localhost`, `http://127.0.0.1` or `http://[::1]`, with or without a port.
-fn loopback_origin(origin: &str) -> bool {
-    let Some(authority) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else {
-        return false;
-    };
-    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
-        authority.strip_prefix(name).is_some_and(|rest| {
-            rest.is_empty()
-                || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok() && !port.starts_with('+'))
-        })
-    })
 }
 
 #[cfg(test)]

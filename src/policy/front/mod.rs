@@ -5,12 +5,14 @@
 //! *emit* is not answered either, and its caller sends what is built in. "No limit" is only ever said by a
 //! permit of its own.
 //!
-//! `class` is what they are asked about, `note` what the annotations of their policies say.
+//! `class` is what they are asked about, `note` what the annotations of their policies say, `ours` which hosts
+//! and pages are the gateway's own.
 //!
 //! SPEC: design §3.
 
 mod class;
 mod note;
+mod ours;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -23,6 +25,7 @@ use jiff::Timestamp;
 
 pub use class::EndpointClass;
 pub use note::{By, Check, Header, Notes, Penalty, Tier};
+pub use ours::Ours;
 
 use super::{
     bundle::{Bundle, Policy},
