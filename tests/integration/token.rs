@@ -53,6 +53,7 @@ fn config(directory: &Path) -> Config {
         },
         tags: ["web", "files", "secret-plans"].map(|name| (name.parse().unwrap(), tag.clone())).into(),
         servers: [("files".parse().unwrap(), server)].into(),
+        views: Default::default(),
         grants: vec![],
         rules: vec![],
         oauth: OAuth { enabled: Placed::new(true, place()) },

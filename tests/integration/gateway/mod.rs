@@ -25,6 +25,8 @@ mod through;
 mod reload;
 /// What is refused for its arguments.
 mod argument;
+/// Configured filters with an endpoint of their own.
+mod views;
 /// Rows of the protocol, by their ids.
 mod rows;
 

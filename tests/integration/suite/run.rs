@@ -222,3 +222,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn sm14_requests_and_lists_go_through_views() {
+    let config = format!("{CONFIG}views: {{reading: {{tags: [read]}}, all: {{tags: [read, write]}}}}\n");
+    let suite = format!(
+        "{WHO}now: 2026-01-01T12:00:00Z
+tests:
+  - {{name: t, principals: [ana, ben], requests: [seen, hidden, through], expect: [
+      {{principal: [ana, ben], request: seen, decision: allow}},
+      {{principal: ana, request: through, decision: allow}},
+      {{principal: ben, request: through, decision: deny, status: 400}}]}}
+lists:
+  - {{principal: ana, server: files, view: reading, exactly: [read_file]}}
+  - {{principal: ana, server: files, view: all, exactly: [read_file, write_file]}}
+  - {{principal: ana, server: files, view: all, tags: [read], exactly: [read_file]}}
+"
+    )
+    .replace(
+        "requests:\n  read:",
+        "requests:
+  seen: {server: files, tool: read_file, view: reading}
+  hidden: {server: files, tool: write_file, view: reading}
+  through: {server: files, tool: write_file, view: all}
+  read:",
+    );
+    let (ran, _) = ran(&config, Some(LOCK), &suite);
+    assert!(outcomes(&ran).iter().all(|line| line.ends_with("| ok")), "{:#?}", outcomes(&ran));
+    assert_eq!(ran.cases.len(), 9);
+}
