@@ -504,7 +504,7 @@ fn sm14_views_name_declared_tags_and_at_least_one() {
         ("front: {tags: []}", "PC113"),
         ("front: {tags: [wbe]}", "PC101"),
         ("front: {tags: ['tag:web']}", "PC012"),
-        ("front: {tags: [web, web]}", "PC117"),
+        ("front: {tags: [web, web]}", "PC106"),
         ("front: {}", "PC005"),
         ("front: web", "PC005"),
         ("front: {tags: web}", "PC005"),

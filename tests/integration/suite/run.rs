@@ -124,7 +124,7 @@ fn an_inventory_says_what_there_is_and_without_one_all_is_there() {
 fn lists_are_exact_sets_of_what_the_inventory_has() {
     let lists = "lists:
   - {name: exact, principal: ben, server: files, exactly: [read_file, drop_all]}
-  - {name: less, principal: ben, server: files, exactly: [read_file]}
+  - {name: less, principal: ben, server: files, exactly: [read_file, drop_all]}
   - {name: more, principal: ben, server: files, exactly: [read_file, drop_all, write_file]}
   - {name: some, principal: people, server: files, contains: [read_file], lacks: [delete_file]}
   - {name: not, principal: ana, server: files, contains: [ghost], lacks: [write_file]}
@@ -234,9 +234,9 @@ tests:
       {{principal: ana, request: through, decision: allow}},
       {{principal: ben, request: through, decision: deny, status: 400}}]}}
 lists:
-  - {{principal: ana, server: files, view: reading, exactly: [read_file]}}
-  - {{principal: ana, server: files, view: all, exactly: [read_file, write_file]}}
-  - {{principal: ana, server: files, view: all, tags: [read], exactly: [read_file]}}
+  - {{principal: ana, server: files, view: reading, exactly: [read_file, drop_all]}}
+  - {{principal: ana, server: files, view: all, exactly: [read_file, write_file, drop_all]}}
+  - {{principal: ana, server: files, view: all, tags: [read], exactly: [read_file, drop_all]}}
 "
     )
     .replace(
