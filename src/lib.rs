@@ -11,6 +11,7 @@ mod guessable;
 pub mod clock;
 pub mod id;
 pub mod principal;
+pub mod endpoint;
 #[cfg(feature = "serve")]
 pub mod chance;
 pub mod diagnostic;

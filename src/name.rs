@@ -89,6 +89,8 @@ names! {
     ScopeName, "scope", scope;
     /// A server of `servers:`: `^[a-z0-9][a-z0-9-]{0,30}$`.
     ServerName, "server", server;
+    /// A view of `views:`: as a server.
+    ViewName, "view", server;
     /// An environment of a configuration: as a server, and neither `all` nor `test`.
     EnvironmentName, "environment", environment;
     /// A tool as its server names it: 1–128 of `[A-Za-z0-9_.-]`, and `/`.

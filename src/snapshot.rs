@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::{config::Config, lock::Lock, policy::Engine};
+use crate::{config::Config, endpoint::Endpoint, lock::Lock, policy::Engine};
 
 /// One revision.
 #[derive(Debug)]
@@ -25,9 +25,8 @@ impl Snapshot {
         Self { config, engine, lock, public_url }
     }
 
-    /// The resource identifier of `/mcp`, or of `/mcp/{server}`.
-    pub(crate) fn resource(&self, server: Option<&str>) -> String {
-        let url = &self.public_url;
-        server.map_or_else(|| format!("{url}/mcp"), |server| format!("{url}/mcp/{server}"))
+    /// The resource identifier of an endpoint.
+    pub(crate) fn resource(&self, endpoint: &Endpoint) -> String {
+        format!("{}{endpoint}", self.public_url)
     }
 }

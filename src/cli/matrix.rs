@@ -9,6 +9,7 @@ use super::{Globals, report};
 use crate::{
     diagnostic::nearest,
     matrix::matrix,
+    name::ViewName,
     reach::{Caller, Reach},
 };
 
@@ -22,6 +23,9 @@ pub(super) struct MatrixArgs {
     /// be repeated
     #[arg(long, value_name = "NAME")]
     principal: Vec<String>,
+    /// Through this view, at /mcp/@NAME
+    #[arg(long, value_name = "NAME")]
+    view: Option<String>,
     /// How to print it: human, json or markdown
     #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true)]
     format: Format,
@@ -43,6 +47,17 @@ pub(super) fn run(args: &MatrixArgs, globals: &Globals) -> anyhow::Result<ExitCo
         Err(status) => return Ok(status),
     };
     let reach = Reach::new(&config, bundle, lock.as_deref()).map_err(|error| anyhow!(error))?;
+    let reach = match &args.view {
+        None => reach,
+        Some(written) => {
+            let view: ViewName = written.parse()?;
+            let near = nearest(view.as_str(), config.views.keys().map(ViewName::as_str)).map(str::to_owned);
+            reach.through(&view).ok_or_else(|| match near {
+                Some(near) => anyhow!("no view `{view}`; did you mean `{near}`?"),
+                None => anyhow!("no view `{view}`: `views:` declares no such view"),
+            })?
+        }
+    };
     if reach.servers().next().is_none() {
         report::talk("there is nothing to show: the configuration has no servers");
         return Ok(ExitCode::from(3));

@@ -12,12 +12,16 @@ use std::{
 
 use crate::{
     config::{Config, Exception, Grant, Grantee},
-    name::{EnvironmentName, ScopeName},
+    name::{EnvironmentName, ScopeName, ViewName},
 };
+
+/// Views that are named at a start.
+const MOST_VIEWS: usize = 8;
 
 /// A start, in words.
 pub(super) struct Said {
     servers: usize,
+    views: Vec<ViewName>,
     policies: usize,
     oauth: bool,
     trail: PathBuf,
@@ -37,6 +41,7 @@ impl Said {
     ) -> Self {
         Self {
             servers: config.servers.len(),
+            views: config.views.keys().cloned().collect(),
             policies,
             oauth: config.oauth.enabled.value,
             trail: config.audit.file.clone(),
@@ -48,7 +53,7 @@ impl Said {
 
     /// The lines; `people` are also told what to try.
     pub(super) fn text(&self, address: &str, people: bool) -> String {
-        let Self { servers, policies, oauth, trail, public_url, environment, tries } = self;
+        let Self { servers, views, policies, oauth, trail, public_url, environment, tries } = self;
         let servers = if *servers == 1 { "1 server".to_owned() } else { format!("{servers} servers") };
         let tokens = if *oauth { "needed" } else { "not needed: OAuth is off, for this machine alone" };
         let mut text = format!(
@@ -56,6 +61,12 @@ impl Said {
             env!("CARGO_PKG_VERSION"),
             trail.display(),
         );
+        if !views.is_empty() {
+            let some: Vec<String> = views.iter().take(MOST_VIEWS).map(|view| format!("/mcp/@{view}")).collect();
+            let more = if views.len() > some.len() { ", …" } else { "" };
+            // Writing to a string does not fail.
+            _ = write!(text, "\n  views     {}{more}", some.join(", "));
+        }
         if let Some(environment) = environment {
             // Writing to a string does not fail.
             _ = write!(text, "\n  env       {environment}");

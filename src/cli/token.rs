@@ -54,7 +54,7 @@ pub struct IssueArgs {
     /// How long it is good: a number and s, m, h or d, at most 90d
     #[arg(long, value_name = "TIME", default_value = "1h")]
     pub ttl: String,
-    /// Where it is good: the URL of /mcp, or of /mcp/SERVER [default: all of /mcp]
+    /// Where it is good: the URL of /mcp, of /mcp/SERVER or of /mcp/@VIEW [default: all of /mcp]
     #[arg(long, value_name = "URL")]
     pub resource: Option<String>,
     /// Whose it is: a person; a bare name means local/NAME [default: owner]
@@ -218,12 +218,10 @@ fn read(args: &IssueArgs, config: &Config) -> Result<Issue, TokenFault> {
     let public_url = config.listen.public_url.value.as_str();
     let resource = match resource {
         None => Resource::all(public_url),
-        Some(text) => {
-            Resource::read(text, public_url, |name| config.servers.contains_key(name)).unwrap_or_else(|error| {
-                note(error.to_string());
-                Resource::all(public_url)
-            })
-        }
+        Some(text) => Resource::read(text, public_url, |endpoint| config.has(endpoint)).unwrap_or_else(|error| {
+            note(error.to_string());
+            Resource::all(public_url)
+        }),
     };
     let principal = match (client, user) {
         (Some(client), _) => client.parse().map(Principal::Client),

@@ -99,7 +99,12 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
     }
     let scopes = config.tags.keys().map(crate::name::TagName::scope).collect();
     let servers = config.servers.keys().cloned().collect();
-    Ok(Bundle::new((schema, text), all, servers, scopes, config.oauth.enabled.value, expected))
+    let views = config.views.iter().map(|(name, view)| {
+        let scopes = view.tags.iter().map(|tag| tag.value.scope()).collect();
+        (name.clone(), scopes)
+    });
+    let bundle = Bundle::new((schema, text), all, servers, scopes, config.oauth.enabled.value, expected);
+    Ok(bundle.with_views(views.collect()))
 }
 
 /// What is expected of the arguments of each tool that is pinned.

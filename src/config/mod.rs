@@ -49,13 +49,15 @@ pub use section::{
     store::Store,
     tags::Tag,
     transport::{Http, Stdio, Transport},
+    views::View,
     way::{TlsFiles, Way},
 };
 pub use source::Sources;
 
 use crate::{
     diagnostic::{Class, Diagnostic, Level, Place, Placed},
-    name::{EnvironmentName, ServerName, TagName},
+    endpoint::Endpoint,
+    name::{EnvironmentName, ServerName, TagName, ViewName},
 };
 
 /// The most findings that are kept: nobody reads more, and a hostile file can make very many.
@@ -310,6 +312,8 @@ pub struct Config {
     pub tags: BTreeMap<TagName, Tag>,
     /// Every server.
     pub servers: BTreeMap<ServerName, Server>,
+    /// Every view.
+    pub views: BTreeMap<ViewName, View>,
     /// Every ceiling, in the order of the file.
     pub grants: Vec<Grant>,
     /// Every rule, in the order of the file.
@@ -324,4 +328,16 @@ pub struct Config {
     pub encryption: Encryption,
     /// Hand-written Cedar, sorted by path.
     pub policies: Vec<PolicyFile>,
+}
+
+impl Config {
+    /// Whether there is what an endpoint stands for.
+    #[must_use]
+    pub fn has(&self, endpoint: &Endpoint) -> bool {
+        match endpoint {
+            Endpoint::All => true,
+            Endpoint::One(server) => self.servers.contains_key(server),
+            Endpoint::View(view) => self.views.contains_key(view),
+        }
+    }
 }

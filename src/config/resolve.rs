@@ -14,7 +14,7 @@ use super::{
     Audit, Config, Encryption, Lint, Listen, OAuth, Store,
     document::{Document, Named, Written},
     findings, look_alike, secrecy,
-    section::{grants, policies, rules, servers, tags},
+    section::{grants, policies, rules, servers, tags, views},
     source::Sources,
 };
 use crate::{
@@ -49,6 +49,7 @@ pub(super) fn resolve(
         listen,
         tags,
         servers,
+        views,
         grants,
         rules,
         oauth,
@@ -71,6 +72,7 @@ pub(super) fn resolve(
     *lint = Lint::resolve(written_lint, &mut cx);
     let tags = tags::resolve(tags, &mut cx);
     let servers = servers::resolve(servers, &mut cx);
+    let views = views::resolve(views, &mut cx);
     let grants = grants::resolve(grants, &mut cx);
     let rules = rules::resolve(rules, &mut cx);
     let oauth = OAuth::resolve(oauth, &mut cx);
@@ -86,6 +88,7 @@ pub(super) fn resolve(
         listen: listen?,
         tags,
         servers,
+        views,
         grants,
         rules,
         oauth: oauth?,

@@ -26,8 +26,22 @@ pub fn command_line(supposed: &Supposed) -> String {
 
 /// The flags; nothing where they cannot say it.
 fn words(supposed: &Supposed) -> Option<Vec<String>> {
-    let Supposed { principal, client, groups, scopes, named, verb, target, now, address, tls, findings, drifted, args } =
-        supposed;
+    let Supposed {
+        principal,
+        client,
+        groups,
+        scopes,
+        view,
+        named,
+        verb,
+        target,
+        now,
+        address,
+        tls,
+        findings,
+        drifted,
+        args,
+    } = supposed;
     let mut words = Words::default();
     match (principal, client) {
         (Principal::Anonymous, _) => words.alone("--anonymous"),
@@ -47,6 +61,7 @@ fn words(supposed: &Supposed) -> Option<Vec<String>> {
         words.list("--groups", groups.iter().map(|group| request::bare(group.as_str())));
         words.list("--scopes", scopes.iter().map(ScopeName::as_str));
     }
+    view.iter().for_each(|view| words.pair("--view", view.as_str()));
     let tags: Vec<_> = named.iter().flatten().map(ScopeName::tag).collect();
     words.list("--tags", tags.iter().map(crate::name::TagName::as_str));
     let flag = match target {

@@ -3,6 +3,8 @@
 //! What only a running gateway sees (the token itself, its audience) and what is not built yet (limits)
 //! is named as not decided here and never shown as passed.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::{Answered, Supposed, turn};
@@ -113,15 +115,21 @@ fn scope(engine: &Engine, grants: &[Answered]) -> (Passed, String) {
 }
 
 fn filter(engine: &Engine, supposed: &Supposed) -> (Passed, String) {
-    let words =
-        |scopes: &mut dyn Iterator<Item = &ScopeName>| scopes.map(ScopeName::as_str).collect::<Vec<_>>().join(" ");
-    let Some(named) = &supposed.named else { return (Passed::Pass, "no `?tags=`".into()) };
-    let beyond = words(&mut turn::beyond(supposed));
+    let words = |scopes: &BTreeSet<ScopeName>| scopes.iter().map(ScopeName::as_str).collect::<Vec<_>>().join(" ");
+    let what = match (&supposed.view, &supposed.named) {
+        (None, None) => return (Passed::Pass, "no `?tags=`".into()),
+        (None, Some(_)) => "`?tags=`".to_owned(),
+        (Some(view), None) => format!("the view `@{view}`"),
+        (Some(view), Some(_)) => format!("the view `@{view}` and `?tags=`"),
+    };
+    let many = if supposed.view.is_some() && supposed.named.is_some() { "" } else { "s" };
+    let beyond = turn::beyond(supposed, engine);
     if engine.bundle().oauth() && !beyond.is_empty() {
-        (Passed::Fail, format!("`?tags=` names {beyond}, which the token lacks"))
-    } else {
-        (Passed::Pass, format!("`?tags=` narrows the request to {}", words(&mut named.iter())))
+        return (Passed::Fail, format!("{what} name{many} {}, which the token lacks", words(&beyond)));
     }
+    let left = supposed.standing(engine).named.unwrap_or_default();
+    let left = if left.is_empty() { "nothing".to_owned() } else { words(&left) };
+    (Passed::Pass, format!("{what} narrow{many} the request to {left}"))
 }
 
 fn listed(asked: Option<&[Answered]>, decision: &Decision) -> (Passed, String) {

@@ -31,7 +31,7 @@ pub use past::{Determining, Past, Unasked};
 pub use request::{Problem, read as read_request};
 
 use crate::{
-    name::{ClientId, GroupId, ScopeName},
+    name::{ClientId, GroupId, ScopeName, ViewName},
     policy::{Arguments, Asker, Decision, Engine, Inventory, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
@@ -52,6 +52,8 @@ pub struct Supposed {
     pub groups: BTreeSet<GroupId>,
     /// With which scopes in the token.
     pub scopes: BTreeSet<ScopeName>,
+    /// Through which view.
+    pub view: Option<ViewName>,
     /// Naming which by `?tags=`.
     pub named: Option<BTreeSet<ScopeName>>,
     /// To do what.
@@ -81,6 +83,7 @@ impl Supposed {
             client: None,
             groups: BTreeSet::new(),
             scopes,
+            view: None,
             named: None,
             verb,
             target,
@@ -93,16 +96,19 @@ impl Supposed {
         }
     }
 
-    /// What the caller's token and the request's filter say.
+    /// What the caller's token and the request's filters say. A view that there is not keeps nothing.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing {
+    pub fn standing(&self, engine: &Engine) -> Standing {
+        let standing = Standing {
             principal: self.principal.clone(),
             client: self.client.clone(),
             groups: self.groups.clone(),
             scopes: self.scopes.clone(),
-            named: self.named.clone(),
-        }
+            named: None,
+        };
+        let nothing = BTreeSet::new();
+        let view = self.view.as_ref().map(|view| engine.bundle().view(view).unwrap_or(&nothing));
+        engine.narrowed(standing, view, self.named.as_ref())
     }
 
     /// What is true of the request alone; `now` is when it is explained.
@@ -221,7 +227,7 @@ impl<'s> Asked<'s> {
     fn new(engine: &Engine, supposed: &'s Supposed, now: Timestamp) -> Result<Self, String> {
         let target = &supposed.target;
         Ok(Self {
-            asker: engine.asker(supposed.standing())?,
+            asker: engine.asker(supposed.standing(engine))?,
             inventory: engine.inventory(target.server(), [target.clone()])?,
             moment: supposed.moment(now),
             target,

@@ -108,6 +108,8 @@ struct Peer {
 struct Asked {
     method: String,
     server: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    view: Option<String>,
     tool: Option<String>,
     prompt: Option<String>,
     resource: Option<String>,
@@ -179,6 +181,7 @@ impl Past {
         let scopes: Result<BTreeSet<_>, _> = who.scopes.iter().map(|scope| scope.parse()).collect();
         let mut supposed = Supposed::new(principal, scopes.map_err(|error| odd(&error))?, verb, target);
         supposed.client = client;
+        supposed.view = asked.view.as_ref().map(|view| view.parse()).transpose().map_err(|error| odd(&error))?;
         supposed.drifted = asked.drift.as_ref().is_some_and(|drift| drift.refused);
         supposed.now = Some(self.ts.parse::<Timestamp>().map_err(|error| odd(&error))?);
         if let Some(peer) = &self.peer {
@@ -213,7 +216,7 @@ impl Past {
 
 impl Asked {
     fn target(&self) -> Result<(Verb, Target), String> {
-        let Self { method, server, tool, prompt, resource, digest: _, drift: _ } = self;
+        let Self { method, server, view: _, tool, prompt, resource, digest: _, drift: _ } = self;
         let odd = |error: crate::name::NameError| format!("what was asked is nothing that a policy decides: {error}");
         let verb = match method.as_str() {
             "initialize" => Some(Verb::ServerDiscover),

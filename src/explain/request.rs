@@ -13,13 +13,13 @@ use super::{HERE, Supposed};
 use crate::{
     config::{self, Node},
     diagnostic::{Place, nearest},
-    name::{ClientId, GroupId, ScopeName, ServerName, TagName, UserId},
+    name::{ClientId, GroupId, ScopeName, ServerName, TagName, UserId, ViewName},
     policy::{Target, Verb},
     principal::Principal,
 };
 
 /// Every key, sorted.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "address",
     "anonymous",
     "args",
@@ -38,6 +38,7 @@ const KEYS: [&str; 18] = [
     "tool",
     "uri",
     "user",
+    "view",
 ];
 
 /// What is wrong with a request, and where.
@@ -111,6 +112,7 @@ impl Reader {
         let client = self.one(tree, &map, "client", str::parse::<ClientId>);
         let groups = self.many(tree, &map, "groups", GroupId::written);
         let scopes = self.many(tree, &map, "scopes", str::parse::<ScopeName>);
+        let view = self.one(tree, &map, "view", str::parse::<ViewName>);
         let tags = self.many(tree, &map, "tags", |tag| tag.parse::<TagName>().map(|tag| tag.scope()));
         let findings =
             self.many(tree, &map, "findings", |finding| Ok::<_, std::convert::Infallible>(finding.to_owned()));
@@ -152,6 +154,7 @@ impl Reader {
             client,
             groups: groups.into_iter().collect(),
             scopes: scopes.into_iter().collect(),
+            view,
             named: map.contains_key("tags").then(|| tags.into_iter().collect()),
             verb,
             target,
@@ -270,8 +273,22 @@ impl Reader {
 
 /// The request as JSON that [`read`] reads back.
 pub(super) fn json(supposed: &Supposed) -> String {
-    let Supposed { principal, client, groups, scopes, named, verb, target, now, address, tls, findings, drifted, args } =
-        supposed;
+    let Supposed {
+        principal,
+        client,
+        groups,
+        scopes,
+        view,
+        named,
+        verb,
+        target,
+        now,
+        address,
+        tls,
+        findings,
+        drifted,
+        args,
+    } = supposed;
     let mut map = Map::new();
     let mut put = |key: &str, value: Value| {
         map.insert(key.to_owned(), value);
@@ -287,6 +304,7 @@ pub(super) fn json(supposed: &Supposed) -> String {
         put("groups", json!(groups.iter().map(|group| bare(group.as_str())).collect::<Vec<_>>()));
         put("scopes", json!(scopes));
     }
+    view.iter().for_each(|view| put("view", view.as_str().into()));
     if let Some(named) = named {
         put("tags", json!(named.iter().map(ScopeName::tag).collect::<Vec<_>>()));
     }

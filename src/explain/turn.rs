@@ -19,9 +19,11 @@ const MOST_LISTED: usize = 20;
 /// More changes than this are not tried.
 const MOST_TRIED: usize = 64;
 
-/// The scopes that the request names and the token lacks.
-pub(super) fn beyond(supposed: &Supposed) -> impl Iterator<Item = &ScopeName> {
-    supposed.named.iter().flatten().filter(|scope| !supposed.scopes.contains(*scope))
+/// The scopes that the request or its view names and the token lacks.
+pub(super) fn beyond(supposed: &Supposed, engine: &Engine) -> BTreeSet<ScopeName> {
+    let view = supposed.view.as_ref().and_then(|view| engine.bundle().view(view));
+    let named = supposed.named.iter().chain(view).flatten();
+    named.filter(|scope| !supposed.scopes.contains(*scope)).cloned().collect()
 }
 
 /// That there is no such server, and which is near.
@@ -53,8 +55,15 @@ pub(super) fn turn(decision: &Decision, supposed: &Supposed, engine: &Engine) ->
         Because::ExplicitForbid | Because::ConditionFailed
             if decision.reasons.iter().all(|reason| &*reason.policy == "guard/named-within-granted") =>
         {
-            let lacking: Vec<ScopeName> = beyond(supposed).cloned().collect();
-            format!("a request whose `?tags=` names only what its token has, which lacks {}", listed(&lacking))
+            let lacking: Vec<ScopeName> = beyond(supposed, engine).into_iter().collect();
+            match supposed.view {
+                Some(_) => {
+                    format!("a token that has all that the view and `?tags=` name: it lacks {}", listed(&lacking))
+                }
+                None => {
+                    format!("a request whose `?tags=` names only what its token has, which lacks {}", listed(&lacking))
+                }
+            }
         }
         Because::ExplicitForbid | Because::ConditionFailed => {
             "no scope would: the forbids above hold whatever the token has; change the request, or them at their lines"
@@ -101,6 +110,7 @@ pub(super) fn changes<'e>(
         }
     };
     offer("without `?tags=`".into(), &|asked| asked.named = None);
+    offer("on `/mcp`, not through the view".into(), &|asked| asked.view = None);
     offer(if supposed.tls { "without TLS" } else { "over TLS" }.into(), &|asked| asked.tls = !asked.tls);
     offer("with nothing drifted from the lock".into(), &|asked| asked.drifted = false);
     offer("with nothing found in the body".into(), &|asked| asked.findings.clear());

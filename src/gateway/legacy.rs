@@ -5,16 +5,14 @@
 //!
 //! SPEC: MCP 2025-11-25, transports; TR-05, TR-10, TR-28, TR-31, TR-32, T-025, T-031, T-032, T-035.
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{borrow::Cow, collections::BTreeSet, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
 use super::{
     Answer, Endpoint, Facts, Gateway, Inquiry, Pending, Received, Refusal, Said, Stop, accepts_stream,
     classify::{self, Act, Asked, Hello, Noted},
-    denied, message,
-    offer::Ready,
-    permitted,
+    denied, message, permitted,
     record::Known,
     session::{Opening, Owner, Session},
     stream::Stream,
@@ -24,6 +22,7 @@ use crate::{
     chance,
     identity::Caller,
     mcp::{Era, Id, Kind, Outcome, Version, header},
+    name::ScopeName,
     policy::{Arguments, Question, Verb},
     principal::Principal,
     upstream::Reply,
@@ -48,11 +47,8 @@ impl Gateway {
             },
             None => {
                 let snapshot = &self.revision.load().snapshot;
-                let resource = match endpoint {
-                    Endpoint::All => snapshot.resource(None),
-                    Endpoint::One(server) => snapshot.resource(Some(server.as_str())),
-                };
-                Owner { principal: Principal::Anonymous, client: None, resource: resource.into() }
+                let resource = snapshot.resource(endpoint).into();
+                Owner { principal: Principal::Anonymous, client: None, resource }
             }
         }
     }
@@ -140,7 +136,7 @@ impl Gateway {
         self: &Arc<Self>,
         received: &Received,
         caller: Who<'_>,
-        ready: &Ready,
+        asked: Option<BTreeSet<ScopeName>>,
         known: &mut Known,
     ) -> Result<Answer, Stop> {
         let session = self.named(received, caller, known)?;
@@ -152,7 +148,7 @@ impl Gateway {
         let listener = Listener {
             endpoint: received.endpoint.clone(),
             caller: caller.cloned(),
-            named: ready.asker.standing().named.clone(),
+            named: asked,
             moment: received.moment(known.at),
         };
         let tell = Arc::clone(self).tell(listener, Arc::clone(session.ears()), None, out);

@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures_util::future::join_all;
 
 use super::{
-    Answer, Endpoint, Gateway, Inquiry, Refusal, Stop,
+    Answer, Gateway, Inquiry, Refusal, Stop,
     answer::{self, Hint},
     classify::Asked,
     message, name_space,
@@ -51,8 +51,8 @@ impl Gateway {
         (kind, cursor): (Kind, Option<&str>),
         known: &mut Known,
     ) -> Result<Answer, Stop> {
-        let (mut open, merged) = match inquiry.endpoint {
-            Endpoint::One(server) => {
+        let (mut open, merged) = match inquiry.endpoint.server() {
+            Some(server) => {
                 let open = self.may_discover(inquiry, server, known)?;
                 match self.offer(inquiry, server, kind).await {
                     Ok(offer) => (open, Merged { offered: vec![(server, offer)], missing: Vec::new() }),
@@ -65,7 +65,7 @@ impl Gateway {
                     }
                 }
             }
-            Endpoint::All => {
+            None => {
                 let reachable = self.reachable(inquiry);
                 let reasons: Vec<Reason> =
                     reachable.iter().flat_map(|(_, reasons)| reasons.iter().cloned()).take(MOST_REASONS).collect();
@@ -100,7 +100,7 @@ impl Gateway {
     /// Whether no server that the caller may reach has things of this kind at all: the answer to
     /// `initialize` does not name them then. Tools are always named on `/mcp`.
     async fn is_undeclared(&self, inquiry: &Inquiry<'_>, merged: &Merged<'_>, kind: Kind) -> bool {
-        let always = *inquiry.endpoint == Endpoint::All && kind == Kind::Tools;
+        let always = inquiry.endpoint.server().is_none() && kind == Kind::Tools;
         let any = |offer: &Offer| offer.list().is_some_and(|list| !list.entries().is_empty());
         if always || !merged.missing.is_empty() || merged.offered.iter().any(|(_, offer)| any(offer)) {
             return false;
@@ -178,10 +178,10 @@ impl Gateway {
 /// no token, filter or fact of the request was read: with OAuth off (sheet `mcp.md` §1.4).
 fn shown<'o>(inquiry: &Inquiry<'_>, merged: &'o Merged<'_>, kind: Kind) -> (Vec<Shown<'o>>, Hint) {
     let engine = inquiry.engine();
-    let prefixed = *inquiry.endpoint == Endpoint::All && matches!(kind, Kind::Tools | Kind::Prompts);
-    let contested = match inquiry.endpoint {
-        Endpoint::All => contested(kind, &merged.offered),
-        Endpoint::One(_) => BTreeSet::new(),
+    let prefixed = inquiry.endpoint.server().is_none() && matches!(kind, Kind::Tools | Kind::Prompts);
+    let contested = match inquiry.endpoint.server() {
+        None => contested(kind, &merged.offered),
+        Some(_) => BTreeSet::new(),
     };
     let (mut entries, mut whole) = (Vec::new(), merged.missing.is_empty());
     let mut hints = Vec::new();

@@ -35,6 +35,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tokio::sync::watch as latest;
 
+pub(crate) use crate::endpoint::Endpoint;
 pub(crate) use call::Messages;
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
@@ -83,15 +84,6 @@ impl Parts {
 
 /// The version of the Cedar language that policies are written in.
 const CEDAR: &str = "4.14.1";
-
-/// Which endpoint a request came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    /// `/mcp`: all servers in one.
-    All,
-    /// `/mcp/{server}`; whether there is such a server is not known yet.
-    One(ServerName),
-}
 
 /// What HTTP is to do with an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +189,8 @@ struct Inquiry<'a> {
     revision: &'a Arc<Revision>,
     ready: &'a Ready,
     endpoint: &'a Endpoint,
+    /// The scopes of the tags that its query names.
+    named: Option<&'a BTreeSet<ScopeName>>,
     moment: Moment,
     caller: Option<&'a Arc<Caller<Facts>>>,
     /// The session, where there is one.
@@ -298,21 +292,17 @@ impl Gateway {
         modern: &mut bool,
     ) -> Result<Answer, Stop> {
         let revision = Arc::clone(&known.revision);
-        known.server = match &received.endpoint {
-            Endpoint::All => None,
-            Endpoint::One(server) => Some(server.to_string()),
-        };
+        known.server = received.endpoint.server().map(ToString::to_string);
+        known.view = received.endpoint.view().cloned();
         let caller = self.authenticate(received, known).await?;
-        if let Endpoint::One(server) = &received.endpoint
-            && !revision.snapshot.config.servers.contains_key(server)
-        {
+        if !revision.snapshot.config.has(&received.endpoint) {
             return Err(Refusal::NoEndpoint.into());
         }
         let named = filter::parse(received.query.as_deref())?;
-        let ready = ready(&revision, caller.as_deref(), named)?;
+        let ready = ready(&revision, caller.as_deref(), &received.endpoint, named.as_ref())?;
         match received.way {
             Way::Post => {}
-            Way::Get => return self.listen(received, caller.as_ref(), &ready, known),
+            Way::Get => return self.listen(received, caller.as_ref(), named, known),
             Way::Delete => return self.end(received, caller.as_ref(), known),
         }
         let classified = match classify::read(&received.body, &received.headers) {
@@ -348,6 +338,7 @@ impl Gateway {
             revision: &revision,
             ready: &ready,
             endpoint: &received.endpoint,
+            named: named.as_ref(),
             moment: received.moment(known.at),
             caller: caller.as_ref(),
             session: session.as_ref(),
@@ -386,10 +377,7 @@ impl Gateway {
         let Some(bearer) = self.parts.bearer.as_ref().filter(|_| snapshot.engine.bundle().oauth()) else {
             return Ok(None);
         };
-        let resource = match &received.endpoint {
-            Endpoint::All => snapshot.resource(None),
-            Endpoint::One(server) => snapshot.resource(Some(server.as_str())),
-        };
+        let resource = snapshot.resource(&received.endpoint);
         match bearer.authenticate(&received.headers, &resource, known.at).await {
             Ok(Outcome::Caller(caller)) => {
                 known.caller = Some(Arc::clone(&caller));
@@ -472,37 +460,48 @@ fn accepts_stream(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A caller made ready to ask: once for each token and revision, unless the request names tags, all of
-/// which must be granted.
+/// A caller made ready to ask at an endpoint: once for each token and revision, unless the query names
+/// tags. All that the query and the view name must be granted.
 fn ready(
     revision: &Revision,
     caller: Option<&Caller<Facts>>,
-    named: Option<BTreeSet<ScopeName>>,
+    endpoint: &Endpoint,
+    named: Option<&BTreeSet<ScopeName>>,
 ) -> Result<Arc<Ready>, Stop> {
     let engine = &revision.snapshot.engine;
-    let made = match (named, caller) {
-        (None, None) => Ok(Arc::clone(&revision.anonymous)),
-        (None, Some(caller)) => caller.facts.ready(revision, || Ready::new(engine, standing(Some(caller), None))),
-        (named, caller) => {
-            let standing = standing(caller, named);
-            match engine.may_name(&standing) {
-                Ok(()) => Ready::new(engine, standing).map(Arc::new),
-                Err(Denial::InsufficientScope) => {
-                    let needed = standing.named.iter().flatten().cloned().collect();
-                    return Err(Refusal::InsufficientScope(needed).into());
-                }
-                Err(_) => {
-                    return Err(Refusal::BadQuery("`?tags=` names a tag that this token cannot have".into()).into());
-                }
+    let view = match endpoint.view().map(|view| engine.bundle().view(view)) {
+        // It may have been there when the request came, and be gone by now.
+        Some(None) => return Err(Refusal::NoEndpoint.into()),
+        Some(view) => view,
+        None => None,
+    };
+    let standing = || engine.narrowed(standing(caller), view, named);
+    if view.is_some() || named.is_some() {
+        let standing = standing();
+        match engine.may_name(&standing) {
+            Ok(()) => {}
+            Err(Denial::InsufficientScope) => {
+                let needed = standing.named.into_iter().flatten().collect();
+                return Err(Refusal::InsufficientScope(needed).into());
+            }
+            Err(_) => {
+                let what = if named.is_some() { "`?tags=`" } else { "the view" };
+                return Err(Refusal::BadQuery(format!("{what} names a tag that this token cannot have")).into());
             }
         }
+    }
+    let made = match (named, caller) {
+        (None, None) => revision.open_to_all(endpoint).map_or_else(|| Ready::new(engine, standing()).map(Arc::new), Ok),
+        // A token is good at one endpoint alone, so what was made ready is of this one.
+        (None, Some(caller)) => caller.facts.ready(revision, || Ready::new(engine, standing())),
+        (Some(_), _) => Ready::new(engine, standing()).map(Arc::new),
     };
     made.map_err(|error| unready(&error))
 }
 
-/// Who a caller is to the engine.
-fn standing(caller: Option<&Caller<Facts>>, named: Option<BTreeSet<ScopeName>>) -> Standing {
-    let Some(caller) = caller else { return Standing { named, ..Standing::anonymous() } };
+/// Who a caller is to the engine, whatever the request names.
+fn standing(caller: Option<&Caller<Facts>>) -> Standing {
+    let Some(caller) = caller else { return Standing::anonymous() };
     let client = match &caller.principal {
         Principal::Client(client) => Some(client.clone()),
         Principal::User(_) | Principal::Anonymous => caller.client.clone(),
@@ -512,7 +511,7 @@ fn standing(caller: Option<&Caller<Facts>>, named: Option<BTreeSet<ScopeName>>) 
         client,
         groups: caller.groups.iter().cloned().collect(),
         scopes: caller.scopes.iter().cloned().collect(),
-        named,
+        named: None,
     }
 }
 

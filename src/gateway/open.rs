@@ -13,8 +13,8 @@ use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Endpoint, Gateway, Inquiry, Refusal, Stop, answer, classify::Asked, drift::Watch, list::BUDGET, message,
-    permitted, record::Known,
+    Answer, Gateway, Inquiry, Refusal, Stop, answer, classify::Asked, drift::Watch, list::BUDGET, message, permitted,
+    record::Known,
 };
 use crate::{
     mcp::{Era, Kind, Object, Version},
@@ -36,8 +36,8 @@ impl Gateway {
         known: &mut Known,
         version: Version,
     ) -> Result<Answer, Stop> {
-        let (open, can, instructions) = match inquiry.endpoint {
-            Endpoint::All => {
+        let (open, can, instructions) = match inquiry.endpoint.server() {
+            None => {
                 let mut open = self.write_decision(known, &permitted(Vec::new().into()))?;
                 let reachable: Vec<&ServerName> =
                     self.reachable(inquiry).into_iter().map(|(server, _)| server).collect();
@@ -61,7 +61,7 @@ impl Gateway {
                 open.leave_out(missing);
                 (open, can, joined(&said, &inquiry.revision.offers.watch))
             }
-            Endpoint::One(server) => {
+            Some(server) => {
                 let open = self.may_discover(inquiry, server, known)?;
                 let Some(upstream) = inquiry.revision.upstreams.get(server) else {
                     return Err(Stop::After(Refusal::Internal, open));

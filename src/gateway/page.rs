@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Endpoint, Inquiry, Refusal};
+use super::{Inquiry, Refusal};
 use crate::{mcp::Kind, name::ScopeName, seal::Handles};
 
 /// The most entries of a page.
@@ -58,10 +58,7 @@ struct Bound {
 impl Bound {
     fn of(inquiry: &Inquiry<'_>, kind: Kind) -> Self {
         let standing = inquiry.ready.asker.standing();
-        let endpoint = match inquiry.endpoint {
-            Endpoint::All => String::new(),
-            Endpoint::One(server) => server.to_string(),
-        };
+        let endpoint = inquiry.endpoint.to_string();
         let named = standing.named.as_ref().map_or_else(
             || "-".to_owned(),
             |named| format!("+{}", named.iter().map(ScopeName::as_str).collect::<Vec<_>>().join(" ")),

@@ -3,7 +3,7 @@
 //! A request takes the current revision at its beginning and finishes with it, whatever is loaded
 //! meanwhile. All that is worked out for a revision ends with it, so nothing is ever invalidated.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 
@@ -12,7 +12,7 @@ use super::{
     drift::Watch,
     offer::{Offers, Ready, serial},
 };
-use crate::{policy::Standing, snapshot::Snapshot, upstream::Upstreams};
+use crate::{endpoint::Endpoint, name::ViewName, policy::Standing, snapshot::Snapshot, upstream::Upstreams};
 
 /// One revision at work.
 #[derive(Debug)]
@@ -20,7 +20,10 @@ pub(crate) struct Revision {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) upstreams: Arc<Upstreams>,
     pub(super) offers: Offers,
-    pub(super) anonymous: Arc<Ready>,
+    /// Callers without a token, ready to ask on `/mcp` and at each server.
+    anonymous: Arc<Ready>,
+    /// The same, through each view; with OAuth on there are none.
+    viewing: BTreeMap<ViewName, Arc<Ready>>,
     serial: u64,
 }
 
@@ -30,9 +33,23 @@ impl Revision {
     /// # Errors
     /// When the engine cannot make anybody ready to ask, in words.
     pub(crate) fn new(snapshot: Arc<Snapshot>, upstreams: Arc<Upstreams>, parts: &Parts) -> Result<Self, String> {
-        let anonymous = Arc::new(Ready::new(&snapshot.engine, Standing::anonymous())?);
+        let engine = &snapshot.engine;
+        let anonymous = Arc::new(Ready::new(engine, Standing::anonymous())?);
+        let mut viewing = BTreeMap::new();
+        for view in engine.bundle().views().filter(|_| !engine.bundle().oauth()) {
+            let standing = engine.narrowed(Standing::anonymous(), engine.bundle().view(view), None);
+            viewing.insert(view.clone(), Arc::new(Ready::new(engine, standing)?));
+        }
         let offers = Offers::new(Watch::new(parts, Arc::clone(&snapshot)));
-        Ok(Self { snapshot, upstreams, offers, anonymous, serial: serial() })
+        Ok(Self { snapshot, upstreams, offers, anonymous, viewing, serial: serial() })
+    }
+
+    /// Callers without a token, ready to ask at an endpoint.
+    pub(super) fn open_to_all(&self, endpoint: &Endpoint) -> Option<Arc<Ready>> {
+        match endpoint {
+            Endpoint::All | Endpoint::One(_) => Some(Arc::clone(&self.anonymous)),
+            Endpoint::View(view) => self.viewing.get(view).map(Arc::clone),
+        }
     }
 
     /// A number that no other revision of this process has.

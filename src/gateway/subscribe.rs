@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
-    Answer, Endpoint, Gateway, Inquiry, Pending, Refusal, Said, Stop, answer,
+    Answer, Gateway, Inquiry, Pending, Refusal, Said, Stop, answer,
     classify::{Act, Asked, Filter},
     permitted,
     record::Known,
@@ -48,9 +48,9 @@ impl Gateway {
         if !inquiry.streams {
             return Err(Refusal::NoStream.into());
         }
-        let open = match inquiry.endpoint {
-            Endpoint::One(server) => self.may_discover(inquiry, server, known)?,
-            Endpoint::All => self.write_decision(known, &permitted(Vec::new().into()))?,
+        let open = match inquiry.endpoint.server() {
+            Some(server) => self.may_discover(inquiry, server, known)?,
+            None => self.write_decision(known, &permitted(Vec::new().into()))?,
         };
         let lists = Lists { tools: filter.tools, prompts: filter.prompts, resources: filter.resources };
         let ears = Arc::new(Ears::new(lists));
@@ -68,7 +68,7 @@ impl Gateway {
         let listener = Listener {
             endpoint: inquiry.endpoint.clone(),
             caller: inquiry.caller.cloned(),
-            named: inquiry.ready.asker.standing().named.clone(),
+            named: inquiry.named.cloned(),
             moment: inquiry.moment.clone(),
         };
         let (gateway, id) = (Arc::clone(self), asked.id.clone());

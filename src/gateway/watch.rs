@@ -265,12 +265,12 @@ fn reach(listener: &Listener, revision: &Arc<Revision>) -> Option<(Arc<Ready>, V
     if listener.caller.is_none() && snapshot.engine.bundle().oauth() {
         return None;
     }
-    let ready = ready(revision, listener.caller.as_deref(), listener.named.clone()).ok()?;
+    let ready = ready(revision, listener.caller.as_deref(), &listener.endpoint, listener.named.as_ref()).ok()?;
     let reaches =
         |server: &&ServerName| revision.offers.reachable(&snapshot.engine, &ready, server, &listener.moment).is_some();
-    let servers: Vec<ServerName> = match &listener.endpoint {
-        Endpoint::All => snapshot.config.servers.keys().filter(reaches).cloned().collect(),
-        Endpoint::One(server) => {
+    let servers: Vec<ServerName> = match listener.endpoint.server() {
+        None => snapshot.config.servers.keys().filter(reaches).cloned().collect(),
+        Some(server) => {
             let server = snapshot.config.servers.get_key_value(server).map(|(server, _)| server).filter(reaches)?;
             vec![server.clone()]
         }

@@ -1,4 +1,4 @@
-//! `/mcp` and `/mcp/{server}`: a request read within its limits, the gateway's answer written.
+//! `/mcp`, `/mcp/{server}` and `/mcp/@{view}`: a request read within its limits, the gateway's answer written.
 //!
 //! The limits of a body are counted on received bytes; what it says of its own length is believed
 //! only where it is too much. A stream's record is closed by the stream itself.
@@ -23,7 +23,6 @@ use super::{method_not_allowed, respond};
 use crate::{
     gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Said, Way},
     mcp::{self, Era, envelope},
-    name::ServerName,
     policy::{Because, Decision},
     record as trail,
 };
@@ -66,10 +65,7 @@ impl PoemEndpoint for Mcp {
             // Nothing of a body is read that means nothing.
             Way::Get | Way::Delete => Bytes::new(),
         };
-        let server = match &endpoint {
-            Endpoint::All => None,
-            Endpoint::One(server) => Some(server.clone()),
-        };
+        let here = endpoint.clone();
         let received = Received {
             way,
             endpoint,
@@ -81,7 +77,7 @@ impl PoemEndpoint for Mcp {
             started,
         };
         let answer = self.gateway.handle(received).await;
-        Ok(self.write(answer, server.as_ref()))
+        Ok(self.write(answer, &here))
     }
 }
 
@@ -152,12 +148,12 @@ impl Mcp {
         response
     }
 
-    fn write(&self, answer: Answer, server: Option<&ServerName>) -> Response {
+    fn write(&self, answer: Answer, endpoint: &Endpoint) -> Response {
         let Answer { outcome, pending, modern, session } = answer;
         let era = if modern { Era::Modern } else { Era::Legacy };
         match outcome {
             Said::Noted => respond::empty(StatusCode::ACCEPTED),
-            Said::Ended => self.done(pending, respond::empty(StatusCode::NO_CONTENT), server),
+            Said::Ended => self.done(pending, respond::empty(StatusCode::NO_CONTENT), endpoint),
             Said::Messages(messages) => {
                 let stream = futures_util::stream::unfold(messages, |mut messages| async move {
                     let news = messages.next().await?;
@@ -170,7 +166,7 @@ impl Mcp {
                     let news = stream.next().await?;
                     Some((Ok::<_, io::Error>(event(&news)), stream))
                 });
-                self.done(pending, respond::stream(Body::from_bytes_stream(stream)), server)
+                self.done(pending, respond::stream(Body::from_bytes_stream(stream)), endpoint)
             }
             Said::Message(Message { body, code, is_error }) => {
                 let status = respond::answered(code, modern);
@@ -186,7 +182,7 @@ impl Mcp {
                     }
                     Err(lost) => {
                         let body = envelope::error(None, &lost.error_object("", era));
-                        self.refuse(&lost, body, server, modern)
+                        self.refuse(&lost, body, endpoint, modern)
                     }
                 }
             }
@@ -196,10 +192,10 @@ impl Mcp {
                 let body = envelope::error(id.as_ref(), &refusal.error_object(&decision, era));
                 let response = trail::Response { status, code, is_error: None, bytes: body.len() as u64, us: 0 };
                 match self.gateway.close(pending, response) {
-                    Ok(()) => self.refuse(&refusal, body, server, modern),
+                    Ok(()) => self.refuse(&refusal, body, endpoint, modern),
                     Err(lost) => {
                         let body = envelope::error(id.as_ref(), &lost.error_object(&decision, era));
-                        self.refuse(&lost, body, server, modern)
+                        self.refuse(&lost, body, endpoint, modern)
                     }
                 }
             }
@@ -207,20 +203,22 @@ impl Mcp {
     }
 
     /// An answer without a message, once it is written down.
-    fn done(&self, pending: Pending, response: Response, server: Option<&ServerName>) -> Response {
+    fn done(&self, pending: Pending, response: Response, endpoint: &Endpoint) -> Response {
         let status = response.status().as_u16();
         match self.gateway.close(pending, trail::Response { status, code: None, is_error: None, bytes: 0, us: 0 }) {
             Ok(()) => response,
-            Err(lost) => self.refuse(&lost, envelope::error(None, &lost.error_object("", Era::Legacy)), server, false),
+            Err(lost) => {
+                self.refuse(&lost, envelope::error(None, &lost.error_object("", Era::Legacy)), endpoint, false)
+            }
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, body: Vec<u8>, server: Option<&ServerName>, modern: bool) -> Response {
+    fn refuse(&self, refusal: &Refusal, body: Vec<u8>, endpoint: &Endpoint, modern: bool) -> Response {
         let mut response = respond::json(respond::status(refusal, modern), body);
         if *refusal == Refusal::NotAllowed {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
         }
-        let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, server);
+        let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, endpoint);
         if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -243,13 +241,9 @@ pub(super) fn refused_early(
     }
 }
 
-/// Which endpoint a path names; nothing for a name that no server can have.
+/// Which endpoint a path names; nothing for a name that no server and no view can have.
 fn endpoint(request: &Request) -> Option<Endpoint> {
-    let path = request.uri().path();
-    if path == "/mcp" {
-        return Some(Endpoint::All);
-    }
-    path.strip_prefix("/mcp/")?.parse().ok().map(Endpoint::One)
+    request.uri().path().parse().ok()
 }
 
 pub(super) fn peer(request: &Request) -> Peer {

@@ -14,7 +14,7 @@ use poem::{
 use serde_json::json;
 
 use super::{method_not_allowed, respond};
-use crate::{gateway::Gateway, name::ServerName};
+use crate::gateway::{Endpoint as Place, Gateway};
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 
@@ -23,8 +23,8 @@ const PATH: &str = "/.well-known/oauth-protected-resource";
 pub(super) struct WellKnown(Arc<Gateway>);
 
 /// The URL of an endpoint's metadata.
-pub(super) fn url(public_url: &str, server: Option<&ServerName>) -> String {
-    server.map_or_else(|| format!("{public_url}{PATH}/mcp"), |server| format!("{public_url}{PATH}/mcp/{server}"))
+pub(super) fn url(public_url: &str, endpoint: &Place) -> String {
+    format!("{public_url}{PATH}{endpoint}")
 }
 
 impl WellKnown {
@@ -43,14 +43,10 @@ impl Endpoint for WellKnown {
         let revision = self.0.revision();
         let (public_url, oauth) = (&revision.snapshot.public_url, revision.snapshot.engine.bundle().oauth());
         let endpoint = request.uri().path().strip_prefix(PATH).unwrap_or_default();
-        let known = match endpoint.strip_prefix("/mcp/") {
-            Some(server) => server.parse::<ServerName>().is_ok(),
-            None => endpoint.is_empty() || endpoint == "/mcp",
-        };
-        if !known || !oauth {
+        let endpoint = if endpoint.is_empty() { Ok(Place::All) } else { endpoint.parse::<Place>() };
+        let Some(endpoint) = endpoint.ok().filter(|_| oauth) else {
             return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
-        }
-        let endpoint = if endpoint.is_empty() { "/mcp" } else { endpoint };
+        };
         let document = json!({
             "resource": format!("{public_url}{endpoint}"),
             "authorization_servers": [&**public_url],

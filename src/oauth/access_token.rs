@@ -13,8 +13,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    endpoint::Endpoint,
     id::Id,
-    name::{ClientId, ScopeName, ServerName},
+    name::{ClientId, ScopeName, ServerName, ViewName},
     principal::Principal,
     seal::{self, Keys},
     secret::Secret,
@@ -142,7 +143,7 @@ fn alike(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |differences, (a, b)| differences | (a ^ b)) == 0
 }
 
-/// The URL of an endpoint that a token can be good at: `<public_url>/mcp` or `<public_url>/mcp/SERVER`.
+/// The URL of an endpoint that a token can be good at: `<public_url>/mcp`, `…/mcp/SERVER` or `…/mcp/@VIEW`.
 ///
 /// INVARIANT: in its canonical form, so that comparing is comparing text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +153,7 @@ pub struct Resource(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResourceError {
     /// Another host, path or form.
-    #[error("resource `{written}` is not one of ours; they are `{all}` and `{all}/SERVER`")]
+    #[error("resource `{written}` is not one of ours; they are `{all}`, `{all}/SERVER` and `{all}/@VIEW`")]
     Foreign {
         /// As written.
         written: String,
@@ -162,19 +163,22 @@ pub enum ResourceError {
     /// Ours, but no such server.
     #[error("no server `{0}`")]
     UnknownServer(ServerName),
+    /// Ours, but no such view.
+    #[error("no view `{0}`")]
+    UnknownView(ViewName),
 }
 
 impl Resource {
     /// All servers in one.
     #[must_use]
     pub fn all(public_url: &str) -> Self {
-        Self(format!("{public_url}/mcp"))
+        Self::of(public_url, &Endpoint::All)
     }
 
-    /// One server.
+    /// An endpoint.
     #[must_use]
-    pub fn server(public_url: &str, server: &ServerName) -> Self {
-        Self(format!("{public_url}/mcp/{server}"))
+    pub fn of(public_url: &str, endpoint: &Endpoint) -> Self {
+        Self(format!("{public_url}{endpoint}"))
     }
 
     /// Reads a resource as people write it: case of scheme and host does not count (AZ-25), all
@@ -182,7 +186,7 @@ impl Resource {
     ///
     /// # Errors
     /// When it is not one of ours.
-    pub fn read(written: &str, public_url: &str, known: impl Fn(&ServerName) -> bool) -> Result<Self, ResourceError> {
+    pub fn read(written: &str, public_url: &str, known: impl Fn(&Endpoint) -> bool) -> Result<Self, ResourceError> {
         let all = Self::all(public_url);
         let foreign =
             || ResourceError::Foreign { written: written.escape_debug().take(200).collect(), all: all.0.clone() };
@@ -195,18 +199,15 @@ impl Resource {
         if origin.to_ascii_lowercase() != public_url {
             return Err(foreign());
         }
-        match path.strip_prefix("/mcp").ok_or_else(foreign)? {
-            "" => Ok(all),
-            rest => {
-                let server: ServerName =
-                    rest.strip_prefix('/').and_then(|name| name.parse().ok()).ok_or_else(foreign)?;
-                if known(&server) {
-                    Ok(Self::server(public_url, &server))
-                } else {
-                    Err(ResourceError::UnknownServer(server))
-                }
-            }
+        let endpoint: Endpoint = path.parse().map_err(|_| foreign())?;
+        if known(&endpoint) {
+            return Ok(Self::of(public_url, &endpoint));
         }
+        Err(match endpoint {
+            Endpoint::All => foreign(),
+            Endpoint::One(server) => ResourceError::UnknownServer(server),
+            Endpoint::View(view) => ResourceError::UnknownView(view),
+        })
     }
 
     /// The URL.
@@ -287,12 +288,18 @@ mod tests {
     #[test]
     fn t042_a_resource_is_ours_to_the_letter_but_for_the_case_of_scheme_and_host() {
         let ours = "https://gw.example.com:8443";
-        let read = |text: &str| Resource::read(text, ours, |name| name.as_str() == "files").map(|resource| resource.0);
+        let known = |endpoint: &Endpoint| ["/mcp", "/mcp/files", "/mcp/@web"].contains(&&*endpoint.to_string());
+        let read = |text: &str| Resource::read(text, ours, known).map(|resource| resource.0);
         assert_eq!(read("HTTPS://GW.Example.com:8443/mcp").unwrap(), format!("{ours}/mcp"));
         assert_eq!(read("https://gw.example.com:8443/mcp/files").unwrap(), format!("{ours}/mcp/files"));
         assert_eq!(
             read("https://gw.example.com:8443/mcp/nope"),
             Err(ResourceError::UnknownServer("nope".parse().unwrap()))
+        );
+        assert_eq!(read("https://gw.example.com:8443/mcp/@web").unwrap(), format!("{ours}/mcp/@web"));
+        assert_eq!(
+            read("https://gw.example.com:8443/mcp/@nope"),
+            Err(ResourceError::UnknownView("nope".parse().unwrap()))
         );
         for bad in [
             "",
@@ -304,7 +311,9 @@ mod tests {
             "https://gw.example.com:8443/mcp?x",
             "https://gw.example.com:8443/mcp#x",
             "https://gw.example.com:8443/mcp/Files",
-            "https://gw.example.com:8443/mcp/@view",
+            "https://gw.example.com:8443/mcp/@Web",
+            "https://gw.example.com:8443/mcp/%40web",
+            "https://gw.example.com:8443/mcp/@web/",
             "https://gw.example.com/mcp",
             "http://gw.example.com:8443/mcp",
             "https://x@gw.example.com:8443/mcp",

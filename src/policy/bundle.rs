@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     diagnostic::Place,
-    name::{Pattern, ScopeName, ServerName, ToolName},
+    name::{Pattern, ScopeName, ServerName, ToolName, ViewName},
 };
 
 /// What the action of a call with typed arguments begins with; then comes `SERVER/TOOL`.
@@ -200,6 +200,8 @@ pub struct Bundle {
     pub(crate) servers: BTreeSet<ServerName>,
     pub(crate) scopes: BTreeSet<ScopeName>,
     pub(crate) oauth: bool,
+    /// What each view names.
+    views: BTreeMap<ViewName, BTreeSet<ScopeName>>,
     /// What is expected of the arguments of tools, as far as something is.
     pub(crate) expected: BTreeMap<ServerName, BTreeMap<ToolName, Arc<Expected>>>,
     digest: String,
@@ -250,18 +252,28 @@ impl Bundle {
             }
         }
         let digest = format!("sha256:{}", hex(&digest.finalize()));
-        Self { schema, schema_text, policies, grants, fronts, servers, scopes, oauth, expected, digest }
+        let views = BTreeMap::new();
+        Self { schema, schema_text, policies, grants, fronts, servers, scopes, oauth, views, expected, digest }
+    }
+
+    /// The same bundle, deciding under these views as well.
+    #[must_use]
+    pub fn with_views(mut self, views: BTreeMap<ViewName, BTreeSet<ScopeName>>) -> Self {
+        if !views.is_empty() {
+            let parts = views.iter().flat_map(|(view, scopes)| {
+                let scopes = scopes.iter().map(ScopeName::as_str);
+                ["@", view.as_str()].into_iter().chain(scopes)
+            });
+            self.digest = redigested("portcullis.bundle.views.v1", &self.digest, parts);
+        }
+        self.views = views;
+        self
     }
 
     /// The same bundle, deciding by an inventory of this digest as well.
     #[must_use]
     pub fn with_inventory(mut self, inventory: &str) -> Self {
-        let mut digest = Sha256::new();
-        for part in ["portcullis.bundle.inventory.v1", &self.digest, inventory] {
-            digest.update((part.len() as u64).to_be_bytes());
-            digest.update(part.as_bytes());
-        }
-        self.digest = format!("sha256:{}", hex(&digest.finalize()));
+        self.digest = redigested("portcullis.bundle.inventory.v1", &self.digest, [inventory]);
         self
     }
 
@@ -299,6 +311,17 @@ impl Bundle {
         &self.scopes
     }
 
+    /// The scopes of the tags that a view names, if there is such a view.
+    #[must_use]
+    pub fn view(&self, view: &ViewName) -> Option<&BTreeSet<ScopeName>> {
+        self.views.get(view)
+    }
+
+    /// Every view.
+    pub fn views(&self) -> impl Iterator<Item = &ViewName> {
+        self.views.keys()
+    }
+
     /// Whether callers need a token.
     #[must_use]
     pub const fn oauth(&self) -> bool {
@@ -310,6 +333,16 @@ impl Bundle {
     pub fn reads(&self, fact: &str) -> bool {
         self.policies.iter().any(|policy| policy.shape.facts.contains(fact) || policy.shape.facts.contains("*"))
     }
+}
+
+/// A digest of more than was digested before.
+fn redigested<'p>(what: &'p str, before: &'p str, more: impl IntoIterator<Item = &'p str>) -> String {
+    let mut digest = Sha256::new();
+    for part in [what, before].into_iter().chain(more) {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part.as_bytes());
+    }
+    format!("sha256:{}", hex(&digest.finalize()))
 }
 
 /// Lower-case hexadecimal digits.

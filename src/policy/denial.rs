@@ -4,6 +4,8 @@
 //!
 //! SPEC: design §9. To add a denial: a variant, then follow the compiler.
 
+use std::collections::BTreeSet;
+
 use super::{
     decision::Because,
     engine::Engine,
@@ -100,13 +102,41 @@ impl Engine {
         self.may_name(standing)
     }
 
-    /// Whether all tags that a request names by `?tags=` are granted.
+    /// Somebody who asks through a view, naming tags, or both. What both filters keep is what has every
+    /// tag in both, so the filter is what they have in common.
+    ///
+    /// Where anything is named that is not granted, all of it stays named: that is denied
+    /// ([`may_name`](Self::may_name), and a guard rail), and never falls back to what is left of it.
+    #[must_use]
+    pub fn narrowed(
+        &self,
+        standing: Standing,
+        view: Option<&BTreeSet<ScopeName>>,
+        named: Option<&BTreeSet<ScopeName>>,
+    ) -> Standing {
+        let named = match (view, named) {
+            (None, None) => None,
+            (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+            (Some(view), Some(named)) => {
+                let granted = self.granted(&standing);
+                let all = view.is_subset(granted) && named.is_subset(granted);
+                Some(if all { view & named } else { view | named })
+            }
+        };
+        Standing { named, ..standing }
+    }
+
+    /// The scopes that somebody has: with OAuth off, every one.
+    fn granted<'s>(&'s self, standing: &'s Standing) -> &'s BTreeSet<ScopeName> {
+        if self.bundle().oauth() { &standing.scopes } else { self.bundle().scopes() }
+    }
+
+    /// Whether all tags that a request names, by `?tags=` or by its view, are granted.
     ///
     /// # Errors
     /// What the caller is told: to get a token that has them, or that there is none.
     pub fn may_name(&self, standing: &Standing) -> Result<(), Denial> {
-        let oauth = self.bundle().oauth();
-        let granted = if oauth { &standing.scopes } else { self.bundle().scopes() };
+        let (oauth, granted) = (self.bundle().oauth(), self.granted(standing));
         let missing: Vec<&ScopeName> =
             standing.named.iter().flatten().filter(|scope| !granted.contains(*scope)).collect();
         if missing.is_empty() {

@@ -273,7 +273,7 @@ pub struct Standing {
     pub groups: BTreeSet<GroupId>,
     /// The scopes of the token; with OAuth off, every scope there is.
     pub scopes: BTreeSet<ScopeName>,
-    /// The scopes that the request named by `?tags=`; nothing means no filter.
+    /// The scopes that the request names, by `?tags=` or by its view; nothing means no filter.
     pub named: Option<BTreeSet<ScopeName>>,
 }
 

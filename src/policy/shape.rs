@@ -24,7 +24,7 @@ pub struct Shape {
     pub pin: Option<ServerName>,
     /// The attributes of `context` it may read.
     pub facts: BTreeSet<String>,
-    /// Whether it reads anything of the resource but its server.
+    /// Whether it reads anything of the resource but its server, or its scope names one.
     pub reads_name: bool,
     /// Whether `in` stands anywhere but in its action scope.
     pub uses_in: bool,
@@ -71,7 +71,7 @@ impl Shape {
             actions: actions(&json),
             pin: None,
             facts: BTreeSet::new(),
-            reads_name: false,
+            reads_name: names_one_resource(&json),
             uses_in: scope_uses_in(&json, "principal") || scope_uses_in(&json, "resource"),
             filtered_only: false,
         };
@@ -144,6 +144,16 @@ fn scope_uses_in(policy: &Value, part: &str) -> bool {
     policy
         .get(part)
         .is_some_and(|scope| scope.get("op").and_then(Value::as_str) == Some("in") || scope.get("in").is_some())
+}
+
+/// Whether the scope is about one resource: it tells things of one server apart, as their names do.
+fn names_one_resource(policy: &Value) -> bool {
+    let Some(scope) = policy.get("resource") else { return true };
+    match scope.get("op").and_then(Value::as_str) {
+        Some("All") => false,
+        Some("is") => scope.get("in").is_some(),
+        Some(_) | None => true,
+    }
 }
 
 fn principal(policy: &Value) -> Option<String> {
@@ -241,6 +251,22 @@ mod tests {
             !shape("forbid(principal, action, resource) when { context.oauth && context.filtered };").filtered_only
         );
         assert!(!shape("forbid(principal, action, resource) unless { context.filtered };").filtered_only);
+    }
+
+    #[test]
+    fn i3_a_scope_that_names_one_resource_tells_names_apart() {
+        for text in [
+            r#"forbid(principal, action, resource == Portcullis::Tool::"shop/owned");"#,
+            r#"permit(principal, action, resource in Portcullis::Server::"shop");"#,
+            r#"permit(principal, action, resource is Portcullis::Tool in Portcullis::Server::"shop");"#,
+            r#"forbid(principal, action, resource) when { resource == Portcullis::Tool::"shop/owned" };"#,
+        ] {
+            assert!(shape(text).reads_name, "{text}");
+        }
+        for text in ["forbid(principal, action, resource);", "forbid(principal, action, resource is Portcullis::Tool);"]
+        {
+            assert!(!shape(text).reads_name, "{text}");
+        }
     }
 
     #[test]

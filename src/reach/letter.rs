@@ -206,7 +206,8 @@ impl Reach<'_> {
     pub(super) fn asker_at_most<'k>(&self, caller: &'k Caller) -> Option<&'k Asker> {
         let made = || {
             let scopes = BTreeSet::clone(self.ceiling(caller));
-            self.engine.asker(Standing { scopes, ..caller.standing().clone() }).ok().map(Arc::new)
+            let standing = Standing { scopes, ..caller.standing().clone() };
+            self.engine.asker(self.engine.narrowed(standing, self.view.as_ref(), None)).ok().map(Arc::new)
         };
         caller.at_most.get_or_init(made).as_deref()
     }

@@ -64,7 +64,7 @@ pub use minimal::{Extent, Found, MOST_RELEVANT, Minimal};
 use crate::{
     config::Config,
     lock::{Hints, Lock},
-    name::{ScopeName, ServerName},
+    name::{ScopeName, ServerName, ViewName},
     policy::{Asker, Bundle, Engine, Policy, Target, Verb},
 };
 
@@ -74,6 +74,8 @@ pub struct Reach<'c> {
     config: &'c Config,
     lock: Option<&'c Lock>,
     engine: Engine,
+    /// What the view names through which everybody asks, if they ask through one.
+    view: Option<BTreeSet<ScopeName>>,
     literals: OnceLock<HashMap<Arc<str>, Literals>>,
     named: OnceLock<caller::Named>,
     callers: OnceLock<Vec<Caller>>,
@@ -101,6 +103,7 @@ impl<'c> Reach<'c> {
             config,
             lock,
             engine,
+            view: None,
             literals: OnceLock::new(),
             named: OnceLock::new(),
             callers: OnceLock::new(),
@@ -110,6 +113,14 @@ impl<'c> Reach<'c> {
             askers: Mutex::default(),
             letters: Mutex::default(),
         })
+    }
+
+    /// The same, where everybody with everything that they can hold asks through this view; nothing where
+    /// there is no such view.
+    #[must_use]
+    pub fn through(self, view: &ViewName) -> Option<Self> {
+        let view = Some(self.engine.bundle().view(view)?.clone());
+        Some(Self { view, ..self })
     }
 
     /// What the configuration means.

@@ -113,10 +113,11 @@ fn who(line: &mut Line<'_>, who: &Who<'_>) {
 }
 
 fn asked(line: &mut Line<'_>, request: &Request<'_>) {
-    let Request { method, server, target, protocol, rpc_id, read, digest, drift, size } = request;
+    let Request { method, server, view, target, protocol, rpc_id, read, digest, drift, size } = request;
     line.open("request");
     line.text("/request/method", method);
     line.maybe("/request/server", *server);
+    line.maybe("/request/view", *view);
     match target {
         Some(Target::Tool(name)) => line.text("/request/tool", name),
         Some(Target::Prompt(name)) => line.text("/request/prompt", name),

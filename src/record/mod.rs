@@ -123,6 +123,8 @@ pub struct Request<'a> {
     pub method: &'a str,
     /// The server, by its name in the configuration.
     pub server: Option<&'a str>,
+    /// The view that it came through.
+    pub view: Option<&'a str>,
     /// What of the server.
     pub target: Option<Target<'a>>,
     /// The protocol revision.

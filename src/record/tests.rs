@@ -62,6 +62,7 @@ fn a_decision_reads_as_the_sheet_says() {
         request: Some(Request {
             method: "tools/call",
             server: Some("files"),
+            view: Some("frontend"),
             target: Some(Target::Tool("write_file")),
             protocol: Some("2026-07-28"),
             rpc_id: Some("\"7\""),
@@ -81,7 +82,7 @@ fn a_decision_reads_as_the_sheet_says() {
             "policy": {"config": "sha256:aa", "bundle": "sha256:bb"},
             "principal": {"type": "user", "id": "local/ana", "client_id": "cli", "scopes": ["tag:files"], "method": "bearer", "token": "0f"},
             "peer": {"address": "127.0.0.1", "agent": "curl"},
-            "request": {"method": "tools/call", "server": "files", "tool": "write_file", "protocol": "2026-07-28",
+            "request": {"method": "tools/call", "server": "files", "view": "frontend", "tool": "write_file", "protocol": "2026-07-28",
                 "rpc_id": "\"7\"", "arguments": {"/path": "docs/a.md"}, "digest": "cc", "size": 120},
             "decision": {"verdict": "allow", "because": "permitted", "determining": [
                 {"policy": "server/files", "effect": "permit", "place": {"file": "portcullis.yaml", "line": 7, "column": 3}}]},
@@ -108,6 +109,7 @@ fn t221_long_fields_are_cut_and_named_with_a_digest_of_the_whole() {
     let request = |read| Request {
         method: &long,
         server: None,
+        view: None,
         target: Some(Target::Resource(&long)),
         protocol: None,
         rpc_id: Some(&long),
@@ -156,6 +158,7 @@ fn t215_hostile_fields_stay_one_line_of_json() {
         request: Some(Request {
             method: hostile,
             server: Some(hostile),
+            view: None,
             target: Some(Target::Prompt(hostile)),
             protocol: Some(hostile),
             rpc_id: Some(hostile),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     config::{Named, Written},
     diagnostic::Place,
-    name::ScopeName,
+    name::{ScopeName, ViewName},
     policy::{Arguments, Moment, Target, Verb},
 };
 
@@ -32,6 +32,8 @@ pub struct Ask {
     pub target: Target,
     /// The arguments, as they would be sent; nothing where it is asked of some arguments.
     pub args: Option<Box<RawValue>>,
+    /// The view that it goes through.
+    pub view: Option<ViewName>,
     /// The scopes of the tags that it names.
     pub named: Option<BTreeSet<ScopeName>>,
     /// When and whence.
@@ -64,7 +66,7 @@ impl Ask {
     }
 
     fn read(name: &str, section: RequestSection, place: &Place, now: Timestamp, cx: &mut Cx<'_>) -> Option<Self> {
-        let RequestSection { method, server, tool, prompt, uri, args, address, tls, tags } = section;
+        let RequestSection { method, server, tool, prompt, uri, args, address, tls, view, tags } = section;
         let method = method.and_then(|method| method.value);
         let server = cx.name(server);
         let named_things = [tool.is_some(), prompt.is_some(), uri.is_some()].into_iter().filter(|is| *is).count();
@@ -100,6 +102,7 @@ impl Ask {
             verb: verb.ok()?,
             target,
             args: args.and_then(|args| args.value).and_then(|args| serde_json::value::to_raw_value(&args).ok()),
+            view: view.and_then(|view| cx.view(view)),
             named,
             moment: Moment {
                 now,

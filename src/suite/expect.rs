@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::Written,
     diagnostic::{Place, Placed},
-    name::{PromptName, ResourceUri, ScopeName, ServerName, ToolName},
+    name::{PromptName, ResourceUri, ScopeName, ServerName, ToolName, ViewName},
     policy::{Because, Target, Verb},
 };
 
@@ -76,6 +76,8 @@ pub struct ListTest {
     pub verb: Verb,
     /// Whose list.
     pub server: ServerName,
+    /// The view that the request goes through.
+    pub view: Option<ViewName>,
     /// The scopes of the tags that the request names.
     pub named: Option<BTreeSet<ScopeName>>,
     /// What is expected.
@@ -226,13 +228,15 @@ pub(super) fn lists(
 
 fn list(entry: Written<ListSection>, names: &Names, cx: &mut Cx<'_>) -> Option<ListTest> {
     let Written { place, value } = entry;
-    let ListSection { name, principal, method, server, tags, exactly, contains, lacks, skip, skip_reason } = value?;
+    let ListSection { name, principal, method, server, view, tags, exactly, contains, lacks, skip, skip_reason } =
+        value?;
     let name = name.and_then(|name| cx.filled("name", name));
     let skip = cx.skip(&place, skip, skip_reason);
     let principal = cx.names("principal", principal);
     let whos = names.all(&principal, cx);
     let word = method.map_or(Some(ListWord::Tools), |method| method.value);
     let server: Option<ServerName> = cx.name(server);
+    let view = view.and_then(|view| cx.view(view));
     let named = tags.map(|tags| listed(Some(tags)).iter().filter_map(|tag| cx.tag(tag)).collect());
     if exactly.is_none() && contains.is_none() && lacks.is_none() {
         cx.wrong(&place, "this expects nothing of the list: say what it shows by `exactly`, `contains` or `lacks`");
@@ -245,7 +249,7 @@ fn list(entry: Written<ListSection>, names: &Names, cx: &mut Cx<'_>) -> Option<L
     let shown = Shown { exactly, contains: targets(contains), lacks: targets(lacks) };
     let verb = word.verb();
     let name = name.map_or_else(|| format!("{verb} of {server}"), |name| name.value);
-    Some(ListTest { name, whos, verb, server, named, shown, skip, place })
+    Some(ListTest { name, whos, verb, server, view, named, shown, skip, place })
 }
 
 fn target(word: ListWord, server: &ServerName, name: &Placed<String>, cx: &mut Cx<'_>) -> Option<Target> {

@@ -62,10 +62,10 @@ impl Failure {
 /// Of a pair.
 pub(super) fn of_pair(ground: &Ground<'_>, who: &Who, ask: &Ask, answer: &Answer, differs: Vec<String>) -> Failure {
     let Moment { now, address, tls, findings, drifted } = ask.moment.clone();
-    let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
     let args = ask.args.as_ref().and_then(|args| serde_json::from_str(args.get()).ok());
-    let supposed = supposed(standing, ask.verb, &ask.target);
-    let supposed = Supposed { now: Some(now), address, tls, findings, drifted, args, ..supposed };
+    let (view, named) = (ask.view.clone(), ask.named.clone());
+    let supposed = supposed(who.standing.clone(), ask.verb, &ask.target);
+    let supposed = Supposed { view, named, now: Some(now), address, tls, findings, drifted, args, ..supposed };
     let failure = of(ground, supposed, &answer.decision);
     Failure { differs, status: Some(answer.status()), jsonrpc: answer.code(), ..failure }
 }
@@ -79,10 +79,11 @@ pub(super) fn of_list(
     entries: &[(Target, Decision)],
     moment: &Moment,
 ) -> Failure {
-    let standing = Standing { named: list.named.clone(), ..who.standing.clone() };
     let unknown = Decision::deny(Because::UnknownTool);
     let decision = entries.iter().find(|(target, _)| target == wrong).map_or(&unknown, |(_, decision)| decision);
-    let supposed = Supposed { now: Some(moment.now), ..supposed(standing, list.verb, wrong) };
+    let (view, named) = (list.view.clone(), list.named.clone());
+    let supposed = supposed(who.standing.clone(), list.verb, wrong);
+    let supposed = Supposed { view, named, now: Some(moment.now), ..supposed };
     of(ground, supposed, decision)
 }
 
@@ -97,7 +98,7 @@ pub(super) fn supposed(standing: Standing, verb: Verb, target: &Target) -> Suppo
 /// Of any decision.
 pub(super) fn of(ground: &Ground<'_>, supposed: Supposed, decision: &Decision) -> Failure {
     let with = supposed.args.as_ref().map(|args| format!(" with {args}")).unwrap_or_default();
-    let request = format!("{}: {} on {}{with}", who(&supposed.standing()), supposed.verb, supposed.target);
+    let request = format!("{}: {} on {}{with}", who(&supposed), supposed.verb, supposed.target);
     // A time that no policy reads says nothing.
     let now = supposed.now.filter(|_| ground.engine().bundle().reads("now"));
     let supposed = Supposed { now, ..supposed };
@@ -113,8 +114,8 @@ pub(super) fn of(ground: &Ground<'_>, supposed: Supposed, decision: &Decision) -
     }
 }
 
-fn who(standing: &Standing) -> String {
-    let Standing { principal, client, groups, scopes, named } = standing;
+fn who(supposed: &Supposed) -> String {
+    let Supposed { principal, client, groups, scopes, view, named, .. } = supposed;
     let mut words = principal.to_string();
     if let (Principal::User(_), Some(client)) = (principal, client) {
         words = format!("{words} through {client}");
@@ -125,6 +126,9 @@ fn who(standing: &Standing) -> String {
     if *principal != Principal::Anonymous {
         let scopes = joined(scopes.iter().map(ScopeName::as_str), " ");
         words = if scopes.is_empty() { format!("{words} without scopes") } else { format!("{words} with {scopes}") };
+    }
+    if let Some(view) = view {
+        words = format!("{words}, through the view @{view}");
     }
     if let Some(named) = named {
         words = format!("{words}, naming {}", joined(named.iter().map(ScopeName::as_str), " "));

@@ -95,6 +95,8 @@ pub(super) struct RequestSection {
     pub(super) address: Option<Written<String>>,
     /// Whether it comes over TLS.
     pub(super) tls: Option<Written<bool>>,
+    /// The view that the request goes through, at `/mcp/@NAME`.
+    pub(super) view: Option<Written<String>>,
     /// The tags that the request names by `?tags=`.
     pub(super) tags: Option<Written<Vec<Written<String>>>>,
 }
@@ -224,6 +226,8 @@ pub(super) struct ListSection {
     pub(super) method: Option<Written<ListWord>>,
     /// The server whose list it is.
     pub(super) server: Written<String>,
+    /// The view that the request goes through, at `/mcp/@NAME`.
+    pub(super) view: Option<Written<String>>,
     /// The tags that the request names by `?tags=`.
     pub(super) tags: Option<Written<Vec<Written<String>>>>,
     /// All that it shows, in any order.

@@ -1,12 +1,16 @@
 //! What tests run on: a compiled configuration, its engine, and what its servers are known to offer.
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use super::{ask::Ask, who::Who};
 use crate::{
     config::Sources,
     lock::Lock,
-    name::ServerName,
+    name::{ScopeName, ServerName, ViewName},
     policy::{
         Arguments, Asker, Because, Decision, Denial, Engine, Inventory, Moment, Question, Standing, Target, Verb,
     },
@@ -87,7 +91,7 @@ impl<'c> Ground<'c> {
     /// # Errors
     /// When Cedar refuses the facts, in words.
     pub fn answer(&self, who: &Who, ask: &Ask) -> Result<Answer, String> {
-        let standing = Standing { named: ask.named.clone(), ..who.standing.clone() };
+        let standing = self.standing(who, ask.view.as_ref(), ask.named.as_ref())?;
         let asker = self.engine().asker(standing.clone())?;
         let arguments = ask.arguments();
         let mut decision = self.decide(&asker, ask.verb, &ask.target, (&ask.moment, arguments))?;
@@ -105,6 +109,22 @@ impl<'c> Ground<'c> {
             Ok(()) => Some(Denial::of(decision.because, listed && ask.verb.acts())),
         };
         Ok(Answer { decision, denial })
+    }
+
+    /// Somebody who asks through a view, naming tags.
+    ///
+    /// # Errors
+    /// When there is no such view.
+    pub fn standing(
+        &self,
+        who: &Who,
+        view: Option<&ViewName>,
+        named: Option<&BTreeSet<ScopeName>>,
+    ) -> Result<Standing, String> {
+        let known = |view: &ViewName| {
+            self.engine().bundle().view(view).ok_or_else(|| format!("there is no view `{view}` in the configuration"))
+        };
+        Ok(self.engine().narrowed(who.standing.clone(), view.map(known).transpose()?, named))
     }
 
     /// The entries of a list that a caller sees.

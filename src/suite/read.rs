@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{Written, findings, read_as},
     diagnostic::{Diagnostic, Place, Placed, nearest},
-    name::{NameError, ScopeName},
+    name::{NameError, ScopeName, ViewName},
     policy::Bundle,
 };
 
@@ -44,6 +44,8 @@ pub struct Suite {
     pub properties: Vec<Property>,
     /// Every scope that it names.
     scopes: Vec<Placed<ScopeName>>,
+    /// Every view that it names.
+    views: Vec<Placed<ViewName>>,
 }
 
 impl Suite {
@@ -53,11 +55,19 @@ impl Suite {
         self.tests.iter().all(|test| test.pairs.is_empty()) && self.lists.is_empty() && self.properties.is_empty()
     }
 
-    /// Scopes that the configuration does not declare are slips: no token has them.
+    /// Scopes and views that the configuration does not declare are slips: nobody has them.
     #[must_use]
     pub fn undeclared(&self, bundle: &Bundle) -> Vec<Diagnostic> {
         let known = bundle.scopes();
         let unknown = self.scopes.iter().filter(|scope| !known.contains(&scope.value));
+        let views = self.views.iter().filter(|view| bundle.view(&view.value).is_none());
+        let views = views.map(|Placed { value, place }| {
+            let finding = findings::WRONG_TYPE.at(place, format!("no view `{value}` is declared"));
+            match nearest(value.as_str(), bundle.views().map(ViewName::as_str)) {
+                Some(near) => finding.label(format!("did you mean `{near}`?")).help(format!("write `{near}`")),
+                None => finding.help(format!("declare `{value}` under `views` of the configuration")),
+            }
+        });
         unknown
             .map(|Placed { value, place }| {
                 let finding = findings::UNKNOWN_TAG.at(place, format!("no tag is declared for the scope `{value}`"));
@@ -66,6 +76,7 @@ impl Suite {
                     None => finding.help(format!("declare `{}` under `tags` of the configuration", value.tag())),
                 }
             })
+            .chain(views)
             .collect()
     }
 }
@@ -77,7 +88,7 @@ pub fn read(file: &Arc<str>, text: &str, findings: &mut Vec<Diagnostic>) -> Opti
     if written.is_none() && findings.len() > before {
         return None;
     }
-    let mut cx = Cx { findings, scopes: Vec::new() };
+    let mut cx = Cx { findings, scopes: Vec::new(), views: Vec::new() };
     let suite = suite(file, written, &mut cx);
     if let Some(found) = findings.get_mut(before..) {
         found.sort_by(|a, b| (a.place(), a.code).cmp(&(b.place(), b.code)));
@@ -99,6 +110,7 @@ fn suite(file: &Arc<str>, written: Option<SuiteFile>, cx: &mut Cx<'_>) -> Suite 
         lists: Vec::new(),
         properties: Vec::new(),
         scopes: Vec::new(),
+        views: Vec::new(),
     };
     // An empty file is no broken file: it tests nothing.
     let Some(written) = written else { return suite };
@@ -125,6 +137,7 @@ fn suite(file: &Arc<str>, written: Option<SuiteFile>, cx: &mut Cx<'_>) -> Suite 
     suite.properties = property::read(Kind::Never, never, cx);
     suite.properties.extend(property::read(Kind::Always, always, cx));
     suite.scopes = std::mem::take(&mut cx.scopes);
+    suite.views = std::mem::take(&mut cx.views);
     suite
 }
 
@@ -132,6 +145,7 @@ fn suite(file: &Arc<str>, written: Option<SuiteFile>, cx: &mut Cx<'_>) -> Suite 
 pub(super) struct Cx<'f> {
     findings: &'f mut Vec<Diagnostic>,
     scopes: Vec<Placed<ScopeName>>,
+    views: Vec<Placed<ViewName>>,
 }
 
 impl Cx<'_> {
@@ -175,6 +189,14 @@ impl Cx<'_> {
         let scope: ScopeName = self.named(&written.place, written.value.parse())?;
         self.scopes.push(Placed::new(scope.clone(), written.place.clone()));
         Some(scope)
+    }
+
+    /// A view; whether the configuration declares it is looked at once that is known.
+    pub(super) fn view(&mut self, written: Written<String>) -> Option<ViewName> {
+        let view = written.placed()?;
+        let name: ViewName = self.named(&view.place, view.value.parse())?;
+        self.views.push(Placed::new(name.clone(), view.place));
+        Some(name)
     }
 
     /// A tag, as its scope.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     diagnostic::Place,
-    policy::{Moment, Standing, Target},
+    policy::{Moment, Target},
 };
 
 /// What became of a suite.
@@ -152,7 +152,10 @@ impl Run<'_> {
             );
             return Outcome::Failed(Box::new(Failure::undecided(problem)));
         }
-        let standing = Standing { named: list.named.clone(), ..who.standing.clone() };
+        let standing = match self.ground.standing(who, list.view.as_ref(), list.named.as_ref()) {
+            Ok(standing) => standing,
+            Err(problem) => return Outcome::Failed(Box::new(Failure::undecided(problem))),
+        };
         let moment = Moment {
             now: self.suite.now,
             address: std::net::Ipv4Addr::LOCALHOST.into(),

@@ -46,6 +46,7 @@ fn decided<'a>(number: u32, decision: &'a Decision, tool: &'a str) -> Decided<'a
         request: Some(Request {
             method: "tools/call",
             server: Some("files"),
+            view: None,
             target: Some(Target::Tool(tool)),
             protocol: None,
             rpc_id: Some("1"),

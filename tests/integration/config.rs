@@ -487,3 +487,39 @@ fn cl05_a_server_speaks_the_era_that_is_written_or_is_asked() {
         found(&both)
     );
 }
+
+#[test]
+fn sm14_views_name_declared_tags_and_at_least_one() {
+    let with = |views: &str| load(&format!("version: 1\ntags: {{web: Web, files: Files}}\nviews: {{{views}}}\n"));
+    let good = with("front: {tags: [web, files], description: For people}, back-2: {tags: [files]}");
+    assert_eq!(found(&good), Vec::<String>::new());
+    let view = good.config.unwrap().views[&"front".parse().unwrap()].clone();
+    assert_eq!(view.tags.iter().map(|tag| tag.value.as_str()).collect::<Vec<_>>(), ["files", "web"]);
+    assert_eq!((view.description.as_str(), view.place.line), ("For people", 3));
+    let many: String = (0..51).map(|nth| format!("t{nth}: T, ")).collect();
+    let named: String = (0..51).map(|nth| format!("t{nth}, ")).collect();
+    let too_many = load(&format!("version: 1\ntags: {{{many}}}\nviews: {{v: {{tags: [{named}]}}}}\n"));
+    assert!(found(&too_many).iter().any(|found| found.contains("a view of 51 tags")), "{:?}", found(&too_many));
+    for (views, code) in [
+        ("front: {tags: []}", "PC113"),
+        ("front: {tags: [wbe]}", "PC101"),
+        ("front: {tags: ['tag:web']}", "PC012"),
+        ("front: {tags: [web, web]}", "PC106"),
+        ("front: {}", "PC005"),
+        ("front: web", "PC005"),
+        ("front: {tags: web}", "PC005"),
+        ("front: {tags: [web], tag: x}", "PC004"),
+        ("Front: {tags: [web]}", "PC012"),
+        ("'@front': {tags: [web]}", "PC012"),
+        ("front: {tags: [web]}, front: {tags: [files]}", "PC002"),
+    ] {
+        let loaded = with(views);
+        assert!(
+            loaded.findings.iter().any(|finding| finding.code == code && finding.place().is_some()),
+            "{views}: {:?}",
+            found(&loaded)
+        );
+    }
+    // All problems at once.
+    assert_eq!(with("A: {tags: [x]}, b: {tags: []}, c: {tags: [y]}").findings.len(), 4);
+}

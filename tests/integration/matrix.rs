@@ -45,3 +45,27 @@ fn the_matrix_says_the_same_for_the_same_meaning() {
     };
     assert_eq!(text(one), text(other));
 }
+
+#[test]
+fn sm14_through_a_view_the_matrix_only_loses() {
+    let text = "version: 1\ntags: {a: A, b: B}\nservers: {s: {tags: [a], stdio: {command: [cat]}}, t: {tags: [b], stdio: {command: [cat]}}}\nviews: {front: {tags: [a]}}\ngrants: [{to: {user: ana}, scopes: ['tag:a', 'tag:b']}, {to: {client: c}, scopes: ['tag:b']}]\n";
+    let config = crate::support::config(text);
+    let reach = || Reach::new(&config, Arc::new(crate::support::bundle(text)), None).unwrap();
+    let letters = |reach: &Reach<'_>| -> Vec<(String, String)> {
+        let table = matrix(reach, reach.callers());
+        let rows = table
+            .rows
+            .iter()
+            .map(|row| (row.server.to_string(), row.letters.iter().map(ToString::to_string).collect()));
+        rows.collect()
+    };
+    let (whole, narrow) = (reach(), reach().through(&"front".parse().unwrap()).unwrap());
+    let (whole, narrow) = (letters(&whole), letters(&narrow));
+    assert_ne!(whole, narrow);
+    for ((server, before), (_, after)) in whole.iter().zip(&narrow) {
+        for (before, after) in before.chars().zip(after.chars()) {
+            assert!(after != 'A' || (before == 'A' && server == "s"), "{server}: {whole:?} {narrow:?}");
+        }
+    }
+    assert!(reach().through(&"back".parse().unwrap()).is_none());
+}

@@ -218,6 +218,19 @@ proptest! {
     }
 
     #[test]
+    fn sm14_through_a_view_both_filters_hold_and_nothing_else_changes(model in model(), standing in standing(), view in standing(), target in target(), verb in verb(), oauth in any::<bool>()) {
+        let engine = engine(&model.yaml(false, oauth));
+        let Standing { named, scopes, .. } = standing.clone();
+        let (view, named) = (view.named.unwrap_or_default(), named.unwrap_or_default());
+        let allows = |view: Option<&BTreeSet<_>>, named: Option<&BTreeSet<_>>| {
+            ask(&engine, engine.narrowed(standing.clone(), view, named), verb, &target).is_allow()
+        };
+        let (both, by_view, by_query) = (allows(Some(&view), Some(&named)), allows(Some(&view), None), allows(None, Some(&named)));
+        prop_assert_eq!(both, by_view && by_query, "{:?} {:?} {:?}", view, named, scopes);
+        prop_assert!(!both || allows(None, None));
+    }
+
+    #[test]
     fn adding_a_rule_never_turns_a_deny_into_an_allow(model in model(), rule in rule(), standing in standing(), target in target(), verb in verb()) {
         let before = ask(&engine(&model.yaml(false, true)), standing.clone(), verb, &target);
         let mut more = model;

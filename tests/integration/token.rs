@@ -53,6 +53,7 @@ fn config(directory: &Path) -> Config {
         },
         tags: ["web", "files", "secret-plans"].map(|name| (name.parse().unwrap(), tag.clone())).into(),
         servers: [("files".parse().unwrap(), server)].into(),
+        views: Default::default(),
         grants: vec![],
         rules: vec![],
         oauth: OAuth { enabled: Placed::new(true, place()) },
@@ -125,8 +126,8 @@ async fn oa77_all_that_is_wrong_is_said_at_once_and_no_tag_is_given_away() {
             "no scope `tag:zzz`",
             "scope `nonsense` must be `tag:` and a tag of 1 to 64 of `A-Z a-z 0-9 _ -`; there are no wildcards",
             "time `91d` is more than the 90d that a token may live",
-            "resource `http://evil.test/mcp` is not one of ours; they are `http://127.0.0.1:3050/mcp` and \
-             `http://127.0.0.1:3050/mcp/SERVER`",
+            "resource `http://evil.test/mcp` is not one of ours; they are `http://127.0.0.1:3050/mcp`, \
+             `http://127.0.0.1:3050/mcp/SERVER` and `http://127.0.0.1:3050/mcp/@VIEW`",
         ]
     );
 }

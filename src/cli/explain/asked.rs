@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::{
     explain::{OWNER, Problem, Supposed, read_request},
-    name::{ClientId, GroupId, ScopeName, ServerName, TagName, UserId},
+    name::{ClientId, GroupId, ScopeName, ServerName, TagName, UserId, ViewName},
     policy::{Target as Of, Verb},
     principal::Principal,
 };
@@ -74,6 +74,9 @@ pub(super) struct About {
     /// Groups of the person, as a,b
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     groups: Vec<String>,
+    /// Through this view, at /mcp/@NAME
+    #[arg(long, value_name = "NAME")]
+    view: Option<String>,
     /// Tags that the request names by ?tags=, as a,b
     #[arg(long, value_name = "TAGS", value_delimiter = ',')]
     tags: Vec<String>,
@@ -146,11 +149,14 @@ impl Target {
 impl About {
     /// Puts into a request what the flags say of it, and leaves the rest.
     pub(super) fn fill(&self, supposed: &mut Supposed) -> anyhow::Result<()> {
-        let Self { groups, tags, address, tls, now, findings, drifted } = self;
+        let Self { groups, view, tags, address, tls, now, findings, drifted } = self;
         let tags =
             tags.iter().map(|tag| parsed::<TagName>(tag).map(|tag| tag.scope())).collect::<Result<BTreeSet<_>, _>>()?;
         if !tags.is_empty() {
             supposed.named = Some(tags);
+        }
+        if let Some(view) = view {
+            supposed.view = Some(parsed::<ViewName>(view)?);
         }
         let groups: Result<Vec<_>, _> = groups.iter().map(|group| GroupId::written(group)).collect();
         supposed.groups.extend(groups?);

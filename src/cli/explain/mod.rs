@@ -15,7 +15,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     diagnostic::nearest,
     explain::{Explanation, Past, Supposed, explain},
-    name::ScopeName,
+    name::{ScopeName, ViewName},
     policy::{Bundle, Engine},
 };
 use asked::{About, Asked};
@@ -23,7 +23,7 @@ use asked::{About, Asked};
 /// The request to explain.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token, store or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n  portcullis explain --request request.json --format mermaid\n  portcullis explain --decision 019a8f0e-5b7c-7d21-9c55-0242ac120002\n\nA request as JSON has the keys `user`, `client`, `no_user`, `groups`, `scopes`, `tags`, `anonymous`, `method`, `server`, `tool` or `prompt` or `uri`, `args`, `address`, `tls`, `now`, `findings`, `drifted`; only `method` and `server` must be there.\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable, nothing to ask again); of a decision of the past it tells what today's policies say."
+    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token, store or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n  portcullis explain --request request.json --format mermaid\n  portcullis explain --decision 019a8f0e-5b7c-7d21-9c55-0242ac120002\n\nA request as JSON has the keys `user`, `client`, `no_user`, `groups`, `scopes`, `view`, `tags`, `anonymous`, `method`, `server`, `tool` or `prompt` or `uri`, `args`, `address`, `tls`, `now`, `findings`, `drifted`; only `method` and `server` must be there.\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable, nothing to ask again); of a decision of the past it tells what today's policies say."
 )]
 pub(super) struct ExplainArgs {
     /// A decision of the past, by its id in the audit trail
@@ -132,8 +132,14 @@ fn again(past: &Past, engine: &Engine, args: &ExplainArgs, colour: bool) -> anyh
     Ok((text, allowed))
 }
 
-/// Scopes and tags that the configuration does not declare are slips: no token has them.
+/// Scopes, tags and views that the configuration does not declare are slips: no token has them.
 fn declared(supposed: &Supposed, bundle: &Bundle) -> anyhow::Result<()> {
+    if let Some(view) = supposed.view.as_ref().filter(|view| bundle.view(view).is_none()) {
+        match nearest(view.as_str(), bundle.views().map(ViewName::as_str)) {
+            Some(near) => bail!("no view `{view}`; did you mean `{near}`?"),
+            None => bail!("no view `{view}`: `views:` declares no such view"),
+        }
+    }
     let known = bundle.scopes();
     let unknown = supposed.scopes.iter().chain(supposed.named.iter().flatten()).find(|scope| !known.contains(*scope));
     let Some(scope) = unknown else { return Ok(()) };

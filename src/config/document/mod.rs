@@ -34,7 +34,7 @@ use super::{
     section::{
         audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, lint::LintSection,
         listen::ListenSection, oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection,
-        tags::TagSection,
+        tags::TagSection, views::ViewSection,
     },
 };
 use crate::diagnostic::{Class, Diagnostic, Place, Placed};
@@ -55,6 +55,9 @@ pub(crate) struct Document {
     /// The MCP servers behind the gateway, by name.
     #[schemars(extend("propertyNames" = { "pattern": "^[a-z0-9][a-z0-9-]{0,30}$" }))]
     pub(crate) servers: Option<Written<Named<ServerSection>>>,
+    /// Filters by tags with an endpoint of their own, `/mcp/@NAME`: what `?tags=` is for one request.
+    #[schemars(extend("propertyNames" = { "pattern": "^[a-z0-9][a-z0-9-]{0,30}$" }))]
+    pub(crate) views: Option<Written<Named<ViewSection>>>,
     /// The most that may be granted to whom. The consent page offers nothing above it.
     pub(crate) grants: Option<Written<Vec<Written<GrantSection>>>>,
     /// What is forbidden although the tags would allow it.

@@ -20,4 +20,5 @@ pub(crate) mod servers;
 pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod transport;
+pub(crate) mod views;
 pub(crate) mod way;

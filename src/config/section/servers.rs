@@ -304,7 +304,11 @@ fn exceptions(
 }
 
 /// A list of declared tags, sorted; an empty one is a finding.
-fn known_tags(list: Written<Vec<Written<String>>>, key: &str, cx: &mut Resolver<'_>) -> Option<Vec<Placed<TagName>>> {
+pub(super) fn known_tags(
+    list: Written<Vec<Written<String>>>,
+    key: &str,
+    cx: &mut Resolver<'_>,
+) -> Option<Vec<Placed<TagName>>> {
     let Written { place, value } = list;
     let listed = value?;
     if listed.is_empty() {

@@ -7,7 +7,7 @@
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
 use super::super::{
-    Endpoint, Gateway, Inquiry, Refusal, Stop,
+    Gateway, Inquiry, Refusal, Stop,
     classify::Act,
     drift::Drifted,
     list::Unoffered,
@@ -64,15 +64,13 @@ impl Gateway {
                 Box::new(Decision::deny(because)),
             )
         };
-        let (server, name) = match (inquiry.endpoint, act.kind) {
-            (Endpoint::One(server), _) => (server.clone(), act.name.as_ref()),
-            (Endpoint::All, Kind::Tools | Kind::Prompts) => {
+        let (server, name) = match (inquiry.endpoint.server(), act.kind) {
+            (Some(server), _) => (server.clone(), act.name.as_ref()),
+            (None, Kind::Tools | Kind::Prompts) => {
                 let (server, name) = name_space::split(&act.name).ok_or_else(|| unknown(Because::UnknownTool))?;
                 (server, name)
             }
-            (Endpoint::All, Kind::Resources | Kind::Templates) => {
-                (self.owner_of(inquiry, &act.name).await?, act.name.as_ref())
-            }
+            (None, Kind::Resources | Kind::Templates) => (self.owner_of(inquiry, &act.name).await?, act.name.as_ref()),
         };
         let Some(target) = target(&server, act.kind, name) else { return Err(unknown(Because::UnknownTool)) };
         if !inquiry.revision.snapshot.config.servers.contains_key(&server) {

@@ -24,7 +24,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{
-    Answer, Endpoint, Gateway, Inquiry, Message, Pending, Refusal, Said, Stop,
+    Answer, Gateway, Inquiry, Message, Pending, Refusal, Said, Stop,
     classify::{Act, Asked},
     denied,
     offer::{acted_by, shown_by},
@@ -263,7 +263,8 @@ impl Gateway {
             gateway: Arc::clone(self),
             session: Arc::clone(session),
             caller: plan.inquiry.caller.cloned(),
-            named: plan.inquiry.ready.asker.standing().named.clone(),
+            named: plan.inquiry.named.cloned(),
+            endpoint: plan.inquiry.endpoint.clone(),
             kind: plan.act.kind,
             verb: acted_by(plan.act.kind),
             method: plan.asked.method,
@@ -370,10 +371,7 @@ impl Plan<'_> {
 
 /// The name of a caller without a session towards upstreams' connections.
 fn owner_name(inquiry: &Inquiry<'_>) -> String {
-    let endpoint = match inquiry.endpoint {
-        Endpoint::All => "",
-        Endpoint::One(server) => server.as_str(),
-    };
+    let endpoint = inquiry.endpoint;
     match inquiry.caller {
         Some(caller) => {
             let client = caller.client.as_ref().map_or("-", |client| client.as_str());
@@ -391,10 +389,7 @@ fn asking(inquiry: &Inquiry<'_>, asked: &Asked<'_>, server: &ServerName) -> Aski
     if asks.is_empty() {
         return Asking::default();
     }
-    let shown = match inquiry.endpoint {
-        Endpoint::All => Some(server.clone()),
-        Endpoint::One(_) => None,
-    };
+    let shown = if inquiry.endpoint.server().is_none() { Some(server.clone()) } else { None };
     match inquiry.session {
         // A legacy caller is asked over a stream.
         Some(session) if inquiry.streams => {

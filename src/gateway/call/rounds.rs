@@ -23,6 +23,7 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
+    endpoint::Endpoint,
     identity::Caller,
     mcp::{Era, Id, Kind, Method, Object},
     name::ScopeName,
@@ -40,6 +41,8 @@ pub(super) struct Again {
     pub(super) session: Arc<Session>,
     pub(super) caller: Option<Arc<Caller<Facts>>>,
     pub(super) named: Option<BTreeSet<ScopeName>>,
+    /// Where it came to.
+    pub(super) endpoint: Endpoint,
     pub(super) target: Target,
     pub(super) kind: Kind,
     pub(super) verb: Verb,
@@ -144,7 +147,8 @@ impl Again {
         }
         let known = self.known(now, caller)?;
         let revision = &known.revision;
-        let ready = ready(revision, known.caller.as_deref(), self.named.clone()).map_err(|stop| match stop {
+        let ready = ready(revision, known.caller.as_deref(), &self.endpoint, self.named.as_ref());
+        let ready = ready.map_err(|stop| match stop {
             Stop::Before(refusal, _) | Stop::After(refusal, _) => refusal,
         })?;
         let engine = &revision.snapshot.engine;

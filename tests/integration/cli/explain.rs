@@ -258,7 +258,7 @@ fn a_printed_command_line_is_read_by_a_shell_as_the_same_request() {
             .unwrap_or_else(|_| panic!("{line}: {}", String::from_utf8_lossy(&output.stderr)));
         let decision = support::ask_at(
             &engine,
-            supposed.standing(),
+            supposed.standing(&engine),
             supposed.verb,
             &supposed.target,
             &supposed.moment(support::moment().now),

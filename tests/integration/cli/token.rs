@@ -63,7 +63,7 @@ fn every_slip_is_said_at_once() {
         "error: no scope `tag:note`; did you mean `tag:notes`?\n\
          error: scope `notes` must be `tag:` and a tag of 1 to 64 of `A-Z a-z 0-9 _ -`; there are no wildcards\n\
          error: time `1y` must be a number and `s`, `m`, `h` or `d`, as in `1h`\n\
-         error: resource `http://other.example` is not one of ours; they are `http://ADDRESS/mcp` and `http://ADDRESS/mcp/SERVER`\n",
+         error: resource `http://other.example` is not one of ours; they are `http://ADDRESS/mcp`, `http://ADDRESS/mcp/SERVER` and `http://ADDRESS/mcp/@VIEW`\n",
     );
 }
 

@@ -161,27 +161,31 @@ impl Setting {
         Self { gateway, plan, _remote: remote, _data: data }
     }
 
-    /// Runs a driver, which gets the plan as a file. What it says is printed where it fails.
     fn drive(&self, program: &Path, script: &str) {
-        let (plan, said) = (self.gateway.path("plan.json"), self.gateway.path("said.txt"));
-        std::fs::write(&plan, self.plan.to_string()).unwrap();
-        let out = File::create(&said).unwrap();
-        let mut driver = Command::new(program)
-            .args([clients().join(script), plan])
-            .stderr(out.try_clone().unwrap())
-            .stdout(out)
-            .spawn()
-            .unwrap();
-        let begun = Instant::now();
-        while driver.try_wait().unwrap().is_none() && begun.elapsed() < PATIENCE {
-            thread::sleep(Duration::from_millis(20));
-        }
-        // Does nothing to one that has ended.
-        driver.kill().unwrap();
-        let status = driver.wait().unwrap();
-        let said = String::from_utf8_lossy(&std::fs::read(said).unwrap()).into_owned();
-        assert!(status.success(), "{script} ended with {status}\n{said}\n--- the gateway said\n{}", self.gateway.log());
+        drive(&self.gateway, &self.plan, program, script);
     }
+}
+
+/// Runs a driver, which gets the plan as a file. What it says is printed where it fails.
+fn drive(gateway: &Running, plan: &Value, program: &Path, script: &str) {
+    let (file, said) = (gateway.path("plan.json"), gateway.path("said.txt"));
+    std::fs::write(&file, plan.to_string()).unwrap();
+    let out = File::create(&said).unwrap();
+    let mut driver = Command::new(program)
+        .args([clients().join(script), file])
+        .stderr(out.try_clone().unwrap())
+        .stdout(out)
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while driver.try_wait().unwrap().is_none() && begun.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    // Does nothing to one that has ended.
+    driver.kill().unwrap();
+    let status = driver.wait().unwrap();
+    let said = String::from_utf8_lossy(&std::fs::read(said).unwrap()).into_owned();
+    assert!(status.success(), "{script} ended with {status}\n{said}\n--- the gateway said\n{}", gateway.log());
 }
 
 /// The cases with tokens in them.
@@ -276,4 +280,91 @@ async fn the_quickstart_is_what_it_says_to_the_rust_sdk() {
         }],
     });
     sdk::cases(&planned(&gateway, plan)).await;
+}
+
+/// A gateway without OAuth before demo servers, and what every client must find there without a token.
+struct Open {
+    gateway: Running,
+    plan: Value,
+}
+
+impl Open {
+    fn new() -> Self {
+        let gateway = Running::start(OPEN);
+        std::fs::create_dir_all(gateway.path("notes")).unwrap();
+        std::fs::write(gateway.path("notes/welcome.md"), "# Welcome\n").unwrap();
+        let whole = [
+            "notes__list_notes",
+            "notes__read_note",
+            "notes__search_notes",
+            "notes__write_note",
+            "time__convert",
+            "time__now",
+        ];
+        let session = |path: &str, tools: &[&str], more: Value| {
+            let mut case = json!({"path": path, "scopes": [], "bearer": null, "tools": tools});
+            case.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            case
+        };
+        let read = json!({"tool": "notes__read_note", "arguments": {"name": "welcome"}, "text": "# Welcome\n"});
+        let plan = json!({
+            "url": format!("http://{}", gateway.address()),
+            "bridge": env!("CARGO_BIN_EXE_portcullis"),
+            "sessions": [
+                session("/mcp", &whole, json!({"calls": [read], "hidden": ["notes__delete_note", "nowhere__x"],
+                    "prompts": ["notes__summarize_note"], "resources": ["notes://welcome"]})),
+                session("/mcp/time", &["convert", "now"], json!({"hidden": ["list_notes"]})),
+                session("/mcp/@clocks", &["time__convert", "time__now"], json!({"hidden": ["notes__list_notes"]})),
+                session("/mcp?tags=clock", &["time__convert", "time__now"], json!({"hidden": ["notes__list_notes"]})),
+            ],
+            "turned_away": [
+                {"path": "/mcp/nowhere", "status": 404},
+                {"path": "/mcp/@nowhere", "status": 404},
+                {"path": "/mcp?tags=nothing", "status": 400},
+            ],
+        });
+        Self { gateway, plan }
+    }
+
+    fn drive(&self, program: &Path, script: &str) {
+        drive(&self.gateway, &self.plan, program, script);
+    }
+}
+
+const OPEN: &str = "version: 1
+listen: {address: '{address}'}
+oauth: {enabled: false}
+tags: {clock: Tell the time, notes: Read and write the notes}
+servers:
+  time: {tags: [clock], stdio: {command: [portcullis, demo-server, time]}}
+  notes:
+    tags: [notes]
+    stdio: {command: [portcullis, demo-server, notes, --dir, ./notes]}
+    tools: {delete_note: deny}
+views: {clocks: {tags: [clock]}}
+";
+
+#[test]
+fn sm35_the_typescript_sdks_work_without_oauth() {
+    let Some(node) = needed("the TypeScript SDKs without OAuth", Node::find()) else { return };
+    let open = Open::new();
+    open.drive(&node.0, "node/v1.mjs");
+    open.drive(&node.0, "node/v2.mjs");
+}
+
+#[test]
+fn sm35_the_typescript_sdks_work_without_oauth_through_the_bridge() {
+    let Some(node) = needed("the TypeScript SDKs over stdio without OAuth", Node::find()) else { return };
+    Open::new().drive(&node.0, "node/bridge.mjs");
+}
+
+#[test]
+fn sm35_the_python_sdk_works_without_oauth() {
+    let Some(Python(python)) = needed("the Python SDK without OAuth", Python::find()) else { return };
+    Open::new().drive(&python, "python/client.py");
+}
+
+#[tokio::test]
+async fn sm35_the_rust_sdk_works_without_oauth() {
+    sdk::cases(&Open::new().plan).await;
 }

@@ -25,6 +25,10 @@ mod through;
 mod reload;
 /// What is refused for its arguments.
 mod argument;
+/// OAuth off.
+mod local;
+/// Configured filters with an endpoint of their own.
+mod views;
 /// Rows of the protocol, by their ids.
 mod rows;
 

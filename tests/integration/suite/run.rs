@@ -124,7 +124,7 @@ fn an_inventory_says_what_there_is_and_without_one_all_is_there() {
 fn lists_are_exact_sets_of_what_the_inventory_has() {
     let lists = "lists:
   - {name: exact, principal: ben, server: files, exactly: [read_file, drop_all]}
-  - {name: less, principal: ben, server: files, exactly: [read_file]}
+  - {name: less, principal: ben, server: files, exactly: [read_file, drop_all]}
   - {name: more, principal: ben, server: files, exactly: [read_file, drop_all, write_file]}
   - {name: some, principal: people, server: files, contains: [read_file], lacks: [delete_file]}
   - {name: not, principal: ana, server: files, contains: [ghost], lacks: [write_file]}
@@ -221,4 +221,33 @@ proptest! {
             prop_assert_eq!(ran.counts(), wanted, "{}\n{}\n{:#?}", yaml, text, outcomes(&ran));
         }
     }
+}
+
+#[test]
+fn sm14_requests_and_lists_go_through_views() {
+    let config = format!("{CONFIG}views: {{reading: {{tags: [read]}}, all: {{tags: [read, write]}}}}\n");
+    let suite = format!(
+        "{WHO}now: 2026-01-01T12:00:00Z
+tests:
+  - {{name: t, principals: [ana, ben], requests: [seen, hidden, through], expect: [
+      {{principal: [ana, ben], request: seen, decision: allow}},
+      {{principal: ana, request: through, decision: allow}},
+      {{principal: ben, request: through, decision: deny, status: 400}}]}}
+lists:
+  - {{principal: ana, server: files, view: reading, exactly: [read_file, drop_all]}}
+  - {{principal: ana, server: files, view: all, exactly: [read_file, write_file, drop_all]}}
+  - {{principal: ana, server: files, view: all, tags: [read], exactly: [read_file, drop_all]}}
+"
+    )
+    .replace(
+        "requests:\n  read:",
+        "requests:
+  seen: {server: files, tool: read_file, view: reading}
+  hidden: {server: files, tool: write_file, view: reading}
+  through: {server: files, tool: write_file, view: all}
+  read:",
+    );
+    let (ran, _) = ran(&config, Some(LOCK), &suite);
+    assert!(outcomes(&ran).iter().all(|line| line.ends_with("| ok")), "{:#?}", outcomes(&ran));
+    assert_eq!(ran.cases.len(), 9);
 }
