@@ -4,8 +4,8 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 /// Beyond, a limit counts as this one.
 const MOST: u32 = 1_000_000;
-/// Below, a window counts as this one.
-const LEAST: Duration = Duration::from_millis(1);
+/// Shorter or longer windows count as the nearest of these.
+const WINDOWS: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(366 * 24 * 3600)];
 
 /// How many requests of one key are let through, and in what time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +29,12 @@ pub struct Penalty {
 }
 
 impl Tier {
-    /// A tier. A limit or burst above a million counts as a million, a window below a
-    /// millisecond as a millisecond.
+    /// A tier. A limit or burst above a million counts as a million, a window is
+    /// a millisecond at least and a year at most.
     pub fn new(name: &str, limit: NonZeroU32, window: Duration) -> Self {
-        Self { name: name.into(), limit: limit.get().min(MOST), window: window.max(LEAST), burst: None, penalty: None }
+        let [shortest, longest] = WINDOWS;
+        let window = window.clamp(shortest, longest);
+        Self { name: name.into(), limit: limit.get().min(MOST), window, burst: None, penalty: None }
     }
 
     /// With a burst: so many at once, and then at the pace of the limit.
