@@ -19,6 +19,7 @@ pub mod mcp;
 
 // decide
 pub mod policy;
+pub mod limit;
 pub mod record;
 
 // author

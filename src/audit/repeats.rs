@@ -6,12 +6,15 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     io::Write as _,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
 };
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::record::{Decided, Record};
+use crate::{
+    limit::network,
+    record::{Decided, Record},
+};
 
 /// Of one kind and address in one minute.
 const OWN_RECORDS: u32 = 10;
@@ -136,13 +139,5 @@ impl Held {
         let end = write!(body, ",\"count\":{count},\"first\":\"{first:.9}\",\"last\":\"{last:.9}\"}}");
         debug_assert!(end.is_ok(), "a vector takes every byte");
         body
-    }
-}
-
-/// What one sender holds: an address, or an IPv6 network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
