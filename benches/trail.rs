@@ -38,6 +38,7 @@ fn trail(c: &mut Criterion) {
         }),
         peer: Some(Peer { address: [127, 0, 0, 1].into(), agent: Some("claude-code/2.1.0") }),
         request: Some(Request {
+            view: None,
             method: "tools/call",
             server: Some("files"),
             target: Some(Target::Tool("read_file")),
