@@ -31,13 +31,18 @@ use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
 pub use overrides::{Overridable, Override};
-pub(crate) use section::amount::{Size, Span};
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
+pub(crate) use section::{
+    amount::{Size, Span},
+    headers::{Endpoints, endpoints_of, is_of_the_connection},
+};
 pub use section::{
     audit::Audit,
+    cors::Cors,
     encryption::Encryption,
     grants::{Grant, Grantee},
+    headers::{HeaderRule, Headers, Preset},
     limits::Limits,
     lint::{Ignore, Lint, LintLevel, Profile},
     listen::Listen,
@@ -147,13 +152,21 @@ fn load_bytes(
     });
     let mut tree = match (base, over) {
         (Some(base), None) => base,
-        (Some(mut base), Some(Some(over))) => {
+        (Some(mut base), Some(Some(mut over))) => {
+            // A map and a list of headers are one thing written in two forms.
+            if over.get("headers").is_some() {
+                overrides::opened(&mut base);
+                overrides::opened(&mut over);
+            }
             document::lay(&mut base, over, &mut loaded.findings);
             base
         }
         (None, _) | (_, Some(None)) => return loaded.finished(),
     };
     for said in overrides {
+        if said.is_of_headers() {
+            overrides::opened(&mut tree);
+        }
         document::lay(&mut tree, said.tree(&mut loaded.sources), &mut loaded.findings);
     }
     let place = tree.place.clone();
@@ -314,6 +327,10 @@ pub struct Config {
     pub grants: Vec<Grant>,
     /// Every rule, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Which header fields answers carry.
+    pub headers: Headers,
+    /// Whose pages may call the gateway.
+    pub cors: Cors,
     /// Whether callers need a token.
     pub oauth: OAuth,
     /// Where the audit trail goes.
