@@ -55,6 +55,8 @@ fn config(directory: &Path) -> Config {
         servers: [("files".parse().unwrap(), server)].into(),
         grants: vec![],
         rules: vec![],
+        headers: Headers::default(),
+        cors: Cors::default(),
         oauth: OAuth { enabled: Placed::new(true, place()) },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },
