@@ -4,17 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::written;
-use crate::{
-    config::{Endpoints, Node, endpoints_of},
-    diagnostic::Place,
-};
+use crate::{config::Node, diagnostic::Place, policy::EndpointClass};
 
 /// One entry.
 pub(super) struct Entry<'t> {
     /// The entry itself.
     pub(super) node: &'t Node,
     /// The classes of endpoints that it is about.
-    pub(super) on: Endpoints,
+    pub(super) on: BTreeSet<EndpointClass>,
     /// Its condition, where it has one.
     pub(super) when: Option<&'t str>,
     /// What it sets.
@@ -36,7 +33,7 @@ pub(super) struct Field<'t> {
 impl Entry<'_> {
     /// Whether it is about some answers only, by endpoint or condition.
     pub(super) fn is_partial(&self) -> bool {
-        self.when.is_some() || self.on != endpoints_of([])
+        self.when.is_some() || self.on.len() < EndpointClass::ALL.len()
     }
 
     /// Whether whatever the earlier entry says of a field is lost to this one on the endpoints of both,
@@ -61,7 +58,11 @@ fn entry(node: &Node) -> Entry<'_> {
     let remove = node.get("remove").map(written::each).unwrap_or_default();
     Entry {
         node,
-        on: endpoints_of(on.into_iter().filter_map(Node::text)),
+        on: if on.is_empty() {
+            EndpointClass::ALL.into()
+        } else {
+            on.into_iter().filter_map(Node::text).filter_map(EndpointClass::of_word).flatten().collect()
+        },
         when: node.get("when").and_then(Node::text).map(str::trim),
         set: set
             .iter()

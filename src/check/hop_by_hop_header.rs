@@ -5,8 +5,8 @@
 
 use super::{Check, Fixable, Page, Subject, fields, page::and, written};
 use crate::{
-    config::is_of_the_connection,
     diagnostic::{About, Class, Diagnostic, Safety},
+    policy::Unfit,
 };
 
 pub(super) struct HopByHopHeader;
@@ -48,7 +48,7 @@ impl Check for HopByHopHeader {
         let Some(tree) = subject.tree else { return };
         for entry in fields::entries(tree) {
             let Some(set) = entry.node.get("set") else { continue };
-            for field in set.entries().iter().filter(|field| is_of_the_connection(&field.key.to_ascii_lowercase())) {
+            for field in set.entries().iter().filter(|field| Unfit::of(&field.key) == Some(Unfit::OfTheConnection)) {
                 let finding = ABOUT.at(&field.place, format!("`{}` is never sent from here", field.key));
                 findings.push(match written::cut(set, &field.key) {
                     Some(place) => finding.fix(Safety::Safe, format!("remove `{}`", field.key), &place, ""),

@@ -31,12 +31,9 @@ use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
 pub use overrides::{Overridable, Override};
+pub(crate) use section::amount::{Size, Span};
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
-pub(crate) use section::{
-    amount::{Size, Span},
-    headers::{Endpoints, endpoints_of, is_of_the_connection},
-};
 pub use section::{
     audit::Audit,
     cors::Cors,

@@ -6,7 +6,10 @@ use clap::Parser;
 use jiff::Timestamp;
 use portcullis::{
     cli::token::{Setting, TokenCommand, TokenFault, run},
-    config::{Audit, Config, Encryption, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport, Way},
+    config::{
+        Audit, Config, Cors, Encryption, Headers, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport,
+        Way,
+    },
     diagnostic::{Place, Placed},
     name::{ClientId, ScopeName},
     principal::Principal,

@@ -32,6 +32,8 @@ pub struct Cors {
     pub any: Option<Place>,
     /// Whether browsers may send cookies and certificates along. Never with `*`.
     pub credentials: bool,
+    /// Where the section is written, where it is.
+    pub place: Option<Place>,
 }
 
 /// Pages of which origins may call the gateway from a browser.
@@ -53,8 +55,8 @@ impl Cors {
         oauth: Option<&OAuth>,
         cx: &mut Resolver<'_>,
     ) -> Option<Self> {
-        let Some(section) = section else { return Some(Self::default()) };
-        let CorsSection { origins, credentials } = section.value?;
+        let Some(Written { place, value }) = section else { return Some(Self::default()) };
+        let CorsSection { origins, credentials } = value?;
         let credentials = match credentials {
             Some(credentials) => Some(credentials.placed()?).filter(|credentials| credentials.value),
             None => None,
@@ -95,7 +97,7 @@ impl Cors {
             cx.find(finding.help("remove it: pages of this machine are let in anyway, and no others"));
         }
         let origins = origins.into_iter().map(|(origin, place)| Placed::new(origin, place)).collect();
-        Some(Self { origins, credentials: credentials.is_some() && any.is_none(), any })
+        Some(Self { origins, credentials: credentials.is_some() && any.is_none(), any, place: Some(place) })
     }
 }
 

@@ -28,6 +28,7 @@ use crate::{
     },
     diagnostic::{Place, Placed, nearest},
     name::EntryId,
+    policy::{EndpointClass, Unfit, unsendable},
 };
 
 /// Which header fields answers carry.
@@ -62,8 +63,8 @@ pub enum Preset {
 pub struct HeaderRule {
     /// Its own name, if it has one.
     pub id: Option<EntryId>,
-    /// The endpoints it is about: names of [`ENDPOINTS`]. Empty where it is about all of them.
-    pub on: Vec<Placed<String>>,
+    /// The endpoints it is about. Empty where it is about all of them.
+    pub on: BTreeSet<EndpointClass>,
     /// The fields it sets, as written; no name twice in any case.
     pub set: Vec<(Placed<String>, Placed<String>)>,
     /// The fields that are not sent, as written; no name twice in any case.
@@ -75,41 +76,10 @@ pub struct HeaderRule {
 }
 
 /// What `on` may name: the classes of endpoints, and `oauth` for all of the authorization server.
-pub(crate) const ENDPOINTS: &[&str] = &[
-    "authorize",
-    "consent",
-    "elsewhere",
-    "grants",
-    "health",
-    "introspect",
-    "jwks",
-    "login",
-    "mcp",
-    "metadata",
-    "oauth",
-    "register",
-    "revoke",
-    "token",
-];
-
-/// Classes of endpoints.
-pub(crate) type Endpoints = BTreeSet<&'static str>;
-
-/// The classes that names of [`ENDPOINTS`] stand for; all of them where there are no names.
-pub(crate) fn endpoints_of<'n>(names: impl IntoIterator<Item = &'n str>) -> Endpoints {
-    const APART: [&str; 4] = ["elsewhere", "health", "mcp", "oauth"];
-    let mut names = names.into_iter().peekable();
-    if names.peek().is_none() {
-        return ENDPOINTS.iter().copied().filter(|class| *class != "oauth").collect();
-    }
-    let of = |name: &'n str| {
-        ENDPOINTS.iter().copied().filter(
-            move |class| {
-                if name == "oauth" { !APART.contains(class) } else { *class == name }
-            },
-        )
-    };
-    names.flat_map(of).collect()
+fn endpoint_words() -> Vec<&'static str> {
+    let mut words: Vec<&str> = EndpointClass::ALL.into_iter().map(EndpointClass::as_str).chain(["oauth"]).collect();
+    words.sort_unstable();
+    words
 }
 
 /// Which header fields answers carry: a preset, and own entries over it.
@@ -139,7 +109,7 @@ pub(crate) struct HeaderSection {
     id: Option<Written<String>>,
     /// The endpoints it is about: `mcp`, `health`, `elsewhere`, `oauth` for the whole authorization
     /// server, or one of its parts. Default: all.
-    #[schemars(extend("minItems" = 1, "uniqueItems" = true, "items" = { "enum": ENDPOINTS }))]
+    #[schemars(extend("minItems" = 1, "uniqueItems" = true, "items" = { "enum": endpoint_words() }))]
     on: Option<Written<Vec<Written<String>>>>,
     /// Fields with their values, as in `{X-Robots-Tag: noindex}`.
     #[schemars(extend("minProperties" = 1, "propertyNames" = { "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" }))]
@@ -207,7 +177,7 @@ impl HeaderRule {
         }
         let on = match on {
             Some(on) => endpoints(on, cx)?,
-            None => Vec::new(),
+            None => BTreeSet::new(),
         };
         let mut seen = BTreeMap::new();
         let set = set.map_or_else(Vec::new, |set| fields(set, &mut seen, cx));
@@ -218,7 +188,7 @@ impl HeaderRule {
 }
 
 /// The endpoints that an entry names.
-fn endpoints(written: Written<Vec<Written<String>>>, cx: &mut Resolver<'_>) -> Option<Vec<Placed<String>>> {
+fn endpoints(written: Written<Vec<Written<String>>>, cx: &mut Resolver<'_>) -> Option<BTreeSet<EndpointClass>> {
     let Written { place, value } = written;
     let items = value?;
     if items.is_empty() {
@@ -226,24 +196,28 @@ fn endpoints(written: Written<Vec<Written<String>>>, cx: &mut Resolver<'_>) -> O
         cx.find(finding.help("name endpoints, as in `on: [mcp]`, or remove the key: the entry is then about all"));
         return None;
     }
-    let written = items.len();
-    let mut known = Vec::new();
-    for name in good(items) {
-        if ENDPOINTS.contains(&name.value.as_str()) {
-            known.push(name);
+    let whole = items.iter().all(|item| item.value.is_some());
+    let names = cx.distinct(good(items));
+    let mut classes = BTreeSet::new();
+    let mut known = whole;
+    for name in names {
+        if let Some(named) = EndpointClass::of_word(&name.value) {
+            classes.extend(named);
             continue;
         }
+        known = false;
+        let words = endpoint_words();
+        let list: Vec<String> = words.iter().map(|name| format!("`{name}`")).collect();
         let message = format!("`{}` is no endpoint", cx.shown("on", &name));
-        let list: Vec<String> = ENDPOINTS.iter().map(|name| format!("`{name}`")).collect();
         let finding = findings::INVALID_IDENTIFIER.at(&name.place, message);
-        let finding = match nearest(&name.value, ENDPOINTS.iter().copied()) {
+        let finding = match nearest(&name.value, words) {
             Some(near) => finding.label(format!("did you mean `{near}`?")),
             None => finding,
         };
         cx.find(finding.help(format!("name one of {}", list.join(", "))));
     }
     // One that could not be read must not leave an entry about all of them.
-    (known.len() == written).then(|| cx.distinct(known))
+    known.then_some(classes)
 }
 
 /// The fields that an entry sets.
@@ -271,7 +245,7 @@ fn fields(
         }
         seen.insert(lower.clone(), name.place.clone());
         // PC216 says so; what is written there is never sent.
-        if !is_of_the_connection(&lower) {
+        if Unfit::of(&lower).is_none() {
             fields.push((name, value));
         }
     }
@@ -299,76 +273,30 @@ fn names(written: Written<Vec<Written<String>>>, cx: &mut Resolver<'_>) -> Vec<P
     kept
 }
 
-/// A field's name that an entry may speak of.
+/// A field's name that an entry may speak of. What belongs to the connection has a finding of its own.
 fn field(name: Placed<String>, cx: &mut Resolver<'_>) -> Option<Placed<String>> {
-    let lower = name.value.to_ascii_lowercase();
-    if !is_token(&lower) || lower.len() > 64 {
-        let message = format!("`{}` is no header name", cx.shown("header", &name));
-        cx.find(findings::INVALID_IDENTIFIER.at(&name.place, message).help("header names are letters, digits and `-`"));
-        return None;
-    }
-    if lower.starts_with("access-control-") {
-        let message = format!("the header `{}` is not set here", name.value);
-        let finding = findings::WRONG_TYPE.at(&name.place, message);
-        cx.find(finding.help("say under `cors` whose pages may call the gateway"));
-        return None;
-    }
-    if OURS.contains(&lower.as_str()) || lower.starts_with("mcp-") || lower.starts_with("ratelimit") {
-        let message = format!("the header `{}` is set by the gateway itself", name.value);
-        cx.find(findings::WRONG_TYPE.at(&name.place, message).help("remove it: it says what the answer is"));
-        return None;
-    }
-    Some(name)
+    let finding = match Unfit::of(&name.value) {
+        None | Some(Unfit::OfTheConnection) => return Some(name),
+        Some(unfit @ Unfit::NoName) => {
+            let message = format!("`{}` {}", cx.shown("header", &name), unfit.problem());
+            findings::INVALID_IDENTIFIER.at(&name.place, message).help("header names are letters, digits and `-`")
+        }
+        Some(unfit @ Unfit::OfCors) => {
+            let finding = findings::WRONG_TYPE.at(&name.place, format!("`{}` {}", name.value, unfit.problem()));
+            finding.help("list the origins under `cors.origins`")
+        }
+        Some(unfit @ Unfit::OfTheAnswer) => {
+            let finding = findings::WRONG_TYPE.at(&name.place, format!("`{}` {}", name.value, unfit.problem()));
+            finding.help("remove it: it says what the answer is")
+        }
+    };
+    cx.find(finding);
+    None
 }
 
 /// A value that can be sent. One of several lines is PC214's, and an error here, so that it never is.
 fn sendable(value: Placed<String>, cx: &mut Resolver<'_>) -> Option<Placed<String>> {
-    let problem = if value.value.trim_matches([' ', '\t']).is_empty() {
-        "is empty"
-    } else if value.value.len() > 4096 {
-        "is longer than 4096 characters"
-    } else if value.value.bytes().any(|b| !matches!(b, b' '..=b'~' | b'\t')) {
-        "holds characters that no header can: only visible ASCII and spaces are sent"
-    } else if value.value.trim_matches([' ', '\t']).len() != value.value.len() {
-        "begins or ends with a space, which is not sent"
-    } else {
-        return Some(value);
-    };
+    let Some(problem) = unsendable(&value.value) else { return Some(value) };
     cx.find(findings::WRONG_TYPE.at(&value.place, format!("the value {problem}")).help("write one line of plain text"));
     None
-}
-
-/// Whether a field, in lower case, is one connection's own, or frames what is sent on it.
-pub(crate) fn is_of_the_connection(lower: &str) -> bool {
-    const THEIRS: &[&str] = &[
-        "connection",
-        "content-length",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    THEIRS.contains(&lower)
-}
-
-/// Fields that say what an answer is: who makes it, knows.
-const OURS: &[&str] = &[
-    "allow",
-    "content-encoding",
-    "content-range",
-    "content-type",
-    "date",
-    "location",
-    "retry-after",
-    "set-cookie",
-    "vary",
-    "www-authenticate",
-];
-
-/// RFC 9110 §5.6.2.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -5,11 +5,12 @@
 //! *emit* is not answered either, and its caller sends what is built in. "No limit" is only ever said by a
 //! permit of its own.
 //!
-//! `class` is what they are asked about, `note` what the annotations of their policies say.
+//! `class` is what they are asked about, `field` which headers may go out, `note` what the annotations of their policies say.
 //!
 //! SPEC: design §3.
 
 mod class;
+mod field;
 mod note;
 
 use std::{
@@ -22,6 +23,7 @@ use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet
 use jiff::Timestamp;
 
 pub use class::EndpointClass;
+pub(crate) use field::{Unfit, unsendable};
 pub use note::{By, Check, Header, Notes, Penalty, Tier};
 
 use super::{
