@@ -1,13 +1,13 @@
 //! PC206 `cors-reflect-or-regex`: origins that are matched loosely, or that anybody can have.
 //!
 //! Reads `cors.origins` (or `allow_origins`) and `cors.reflect`. Origins are compared whole, so an
-//! entry that is a pattern shows that more is meant than one origin: an expression that is not
-//! anchored also fits `https://example.com.evil.test`, and every sandboxed page has the origin `null`
-//! (CWE-942, CWE-777). Absence lets in the gateway's own origin alone, and is no finding.
+//! entry that is a pattern shows that more is meant than one origin, and every sandboxed page has the
+//! origin `null` (CWE-942, CWE-777). Such an entry is an error besides: it lets in nobody. Absence lets in
+//! the gateway's own origin alone, and is no finding.
 
 use super::{Check, Fixable, Page, Subject, cors_wildcard_with_auth::origins, page::and, written};
 use crate::{
-    config::Node,
+    config::{Node, url::Url},
     diagnostic::{About, Class, Diagnostic, Level, Safety},
 };
 
@@ -25,13 +25,13 @@ const PAGE: Page = Page {
     fix: Fixable::Safe,
     tags: &["CWE-942", "CWE-777"],
     ..Page::new(
-        "a pattern that is not anchored also fits an attacker's origin, such as `https://app.example.com.evil.test`, and every sandboxed page has the origin `null`",
+        "a pattern fits more than the one who wrote it had in mind, such as `https://app.example.com.evil.test`, and every sandboxed page has the origin `null`",
         and!(
-            r#"cors: {origins: ['https://app\.example\.com']}
+            r#"cors: {origins: ['^https://app\.example\.com']}
 "#
         ),
         and!(
-            r#"cors: {origins: ['^https://app\.example\.com$']}
+            r#"cors: {origins: ["https://app.example.com"]}
 "#
         ),
     )
@@ -72,17 +72,11 @@ fn judged(origin: &Node) -> Option<Diagnostic> {
     if !is_expression(&text) {
         return None;
     }
-    let anchored = anchored(&text);
-    if anchored == text {
-        return fits_any_host(&text).then(|| ABOUT.at(&origin.place, "the expression fits every host"));
-    }
-    let message = "the expression also fits origins that only hold what is meant";
-    let finding = ABOUT.at(&origin.place, message).label("not anchored");
-    if origin.from_env {
-        return Some(finding);
-    }
-    let text = format!("'{}'", anchored.replace('\'', "''"));
-    Some(finding.fix(Safety::Safe, "anchor the expression at both ends", &origin.place, text))
+    let finding = ABOUT.at(&origin.place, format!("{shown} is an expression, and origins are compared whole"));
+    Some(match meant(&text).filter(|_| !origin.from_env) {
+        Some(meant) => finding.fix(Safety::Safe, format!("write `{meant}`"), &origin.place, written::quoted(&meant)),
+        None => finding,
+    })
 }
 
 /// Whether it has a `*` for any characters and is no expression besides.
@@ -97,20 +91,11 @@ fn is_expression(text: &str) -> bool {
     text.contains(EXPRESSION) || text.contains(".*")
 }
 
-/// The expression, so that it fits whole origins only.
-fn anchored(text: &str) -> String {
+/// The one origin that an expression fits, where it is written to fit one.
+fn meant(text: &str) -> Option<String> {
     let core = text.strip_prefix('^').unwrap_or(text);
     let core = core.strip_suffix('$').filter(|core| !core.ends_with('\\')).unwrap_or(core);
-    let mut depth = 0_i32;
-    let branches = core.chars().any(|c| {
-        depth += i32::from(c == '(') - i32::from(c == ')');
-        c == '|' && depth <= 0
-    });
-    if branches { format!("^(?:{core})$") } else { format!("^{core}$") }
-}
-
-/// Whether nothing of the host is said.
-fn fits_any_host(text: &str) -> bool {
-    let host = text.split_once("://").map_or_else(|| text.trim_start_matches('^'), |(_, host)| host);
-    host.starts_with(".*") || host.starts_with(".+")
+    let plain = core.replace("\\.", ".").replace("\\/", "/").replace("\\-", "-");
+    let origin = Url::parse(&plain).ok().filter(|url| url.rest.is_empty())?.origin();
+    (origin == plain).then_some(origin)
 }

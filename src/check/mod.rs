@@ -15,15 +15,25 @@ mod confusable_name;
 mod consent_disabled;
 mod cors_reflect_or_regex;
 mod cors_wildcard_with_auth;
+mod csp_missing_directive;
+mod csp_unsafe_inline;
+mod csp_wildcard;
 mod destructive_by_read_scope;
 mod duplicate_key;
 mod duplicate_key_case;
 mod empty_selector;
+mod fields;
 mod fingerprint;
 pub mod fix;
 mod forbid_can_error;
 mod forbid_never_denies;
 mod guard_fails_open;
+mod header_conflict;
+mod header_injection;
+mod header_rule_overridden;
+mod hop_by_hop_header;
+mod hsts_weak;
+mod hsts_without_tls;
 mod invalid_identifier;
 mod inventory_drift;
 mod judge;
@@ -70,6 +80,7 @@ mod unsupported_version;
 mod unused_suppression;
 mod upstream_http;
 mod upstream_tls_unverified;
+mod version_disclosure;
 mod weak_signing_key;
 mod written;
 mod wrong_type;
@@ -175,6 +186,16 @@ pub const CHECKS: &[&dyn Check] = &[
     &cors_wildcard_with_auth::CorsWildcardWithAuth,
     &cors_reflect_or_regex::CorsReflectOrRegex,
     &origin_check_missing::OriginCheckMissing,
+    &hsts_without_tls::HstsWithoutTls,
+    &hsts_weak::HstsWeak,
+    &csp_unsafe_inline::CspUnsafeInline,
+    &csp_missing_directive::CspMissingDirective,
+    &csp_wildcard::CspWildcard,
+    &header_rule_overridden::HeaderRuleOverridden,
+    &header_injection::HeaderInjection,
+    &hop_by_hop_header::HopByHopHeader,
+    &header_conflict::HeaderConflict,
+    &version_disclosure::VersionDisclosure,
     &consent_disabled::ConsentDisabled,
     &redirect_uri_wildcard::RedirectUriWildcard,
     &pkce_not_s256::PkceNotS256,

@@ -2,7 +2,7 @@
 //! else.
 //!
 //! What has a finding of its own already, since its key takes something else, is left to that. Our own
-//! key `on`, under `rates`, is read as it is meant by whoever reads the schema.
+//! key `on`, under `headers` and `rates`, is read as it is meant by whoever reads the schema.
 
 use std::collections::BTreeSet;
 
@@ -58,7 +58,7 @@ impl Walk<'_> {
         }
         node.items().iter().for_each(|item| self.node(item, path));
         for entry in node.entries() {
-            let ours = entry.key == "on" && path.first() == Some(&"rates");
+            let ours = entry.key == "on" && matches!(path.first(), Some(&"headers" | &"rates"));
             if !ours {
                 self.found("key", &entry.key, entry.other, &entry.place);
             }

@@ -49,15 +49,23 @@ struct Instead {
     /// `encryption.key`: where the key is, `env:NAME` or `file:PATH` [env: PORTCULLIS_TOKEN_ENCRYPTION_KEY, the key itself]
     #[arg(long, value_name = "WHERE")]
     token_encryption_key: Option<String>,
+    /// `cors.origins`: whose pages may call the gateway, separated by commas; empty for none but its own [env: PORTCULLIS_CORS_ORIGINS]
+    #[arg(long, value_name = "ORIGINS")]
+    cors_origins: Option<String>,
+    /// `headers.hsts`: tell browsers that come by TLS to come by nothing else for a year [env: PORTCULLIS_ENABLE_HSTS, `true` or `false`]
+    #[arg(long)]
+    enable_hsts: bool,
 }
 
 impl Instead {
     fn overrides(&self) -> Vec<Override> {
-        let Self { listen, public_url, token_encryption_key } = self;
+        let Self { listen, public_url, token_encryption_key, cors_origins, enable_hsts } = self;
         let flag = |what| match what {
             Overridable::Listen => listen.as_deref(),
             Overridable::PublicUrl => public_url.as_deref(),
             Overridable::TokenEncryptionKey => token_encryption_key.as_deref(),
+            Overridable::CorsOrigins => cors_origins.as_deref(),
+            Overridable::EnableHsts => enable_hsts.then_some("true"),
         };
         Overridable::ALL.into_iter().filter_map(|what| Override::of(what, flag(what), &environment)).collect()
     }

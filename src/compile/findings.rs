@@ -12,6 +12,12 @@ pub(crate) const CONDITION: About = About {
     ..WRONG_TYPE
 };
 
+/// A condition of an entry under `headers`.
+pub(crate) const HEADER_CONDITION: About = About {
+    help: "write Cedar over `context.tls`, `context.page` and `context.oauth`; the endpoint is `resource`, and `on` names it",
+    ..WRONG_TYPE
+};
+
 /// A pinned schema that arguments cannot be held against.
 pub(crate) const SCHEMA: About = About {
     help: "ask for the server to be mended, or pin another version of it: nothing is fetched to check arguments",
@@ -68,8 +74,8 @@ pub(crate) const LIST_CALL: About = About {
 };
 
 /// Every entry above.
-pub(crate) const ALL: [&About; 8] =
-    [&CONDITION, &SCHEMA, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
+pub(crate) const ALL: [&About; 9] =
+    [&CONDITION, &HEADER_CONDITION, &SCHEMA, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
 
 /// What Cedar says, as one line in our manner.
 pub(super) fn said(error: &dyn std::fmt::Display) -> String {

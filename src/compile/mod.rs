@@ -1,7 +1,7 @@
 //! A configuration's meaning → a bundle.
 //!
-//! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule`, `grant`
-//! and `admit` turn their sections into policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
+//! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule`, `grant`,
+//! `admit` and `header` turn their sections into policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
 //! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
 
 mod admit;
@@ -9,6 +9,7 @@ mod argument;
 pub(crate) mod findings;
 mod grant;
 mod hand_written;
+pub(crate) mod header;
 mod press;
 mod render;
 mod rule;
@@ -16,6 +17,8 @@ mod schema;
 mod server;
 mod verify;
 
+#[cfg(all(test, feature = "serve"))]
+pub(crate) use admit::takes_other_pages;
 pub(crate) use argument::path as argument_path;
 pub(crate) use rule::body as condition;
 
@@ -79,6 +82,15 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
             all.extend(policies);
         }
         Err(error) => problems.push(own(error, whole)),
+    }
+    match header::policies(&config.headers) {
+        Ok(policies) => {
+            for (policy, condition) in policies {
+                conditions.extend(condition.map(|place| (policy.id().to_owned(), place)));
+                all.push(policy);
+            }
+        }
+        Err(wrong) => problems.extend(wrong),
     }
     for file in &config.policies {
         match hand_written::policies(file) {

@@ -62,7 +62,8 @@ pub(super) fn actions<'t>(verbs: impl IntoIterator<Item = Verb>, typed: &[&'t st
 
 /// A Cedar string literal.
 pub(super) fn string(value: &str) -> String {
-    format!("\"{}\"", value.escape_debug())
+    // Nothing ends at a `'`, and a policy for content is full of them.
+    format!("\"{}\"", value.escape_debug().to_string().replace("\\'", "'"))
 }
 
 /// A Cedar set of string literals.

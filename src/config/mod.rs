@@ -36,8 +36,10 @@ pub(crate) use section::amount::{Size, Span};
 pub(crate) use section::transport::may_be_set;
 pub use section::{
     audit::Audit,
+    cors::Cors,
     encryption::Encryption,
     grants::{Grant, Grantee},
+    headers::{HeaderRule, Headers, Preset},
     limits::Limits,
     lint::{Ignore, Lint, LintLevel, Profile},
     listen::Listen,
@@ -149,13 +151,21 @@ fn load_bytes(
     });
     let mut tree = match (base, over) {
         (Some(base), None) => base,
-        (Some(mut base), Some(Some(over))) => {
+        (Some(mut base), Some(Some(mut over))) => {
+            // A map and a list of headers are one thing written in two forms.
+            if over.get("headers").is_some() {
+                overrides::opened(&mut base);
+                overrides::opened(&mut over);
+            }
             document::lay(&mut base, over, &mut loaded.findings);
             base
         }
         (None, _) | (_, Some(None)) => return loaded.finished(),
     };
     for said in overrides {
+        if said.is_of_headers() {
+            overrides::opened(&mut tree);
+        }
         document::lay(&mut tree, said.tree(&mut loaded.sources), &mut loaded.findings);
     }
     let place = tree.place.clone();
@@ -318,6 +328,10 @@ pub struct Config {
     pub grants: Vec<Grant>,
     /// Every rule, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Which header fields answers carry.
+    pub headers: Headers,
+    /// Whose pages may call the gateway.
+    pub cors: Cors,
     /// Whether callers need a token.
     pub oauth: OAuth,
     /// Where the audit trail goes.

@@ -26,6 +26,10 @@ pub enum Overridable {
     PublicUrl,
     /// `encryption.key`
     TokenEncryptionKey,
+    /// `cors.origins`, separated by commas
+    CorsOrigins,
+    /// `headers.hsts`
+    EnableHsts,
 }
 
 /// A value that is said instead of the file.
@@ -38,13 +42,16 @@ pub struct Override {
 
 impl Overridable {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Listen, Self::PublicUrl, Self::TokenEncryptionKey];
+    pub const ALL: [Self; 5] =
+        [Self::Listen, Self::PublicUrl, Self::TokenEncryptionKey, Self::CorsOrigins, Self::EnableHsts];
 
     const fn path(self) -> [&'static str; 2] {
         match self {
             Self::Listen => ["listen", "address"],
             Self::PublicUrl => ["listen", "public_url"],
             Self::TokenEncryptionKey => ["encryption", "key"],
+            Self::CorsOrigins => ["cors", "origins"],
+            Self::EnableHsts => ["headers", "hsts"],
         }
     }
 
@@ -53,6 +60,8 @@ impl Overridable {
             Self::Listen => "--listen",
             Self::PublicUrl => "--public-url",
             Self::TokenEncryptionKey => "--token-encryption-key",
+            Self::CorsOrigins => "--cors-origins",
+            Self::EnableHsts => "--enable-hsts",
         }
     }
 
@@ -61,6 +70,8 @@ impl Overridable {
             Self::Listen => "PORTCULLIS_LISTEN",
             Self::PublicUrl => "PORTCULLIS_PUBLIC_URL",
             Self::TokenEncryptionKey => "PORTCULLIS_TOKEN_ENCRYPTION_KEY",
+            Self::CorsOrigins => "PORTCULLIS_CORS_ORIGINS",
+            Self::EnableHsts => "PORTCULLIS_ENABLE_HSTS",
         }
     }
 }
@@ -76,9 +87,14 @@ impl Override {
         // The value is the key: what is laid over the file says where it is.
         let value = match what {
             Overridable::TokenEncryptionKey => format!("env:{}", what.variable()),
-            Overridable::Listen | Overridable::PublicUrl => value,
+            Overridable::Listen | Overridable::PublicUrl | Overridable::CorsOrigins | Overridable::EnableHsts => value,
         };
         Some(Self { what, by: what.variable(), value })
+    }
+
+    /// Whether it is said of the headers, which may be a plain list.
+    pub(super) fn is_of_headers(&self) -> bool {
+        self.what == Overridable::EnableHsts
     }
 
     /// The flag or variable that says it.
@@ -107,11 +123,44 @@ impl Override {
                 sources.hide(vec![place.clone()]);
                 text(value.clone())
             }
+            (Overridable::CorsOrigins, _) => node(&place, Value::List(listed(value, &place))),
+            (Overridable::EnableHsts, _) => match value.as_str() {
+                "true" => node(&place, Value::Bool(true)),
+                "false" => node(&place, Value::Bool(false)),
+                _ => text(value.clone()),
+            },
             (Overridable::Listen | Overridable::PublicUrl, _) => text(value.clone()),
         };
         let [section, key] = what.path();
         let section = entry(section, &place, node(&place, Value::Map(vec![entry(key, &place, said)])));
         node(&place, Value::Map(vec![section]))
+    }
+}
+
+/// The values between commas, each with its place. Of nothing at all, none.
+fn listed(value: &str, place: &Place) -> Vec<Node> {
+    let mut at = 0;
+    let mut items = Vec::new();
+    for part in value.split(',').filter(|_| !value.trim().is_empty()) {
+        let text = part.trim();
+        let start = at + (part.len() - part.trim_start().len());
+        let column = value.get(..start).map_or(0, |before| before.chars().count());
+        let column = u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1);
+        let place = Place { column, start, end: start + text.len(), ..place.clone() };
+        items.push(node(&place, Value::Text(text.to_owned())));
+        at += part.len() + 1;
+    }
+    items
+}
+
+/// A plain list of own headers, as the map that says more: what is said of the preset leaves them there.
+pub(super) fn opened(root: &mut Node) {
+    let Value::Map(entries) = &mut root.value else { return };
+    let Some(headers) = entries.iter_mut().find(|entry| entry.key == "headers") else { return };
+    if matches!(headers.value.value, Value::List(_)) {
+        let place = headers.value.place.clone();
+        let list = std::mem::replace(&mut headers.value, node(&place, Value::Null));
+        headers.value = node(&place, Value::Map(vec![entry("rules", &place, list)]));
     }
 }
 

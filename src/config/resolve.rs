@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Audit, Config, Encryption, Lint, Listen, OAuth, Store,
+    Audit, Config, Cors, Encryption, Headers, Lint, Listen, OAuth, Store,
     document::{Document, Named, Written},
     findings, look_alike, secrecy,
     section::{grants, policies, rules, servers, tags, views},
@@ -52,6 +52,8 @@ pub(super) fn resolve(
         views,
         grants,
         rules,
+        headers,
+        cors,
         oauth,
         audit,
         store,
@@ -76,6 +78,8 @@ pub(super) fn resolve(
     let grants = grants::resolve(grants, &mut cx);
     let rules = rules::resolve(rules, &mut cx);
     let oauth = OAuth::resolve(oauth, &mut cx);
+    let headers = Headers::resolve(headers, &mut cx);
+    let cors = Cors::resolve(cors, oauth.as_ref(), &mut cx);
     let listen = Listen::resolve(listen, oauth.as_ref(), &mut cx);
     let audit = Audit::resolve(audit, &mut cx);
     let store = Store::resolve(store, &mut cx);
@@ -91,6 +95,8 @@ pub(super) fn resolve(
         views,
         grants,
         rules,
+        headers: headers?,
+        cors: cors?,
         oauth: oauth?,
         audit: audit?,
         store: store?,
@@ -141,10 +147,15 @@ impl Resolver<'_> {
 
     /// A value as a message may show it: not if it is a secret or came from the environment.
     pub(crate) fn shown(&self, key: &str, written: &Placed<String>) -> String {
-        if self.from_env.contains(&written.place) {
+        if self.is_from_env(&written.place) {
             return "…".into();
         }
         secrecy::shown(key, &written.value)
+    }
+
+    /// Whether the environment went into the value that stands there.
+    pub(crate) fn is_from_env(&self, place: &Place) -> bool {
+        self.from_env.contains(place)
     }
 
     /// A name, or PC012.

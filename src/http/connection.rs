@@ -1,4 +1,5 @@
-//! One request of a connection: what the listener itself refuses, and what it says of where it came from.
+//! One request of a connection: what the listener itself refuses, what it says of where it came from, and
+//! the headers that every answer is given (`outgoing`).
 //!
 //! A request whose length is said in chunks is the last of its connection: whoever stands before us may
 //! have read its length otherwise, and what follows it is then not a request of anybody we know.
@@ -24,14 +25,17 @@ use poem::{
 
 use super::{
     forwarded::{Origin, Proxies},
+    outgoing::Outgoing,
     places::{Guest, Visit},
     respond,
 };
+use crate::policy::EndpointClass;
 
 /// What every request of a connection shares.
 pub(super) struct Connection<E> {
     pub(super) endpoint: Arc<E>,
     pub(super) proxies: Arc<Proxies>,
+    pub(super) outgoing: Arc<Outgoing>,
     pub(super) guest: Arc<Guest>,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
@@ -47,8 +51,9 @@ impl<E: Endpoint<Output = Response>> Connection<E> {
         let (mut parts, body) = request.into_parts();
         let http_1 = parts.version < Version::HTTP_2;
         let chunked = http_1 && parts.headers.contains_key(header::TRANSFER_ENCODING);
-        let (response, last) = match self.refused(&parts.headers, chunked) {
-            Some((status, word, message)) => (respond::plain(status, word, message), http_1),
+        let class = EndpointClass::of_path(parts.uri.path());
+        let (mut response, last, tls) = match self.refused(&parts.headers, chunked) {
+            Some((status, word, message)) => (respond::plain(status, word, message), http_1, self.tls),
             None => {
                 let origin =
                     self.proxies.origin(self.peer.ip(), self.tls, &parts.headers).unwrap_or_else(|malformed| {
@@ -60,9 +65,11 @@ impl<E: Endpoint<Output = Response>> Connection<E> {
                 let addresses = (LocalAddr(self.local.into()), RemoteAddr(remote.into()));
                 let parts = poem::RequestParts::from((parts, addresses.0, addresses.1, scheme));
                 let body = BoxBody::new(Arriving::new(body, Arc::clone(&visit)));
-                (self.endpoint.get_response(poem::Request::from_parts(parts, body.into())).await, chunked)
+                let request = poem::Request::from_parts(parts, body.into());
+                (self.endpoint.get_response(request).await, chunked, origin.tls)
             }
         };
+        self.outgoing.give(class, tls, response.headers_mut());
         let mut response = hyper::Response::<BoxBody<Bytes, io::Error>>::from(response);
         // A stream is ours to go on with, and a message is the peer's to read.
         match response.body().size_hint().exact() {

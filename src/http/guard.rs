@@ -4,7 +4,7 @@
 //! else must not reach a gateway on the reader's own machine (DNS rebinding). Which may is for the policies
 //! to say (`policies/admission.cedar`, `compile/admit`).
 //!
-//! SPEC: MCP Streamable HTTP, "Security"; TR-02, T-116, T-119, T-122; design §2 "OAuth off".
+//! SPEC: MCP Streamable HTTP, "Security"; Fetch Metadata; TR-02, T-116, T-118, T-119, T-122; design §2 "OAuth off".
 
 use std::{
     collections::BTreeSet,
@@ -83,7 +83,7 @@ impl Guard {
             class,
             method: method.as_str().to_owned(),
             host_known: self.knows_host(uri, headers),
-            origin: self.origin(headers),
+            origin: self.origin(method, headers),
             forwarded,
             misled,
             findings: BTreeSet::new(),
@@ -112,12 +112,21 @@ impl Guard {
     }
 
     /// The page that a request comes from. One that is said twice, or cannot be read, is no page of anybody.
-    fn origin(&self, headers: &HeaderMap) -> Option<Origin> {
+    fn origin(&self, method: &Method, headers: &HeaderMap) -> Option<Origin> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
-        let first = origins.next()?;
+        let Some(first) = origins.next() else {
+            // A browser that says so of what would change something says it of a page that it does not name.
+            let foreign = !method.is_safe() && !from_our_own_site(headers);
+            return foreign.then(|| Origin { text: "null".to_owned(), own: false, loopback: false });
+        };
         let text = first.to_str().ok().filter(|_| origins.next().is_none()).unwrap_or("null");
         Some(self.0.origin(text))
     }
+}
+
+/// Whether what `Sec-Fetch-Site` says, where it is there, is that no other site is behind it.
+fn from_our_own_site(headers: &HeaderMap) -> bool {
+    headers.get_all("sec-fetch-site").iter().all(|site| matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use super::{
     connection::Connection,
     forwarded::Proxies,
+    outgoing::Outgoing,
     places::{Place, Places},
 };
 use crate::{config::Limits, tasks::Tasks};
@@ -49,6 +50,8 @@ pub(crate) struct Manner {
     pub(crate) proxies: Proxies,
     /// What one connection may cost.
     pub(crate) limits: Limits,
+    /// Which headers answers are given.
+    pub(crate) outgoing: Arc<Outgoing>,
 }
 
 /// Serves `endpoint` on `listener` until `closing` turns true; then waits, at most `grace`, for the
@@ -63,11 +66,12 @@ pub(crate) async fn serve<E>(
 ) where
     E: Endpoint + 'static,
 {
-    let Manner { tls, proxies, limits } = manner;
+    let Manner { tls, proxies, limits, outgoing } = manner;
     let house = Arc::new(House {
         endpoint: Arc::new(endpoint.map_to_response()),
         http: builder(&limits),
         proxies: Arc::new(proxies),
+        outgoing,
         tls,
         limits,
     });
@@ -115,6 +119,7 @@ struct House<E> {
     endpoint: Arc<E>,
     http: auto::Builder<TokioExecutor>,
     proxies: Arc<Proxies>,
+    outgoing: Arc<Outgoing>,
     tls: Option<Arc<ArcSwap<ServerConfig>>>,
     limits: Limits,
 }
@@ -133,6 +138,7 @@ impl<E: Endpoint<Output = Response> + 'static> House<E> {
         let connection = Connection {
             endpoint: Arc::clone(&self.endpoint),
             proxies: Arc::clone(&self.proxies),
+            outgoing: Arc::clone(&self.outgoing),
             guest: Arc::clone(place.guest()),
             peer,
             local,

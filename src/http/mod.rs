@@ -1,16 +1,18 @@
 //! HTTP: poem lives here and, later, in `admin/` alone.
 //!
 //! `listener` accepts (`places` says how many, `connection` what a request must be, `forwarded` where it
-//! came from), `guard` decides whether a request may come in, `mcp` hands it to the gateway,
-//! `well_known` says where tokens come from, `health` says whether we live, and `respond` gives every
-//! answer its HTTP form.
+//! came from), `guard` says what is known of a request before it comes in, `mcp` hands it to the gateway,
+//! `well_known` says where tokens come from, `health` says whether we live, `respond` gives every
+//! answer its HTTP form, `cors` tells browsers who may read it, and `outgoing` gives it its headers.
 
 mod connection;
+mod cors;
 pub(crate) mod forwarded;
 pub(crate) mod guard;
 mod health;
 pub(crate) mod listener;
 mod mcp;
+mod outgoing;
 mod places;
 mod respond;
 mod well_known;
@@ -23,8 +25,9 @@ use poem::{
 };
 
 pub(crate) use health::Health;
+pub(crate) use outgoing::Outgoing;
 
-use crate::gateway::Gateway;
+use crate::{gateway::Gateway, policy::EndpointClass};
 use forwarded::Malformed;
 
 /// Everything the public listener answers.
@@ -41,23 +44,40 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, request: Request| {
-            let refused = admit(&gateway, &guard, &request);
+            let class = EndpointClass::of_path(request.uri().path());
+            let admitted = admit(&gateway, &guard, &request);
             async move {
-                if let Some(refused) = refused {
-                    return Ok(refused);
+                let page = match admitted {
+                    Ok(page) => page,
+                    Err(mut refused) => {
+                        cors::vary(class, refused.headers_mut());
+                        return Ok(*refused);
+                    }
+                };
+                let mut response = match page.as_ref().and_then(cors::Page::preflight) {
+                    Some(preflight) => preflight,
+                    None => route.call(request).await.unwrap_or_else(|error| {
+                        // The router's own errors are plain text.
+                        respond::plain(error.status(), "not_found", "there is nothing at this path")
+                    }),
+                };
+                if let Some(page) = page {
+                    page.let_read(response.headers_mut());
                 }
-                Ok(match route.call(request).await {
-                    Ok(response) => response,
-                    // The router's own errors are plain text.
-                    Err(error) => respond::plain(error.status(), "not_found", "there is nothing at this path"),
-                })
+                cors::vary(class, response.headers_mut());
+                Ok(response)
             }
         })
         .map_to_response()
 }
 
-/// Asks whether a request may come in; what it is answered where it may not.
-fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> Option<Response> {
+/// Asks whether a request may come in: the page of another origin that it comes from, where there is one,
+/// or what it is answered where it may not.
+fn admit(
+    gateway: &Arc<Gateway>,
+    guard: &guard::Current,
+    request: &Request,
+) -> Result<Option<cors::Page>, Box<Response>> {
     let revision = gateway.revision();
     let peer = mcp::peer(request);
     let head = guard::Head {
@@ -69,14 +89,15 @@ fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> O
         misled: request.extensions().get::<Malformed>().is_some(),
     };
     let engine = &revision.snapshot.engine;
-    let decision = engine.admit(&guard.of(&revision).1.arrival(&head, gateway.parts().clock.now()));
+    let arrival = guard.of(&revision).1.arrival(&head, gateway.parts().clock.now());
+    let decision = engine.admit(&arrival);
     if decision.is_allow() {
-        return None;
+        return Ok(cors::Page::of(&arrival, request.method(), request.headers(), &revision.snapshot.config.cors));
     }
     let refused = |status, word: &str, message: &str| {
         mcp::refused_early(gateway, peer.clone(), Instant::now(), (status, word, message), &decision)
     };
-    Some(match engine.check_behind(&decision) {
+    Err(Box::new(match engine.check_behind(&decision) {
         Some(check) => {
             refused(StatusCode::from_u16(check.status).unwrap_or(StatusCode::FORBIDDEN), &check.code, &check.message)
         }
@@ -85,7 +106,7 @@ fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> O
             let message = "whether this request may come in cannot be decided, so it may not";
             refused(StatusCode::INTERNAL_SERVER_ERROR, "policy-error", message)
         }
-    })
+    }))
 }
 
 /// An answer to a method that an endpoint does not take.

@@ -132,5 +132,4 @@ pub(crate) fn plain(status: StatusCode, error: &str, message: &str) -> Response 
 
 fn private(headers: &mut poem::http::HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

@@ -222,7 +222,8 @@ impl Server {
         gateway.start();
         let (close, closing) = watch::channel(false);
         let routes = http::routes(Arc::clone(&gateway), address, Health::new(Arc::clone(&parts.trail), store.clone()));
-        let manner = manner(parts, &revision.snapshot.config.listen, tls);
+        let outgoing = Arc::new(http::Outgoing::new(Arc::clone(&gateway)));
+        let manner = manner(parts, &revision.snapshot.config.listen, tls, outgoing);
         // What is replaced ends once nobody uses it.
         drop(revision);
         let serving = listener::serve(listener, routes, manner, &parts.tasks, closing, GRACE);
@@ -273,7 +274,7 @@ fn tls(way: &Way) -> Result<Option<Tls>, StartError> {
 }
 
 /// How the listener speaks; starts what keeps its certificate up to date.
-fn manner(parts: &Parts, listen: &Listen, tls: Option<Tls>) -> listener::Manner {
+fn manner(parts: &Parts, listen: &Listen, tls: Option<Tls>, outgoing: Arc<http::Outgoing>) -> listener::Manner {
     let mut limits = listen.limits.clone();
     limits.connections = socket::room(limits.connections);
     let proxies = Proxies::new(listen.trusted_proxies.clone(), listen.way == Way::Proxy);
@@ -289,7 +290,7 @@ fn manner(parts: &Parts, listen: &Listen, tls: Option<Tls>) -> listener::Manner 
         parts.tasks.spawn("certificate", certificate::keep(keep, parts.tasks.stop()));
         current
     });
-    listener::Manner { tls, proxies, limits }
+    listener::Manner { tls, proxies, limits, outgoing }
 }
 
 /// Why an address was not bound, in words that help.

@@ -6,7 +6,10 @@ use clap::Parser;
 use jiff::Timestamp;
 use portcullis::{
     cli::token::{Setting, TokenCommand, TokenFault, run},
-    config::{Audit, Config, Encryption, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport, Way},
+    config::{
+        Audit, Config, Cors, Encryption, Headers, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport,
+        Way,
+    },
     diagnostic::{Place, Placed},
     name::{ClientId, ScopeName},
     principal::Principal,
@@ -56,6 +59,8 @@ fn config(directory: &Path) -> Config {
         views: Default::default(),
         grants: vec![],
         rules: vec![],
+        headers: Headers::default(),
+        cors: Cors::default(),
         oauth: OAuth { enabled: Placed::new(true, place()) },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },

@@ -19,7 +19,7 @@ use super::{
     node::{Entry, Node, Value},
     path::{Path, Step},
     unbuilt,
-    written::{JSON, TEXT_OR, WRITTEN, Written},
+    written::{JSON, LIST_OR, TEXT_OR, WRITTEN, Written},
 };
 use crate::{
     config::findings,
@@ -258,6 +258,9 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
             (TEXT_OR, Value::Text(text)) => visitor.visit_str(text),
             (TEXT_OR, Value::Map(_)) => visitor.visit_newtype_struct(self),
             (TEXT_OR, _) => Err(self.mismatch("text or a map")),
+            (LIST_OR, Value::List(_)) => self.deserialize_seq(visitor),
+            (LIST_OR, Value::Map(_)) => visitor.visit_newtype_struct(self),
+            (LIST_OR, _) => Err(self.mismatch("a list or a map")),
             _ => visitor.visit_newtype_struct(self),
         }
     }

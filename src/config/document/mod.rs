@@ -27,14 +27,24 @@ pub(super) use node::entry;
 pub(crate) use node::{Node, Value};
 pub(super) use substitute::Variables;
 pub(crate) use substitute::is_variable;
-pub(crate) use written::{Json, Named, TextOr, Written};
+pub(crate) use written::{Json, ListOr, Named, TextOr, Written};
 
 use super::{
     findings,
     section::{
-        audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, lint::LintSection,
-        listen::ListenSection, oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection,
-        tags::TagSection, views::ViewSection,
+        audit::AuditSection,
+        cors::CorsSection,
+        encryption::EncryptionSection,
+        grants::GrantSection,
+        headers::{HeaderSection, HeadersSection},
+        lint::LintSection,
+        listen::ListenSection,
+        oauth::OAuthSection,
+        rules::RuleSection,
+        servers::ServerSection,
+        store::StoreSection,
+        tags::TagSection,
+        views::ViewSection,
     },
 };
 use crate::diagnostic::{Class, Diagnostic, Place, Placed};
@@ -62,6 +72,11 @@ pub(crate) struct Document {
     pub(crate) grants: Option<Written<Vec<Written<GrantSection>>>>,
     /// What is forbidden although the tags would allow it.
     pub(crate) rules: Option<Written<Vec<Written<RuleSection>>>>,
+    /// Which header fields answers carry: own entries over the preset `strict`, or a map that says more
+    /// of the preset and holds the entries under `rules`.
+    pub(crate) headers: Option<Written<ListOr<HeaderSection, HeadersSection>>>,
+    /// Pages of which origins may call the gateway from a browser.
+    pub(crate) cors: Option<Written<CorsSection>>,
     /// Whether callers need a token of the gateway.
     pub(crate) oauth: Option<Written<OAuthSection>>,
     /// Where the audit trail is written.

@@ -1,5 +1,5 @@
 //! The shapes that written forms are made of: a value with its place, names with their entries,
-//! a text or a map.
+//! a text or a map, a list or a map.
 //!
 //! A [`Written`] never fails to be read: what is wrong below it becomes a finding and leaves it
 //! empty, so that one bad entry hides no other. Only [`super::deserialize`] knows the names by
@@ -19,6 +19,9 @@ use crate::diagnostic::{Place, Placed};
 pub(super) const WRITTEN: &str = "$written";
 /// Asks the reader for a text or a map.
 pub(super) const TEXT_OR: &str = "$text-or";
+
+/// Asks the reader for a list or a map.
+pub(super) const LIST_OR: &str = "$list-or";
 
 /// Asks the reader for a value as JSON, whatever it is.
 pub(super) const JSON: &str = "$json";
@@ -55,6 +58,15 @@ impl<T> Default for Named<T> {
 pub(crate) enum TextOr<M> {
     /// A plain text.
     Text(String),
+    /// A map.
+    Map(M),
+}
+
+/// A plain list of entries, or a map that says more.
+#[derive(Debug, Clone)]
+pub(crate) enum ListOr<T, M> {
+    /// A plain list.
+    List(Vec<Written<T>>),
     /// A map.
     Map(M),
 }
@@ -167,6 +179,34 @@ impl<'de, M: Deserialize<'de>> Deserialize<'de> for TextOr<M> {
     }
 }
 
+impl<'de, T: Deserialize<'de>, M: Deserialize<'de>> Deserialize<'de> for ListOr<T, M> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Shape<T, M>(PhantomData<(T, M)>);
+
+        impl<'de, T: Deserialize<'de>, M: Deserialize<'de>> Visitor<'de> for Shape<T, M> {
+            type Value = ListOr<T, M>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list or a map")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = from.next_element()? {
+                    entries.push(entry);
+                }
+                Ok(ListOr::List(entries))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+                M::deserialize(from).map(ListOr::Map)
+            }
+        }
+
+        from.deserialize_newtype_struct(LIST_OR, Shape(PhantomData))
+    }
+}
+
 impl<T: JsonSchema> JsonSchema for Written<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
@@ -212,5 +252,20 @@ impl<M: JsonSchema> JsonSchema for TextOr<M> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let map = generator.subschema_for::<M>();
         schemars::json_schema!({ "anyOf": [{ "type": "string" }, map] })
+    }
+}
+
+impl<T: JsonSchema, M: JsonSchema> JsonSchema for ListOr<T, M> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("ListOr_{}", M::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (entry, map) = (generator.subschema_for::<T>(), generator.subschema_for::<M>());
+        schemars::json_schema!({ "anyOf": [{ "type": "array", "items": entry }, map] })
     }
 }

@@ -7,8 +7,10 @@
 
 pub(crate) mod amount;
 pub(crate) mod audit;
+pub(crate) mod cors;
 pub(crate) mod encryption;
 pub(crate) mod grants;
+pub(crate) mod headers;
 pub(crate) mod limits;
 pub(crate) mod lint;
 pub(crate) mod listen;

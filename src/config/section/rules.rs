@@ -157,7 +157,7 @@ fn qualified(kind: &str, written: &Placed<String>, cx: &mut Resolver<'_>) -> Opt
 }
 
 /// A Cedar expression, which is not empty.
-fn condition(key: &str, written: Option<Written<String>>, cx: &mut Resolver<'_>) -> Option<Placed<String>> {
+pub(super) fn condition(key: &str, written: Option<Written<String>>, cx: &mut Resolver<'_>) -> Option<Placed<String>> {
     let written = written?.placed()?;
     if written.value.trim().is_empty() {
         let finding = findings::WRONG_TYPE.at(&written.place, format!("`{key}` holds no expression"));

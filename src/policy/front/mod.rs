@@ -5,12 +5,13 @@
 //! *emit* is not answered either, and its caller sends what is built in. "No limit" is only ever said by a
 //! permit of its own.
 //!
-//! `class` is what they are asked about, `note` what the annotations of their policies say, `ours` which hosts
-//! and pages are the gateway's own.
+//! `class` is what they are asked about, `field` which headers may go out, `note` what the annotations of their
+//! policies say, `ours` which hosts and pages are the gateway's own.
 //!
 //! SPEC: design §3.
 
 mod class;
+mod field;
 mod note;
 mod ours;
 
@@ -24,6 +25,7 @@ use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet
 use jiff::Timestamp;
 
 pub use class::EndpointClass;
+pub(crate) use field::{Unfit, unsendable};
 pub use note::{By, Check, Header, Notes, Penalty, Tier};
 pub use ours::Ours;
 

@@ -5,10 +5,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::super::{
-    bundle::Policy,
-    decision::{Effect, Reason},
-    question::QuestionKind,
+use super::{
+    super::{
+        bundle::Policy,
+        decision::{Effect, Reason},
+        question::QuestionKind,
+    },
+    field::{Unfit, unsendable},
 };
 
 /// What the annotations of one policy say.
@@ -113,7 +116,8 @@ pub struct Header {
     pub name: Arc<str>,
     /// Its value; nothing takes the header away. `@value`.
     pub value: Option<Arc<str>>,
-    /// Which of several of one name counts: the last; `@order`.
+    /// Which of several of one name counts: the last; `@order`. Up to 0 it gives way to what an answer
+    /// says of itself.
     pub order: i64,
     /// The policy behind it.
     pub reason: Reason,
@@ -149,6 +153,12 @@ impl Notes {
             }
             (QuestionKind::Emit, Effect::Permit) => {
                 let order = note("order").unwrap_or("0");
+                if let Some(unfit) = Unfit::of(wanted("header")?) {
+                    return Err(format!("`@header` is {:?}, which {}", wanted("header")?, unfit.problem()));
+                }
+                if let Some(problem) = note("value").and_then(unsendable) {
+                    return Err(format!("the value in `@value` {problem}"));
+                }
                 Ok(Self::Header(Arc::new(Header {
                     name: wanted("header")?.to_ascii_lowercase().into(),
                     value: note("value").map(Into::into),

@@ -35,7 +35,8 @@ impl Ours {
     /// What is to be said of a page that a request comes from.
     #[must_use]
     pub fn origin(&self, text: &str) -> Origin {
-        let own = text.eq_ignore_ascii_case(&self.origin);
+        // As browsers send it, in lower case.
+        let own = text == self.origin;
         Origin { text: text.to_owned(), own, loopback: is_loopback(text) }
     }
 }

@@ -158,7 +158,9 @@ impl Running {
             .env_remove("PORTCULLIS_ENCRYPTION_KEY")
             .env_remove("PORTCULLIS_TOKEN_ENCRYPTION_KEY")
             .env_remove("PORTCULLIS_LISTEN")
-            .env_remove("PORTCULLIS_PUBLIC_URL");
+            .env_remove("PORTCULLIS_PUBLIC_URL")
+            .env_remove("PORTCULLIS_CORS_ORIGINS")
+            .env_remove("PORTCULLIS_ENABLE_HSTS");
         command
     }
 

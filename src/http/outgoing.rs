@@ -1,0 +1,105 @@
+//! Which header fields go out with every answer: the question *emit*, asked once for each kind of answer.
+//!
+//! Everything that the listener answers passes here, its own refusals too. A field of the preset (of
+//! order 0) gives way to what an answer says of itself, such as a page whose policy for content has a
+//! nonce; an entry of the file does not. Where the policies cannot be asked, what is built in goes out.
+//!
+//! INVARIANT: nothing a caller sends stands in a field from here.
+//! SPEC: design §3 *emit*; SM-20, SM-21, SM-26.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::{
+    compile::header::built_in,
+    gateway::{Gateway, Revision},
+    policy::{EndpointClass, Engine},
+};
+
+/// The fields that answers are given, of the revision in force.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    gateway: Arc<Gateway>,
+    made: ArcSwap<Table>,
+}
+
+/// The fields of one revision, by class, TLS and whether the answer is a page.
+#[derive(Debug)]
+struct Table {
+    serial: u64,
+    cells: Vec<OnceLock<Arc<[Field]>>>,
+}
+
+/// One field.
+#[derive(Debug, PartialEq, Eq)]
+struct Field {
+    name: HeaderName,
+    /// Nothing takes the field away.
+    value: Option<HeaderValue>,
+    /// Whether it gives way to what the answer says of itself.
+    yields: bool,
+}
+
+impl Outgoing {
+    /// What goes out by the revisions of a gateway.
+    pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
+        let made = ArcSwap::from_pointee(Table::of(&gateway.revision()));
+        Self { gateway, made }
+    }
+
+    /// Gives an answer its fields.
+    pub(super) fn give(&self, class: EndpointClass, tls: bool, answer: &mut HeaderMap) {
+        let revision = self.gateway.revision();
+        let mut table = self.made.load_full();
+        if table.serial != revision.serial() {
+            table = Arc::new(Table::of(&revision));
+            self.made.store(Arc::clone(&table));
+        }
+        let fields = table.fields(&revision.snapshot.engine, class, tls, is_page(answer));
+        for Field { name, value, yields } in fields.iter() {
+            match value {
+                Some(_) if *yields && answer.contains_key(name) => {}
+                Some(value) => _ = answer.insert(name, value.clone()),
+                None => _ = answer.remove(name),
+            }
+        }
+    }
+}
+
+impl Table {
+    fn of(revision: &Revision) -> Self {
+        Self { serial: revision.serial(), cells: (0..EndpointClass::ALL.len() * 4).map(|_| OnceLock::new()).collect() }
+    }
+
+    fn fields(&self, engine: &Engine, class: EndpointClass, tls: bool, page: bool) -> Arc<[Field]> {
+        let nth = EndpointClass::ALL.into_iter().position(|other| other == class).unwrap_or_default();
+        let cell = self.cells.get(nth * 4 + usize::from(tls) * 2 + usize::from(page));
+        let make = || made(engine, class, tls, page);
+        cell.map_or_else(make, |cell| Arc::clone(cell.get_or_init(make)))
+    }
+}
+
+/// The fields that policies say, or what is built in.
+fn made(engine: &Engine, class: EndpointClass, tls: bool, page: bool) -> Arc<[Field]> {
+    let said = engine.emit(class, tls, page).and_then(|headers| {
+        let fields = headers.iter().map(|header| field(&header.name, header.value.as_deref(), header.order <= 0));
+        fields.collect::<Result<Arc<[Field]>, String>>()
+    });
+    said.unwrap_or_else(|error| {
+        tracing::error!(%class, %error, "which headers go out cannot be decided: what is built in does");
+        built_in(class, tls, page).filter_map(|header| field(header.name, Some(header.value), false).ok()).collect()
+    })
+}
+
+fn field(name: &str, value: Option<&str>, yields: bool) -> Result<Field, String> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+    let value = value.map(HeaderValue::from_str).transpose().map_err(|error| error.to_string())?;
+    Ok(Field { name, value, yields })
+}
+
+fn is_page(answer: &HeaderMap) -> bool {
+    let kind = answer.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    kind.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
+}
