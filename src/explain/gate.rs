@@ -1,13 +1,13 @@
 //! What a request has to pass, in the order in which `serve` asks it.
 //!
-//! What only a running gateway sees (the token itself, its audience) and what is not built yet (limits)
-//! is named as not decided here and never shown as passed.
+//! What only a running gateway sees (the token itself, its audience, how much of a limit is used up) is named
+//! as not decided here and never shown as passed.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Answered, Supposed, turn};
+use super::{Answered, Drawn, Supposed, turn};
 use crate::{
     name::ScopeName,
     policy::{Because, Decision, Engine, Target, Verb},
@@ -44,7 +44,12 @@ pub struct Gate {
 }
 
 /// The gates of a request with these answers, of which `decision` is the last.
-pub(super) fn gates(engine: &Engine, supposed: &Supposed, questions: &[Answered], decision: &Decision) -> Vec<Gate> {
+pub(super) fn gates(
+    engine: &Engine,
+    supposed: &Supposed,
+    questions: &[Answered],
+    (decision, tiers): (&Decision, &[Drawn]),
+) -> Vec<Gate> {
     let first_use = questions.iter().position(|asked| asked.question == "use").unwrap_or_default();
     let last = questions.len().saturating_sub(1);
     let mut gates = Vec::new();
@@ -71,10 +76,22 @@ pub(super) fn gates(engine: &Engine, supposed: &Supposed, questions: &[Answered]
         gate("listed", (first_use..last).collect(), listed(questions.get(first_use..last), decision));
         gate("policy", vec![last], policy(engine, supposed, decision));
     }
-    gate("limit", Vec::new(), (Passed::NotDecided, "not decided here: limits are not built yet".into()));
+    gate("limit", Vec::new(), limit(tiers));
     let (asked, answer) = guarded(validation(engine, supposed, decision));
     gate("validation", asked, answer);
     gates
+}
+
+fn limit(tiers: &[Drawn]) -> (Passed, String) {
+    if tiers.is_empty() {
+        return (Passed::Pass, "no rate tier applies".into());
+    }
+    let of = |Drawn { tier, takes, policy: _, place }: &Drawn| {
+        let place = place.as_ref().map_or_else(String::new, |place| format!(", {place}"));
+        format!("`{tier}` ({takes}{place})")
+    };
+    let tiers: Vec<String> = tiers.iter().map(of).collect();
+    (Passed::NotDecided, format!("draws from {}; only `serve` knows what is left of it", tiers.join(" and ")))
 }
 
 fn token(engine: &Engine, supposed: &Supposed, decision: &Decision) -> (Passed, String) {

@@ -6,13 +6,14 @@
 //!
 //! `request` reads a request from JSON, `command_line` says one as a command, `past` rebuilds one from
 //! an audit record; `gate` puts the answers in order, `near` takes the policies apart, `turn` says
-//! what would turn a denial.
+//! what would turn a denial. `surface` explains what comes before any of that: an HTTP request as such.
 
 mod command_line;
 mod gate;
 mod near;
 mod past;
 mod request;
+mod surface;
 mod turn;
 
 use std::{
@@ -29,10 +30,13 @@ pub use gate::{Gate, Passed};
 pub use near::Examined;
 pub use past::{Determining, Past, Unasked};
 pub use request::{Problem, read as read_request};
+pub use surface::{Drawn, Sent, Surface, SurfaceExplained, explain_surface, is_page};
 
 use crate::{
     name::{ClientId, GroupId, ScopeName, ViewName},
-    policy::{Arguments, Asker, Decision, Engine, Inventory, Moment, Question, Standing, Target, Verb},
+    policy::{
+        Arguments, Asker, Decision, Draw, EndpointClass, Engine, Inventory, Moment, Question, Standing, Target, Verb,
+    },
     principal::Principal,
 };
 
@@ -163,6 +167,8 @@ pub struct Explanation {
     pub turn: Option<String>,
     /// Single changes of the request, besides scopes, with each of which it would be allowed.
     pub changes: Vec<String>,
+    /// The rate tiers that it draws from, before the caller is known and after.
+    pub tiers: Vec<Drawn>,
     /// The command that asks this again.
     pub command: String,
 }
@@ -198,20 +204,46 @@ pub fn explain(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<E
         let turn = turn::turn(&decision, supposed, engine);
         (Some(turn), turn::changes(engine, supposed, now, determining.iter().chain(&near)))
     };
+    let tiers = drawn(engine, supposed, now)?;
     Ok(Explanation {
         principal: principal.to_string(),
         action: verb.action(),
         target: target.to_string(),
         args: supposed.args.clone(),
-        gates: gate::gates(engine, supposed, &questions, &decision),
+        gates: gate::gates(engine, supposed, &questions, (&decision, &tiers)),
         decision,
         questions,
         determining,
         near,
         turn,
         changes,
+        tiers,
         command: command_line(supposed),
     })
+}
+
+/// The tiers that a request draws from, sorted by name: at its endpoint, and once its caller is known.
+fn drawn(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<Vec<Drawn>, String> {
+    let Supposed { target, address, tls, .. } = supposed;
+    let tool = match target {
+        Target::Tool(_, tool) => Some(tool.as_str()),
+        Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
+    };
+    let (class, now) = (EndpointClass::Mcp, supposed.now.unwrap_or(now));
+    let draw = Draw {
+        class,
+        standing: None,
+        server: Some(target.server().as_str()),
+        tool: None,
+        tls: *tls,
+        address: *address,
+        now,
+    };
+    let standing = supposed.standing(engine);
+    let after = Draw { standing: Some(&standing), tool, ..draw };
+    let ask = |draw| engine.charge(draw).map_err(|denied| denied.errors.join("; "));
+    let (before, after) = (ask(&draw)?, ask(&after)?);
+    Ok(before.iter().chain(after.iter()).map(|tier| Drawn::of(tier)).collect())
 }
 
 /// A supposed request made ready to be asked.

@@ -55,7 +55,7 @@ pub(super) struct Asked {
 #[group(multiple = false)]
 struct Target {
     /// Call this tool
-    #[arg(long, value_name = "SERVER/TOOL", required_unless_present_any = ["get", "read", "discover", "decision", "request"])]
+    #[arg(long, value_name = "SERVER/TOOL", required_unless_present_any = ["get", "read", "discover", "decision", "path", "request"])]
     call: Option<String>,
     /// Get this prompt
     #[arg(long, value_name = "SERVER/PROMPT")]
@@ -147,6 +147,15 @@ impl Target {
 }
 
 impl About {
+    /// Whence, whether over TLS, and when; all else is of a caller, whom an HTTP request as such does not have.
+    pub(super) fn circumstances(&self) -> anyhow::Result<(Option<IpAddr>, bool, Option<Timestamp>)> {
+        let Self { groups, view, tags, address, tls, now, findings, drifted } = self;
+        if !groups.is_empty() || view.is_some() || !tags.is_empty() || !findings.is_empty() || *drifted {
+            bail!("`--path` goes with `--address`, `--tls` and `--now` alone: nobody knows yet who asks for what");
+        }
+        Ok((*address, *tls, *now))
+    }
+
     /// Puts into a request what the flags say of it, and leaves the rest.
     pub(super) fn fill(&self, supposed: &mut Supposed) -> anyhow::Result<()> {
         let Self { groups, view, tags, address, tls, now, findings, drifted } = self;

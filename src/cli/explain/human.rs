@@ -92,6 +92,8 @@ impl Tree {
             near,
             turn,
             changes,
+            // The gate of limits says them.
+            tiers: _,
             command: _,
         } = explanation;
         self.verdict(decision.is_allow(), &format!("{principal}: {action} on {target} ({})", decision.because));

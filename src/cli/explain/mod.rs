@@ -3,6 +3,7 @@
 mod asked;
 mod human;
 mod mermaid;
+mod surface;
 mod trail;
 
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use super::{Globals, report};
 use crate::{
     clock::{Clock as _, SystemClock},
     diagnostic::nearest,
-    explain::{Explanation, Past, Supposed, explain},
+    explain::{Explanation, Past, Supposed, Surface, explain, explain_surface},
     name::{ScopeName, ViewName},
     policy::{Bundle, Engine},
 };
@@ -23,7 +24,7 @@ use asked::{About, Asked};
 /// The request to explain.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token, store or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n  portcullis explain --request request.json --format mermaid\n  portcullis explain --decision 019a8f0e-5b7c-7d21-9c55-0242ac120002\n\nA request as JSON has the keys `user`, `client`, `no_user`, `groups`, `scopes`, `view`, `tags`, `anonymous`, `method`, `server`, `tool` or `prompt` or `uri`, `args`, `address`, `tls`, `now`, `findings`, `drifted`; only `method` and `server` must be there.\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable, nothing to ask again); of a decision of the past it tells what today's policies say."
+    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token, store or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n  portcullis explain --request request.json --format mermaid\n  portcullis explain --path /oauth/token --method POST --origin https://app.example.com --tls   # checks, tiers, headers\n  portcullis explain --decision 019a8f0e-5b7c-7d21-9c55-0242ac120002\n\nA request as JSON has the keys `user`, `client`, `no_user`, `groups`, `scopes`, `view`, `tags`, `anonymous`, `method`, `server`, `tool` or `prompt` or `uri`, `args`, `address`, `tls`, `now`, `findings`, `drifted`; only `method` and `server` must be there.\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable, nothing to ask again); of a decision of the past it tells what today's policies say."
 )]
 pub(super) struct ExplainArgs {
     /// A decision of the past, by its id in the audit trail
@@ -34,6 +35,8 @@ pub(super) struct ExplainArgs {
     request: Option<String>,
     #[command(flatten)]
     asked: Asked,
+    #[command(flatten)]
+    path: surface::Path,
     #[command(flatten)]
     about: About,
     /// How to print it: human (also called tree), json or mermaid
@@ -57,6 +60,9 @@ enum Format {
 }
 
 pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
+    if let Some(surface) = args.path.surface(&args.about)? {
+        return of_surface(&surface, args.format, globals);
+    }
     // What is wrong with the request itself is said before the configuration is read.
     let asked = match (&args.decision, &args.request) {
         (Some(id), _) => Err(trail::id(id)?),
@@ -85,6 +91,24 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitC
     };
     report::answer(&text).context("cannot write the answer")?;
     Ok(ExitCode::from(allowed.map_or(2, |allowed| u8::from(!allowed))))
+}
+
+/// Checks, tiers and headers of an HTTP request as such.
+fn of_surface(surface: &Surface, format: Format, globals: &Globals) -> anyhow::Result<ExitCode> {
+    let (config, bundle) = match super::compiled(globals, "explain")? {
+        Ok(compiled) => compiled,
+        Err(status) => return Ok(status),
+    };
+    let engine = Engine::new(bundle).map_err(|error| anyhow!(error))?;
+    let explained =
+        explain_surface(&engine, &config.listen, surface, SystemClock.now()).map_err(|error| anyhow!(error))?;
+    let text = match format {
+        Format::Human => surface::human(&explained),
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(&explained)?),
+        Format::Mermaid => bail!("an HTTP request as such is not drawn: use `--format human` or `json`"),
+    };
+    report::answer(&text).context("cannot write the answer")?;
+    Ok(ExitCode::from(u8::from(!explained.decision.is_allow())))
 }
 
 fn explained(engine: &Engine, supposed: &Supposed) -> anyhow::Result<Explanation> {

@@ -1,0 +1,187 @@
+//! What becomes of an HTTP request as such: whether it may come in, which rate tiers it draws from before
+//! anybody knows whose it is, and which headers its answer has. Each from a line of the file.
+//!
+//! The same engine answers that `serve` asks; nothing here decides.
+
+use std::{net::IpAddr, sync::Arc};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::HERE;
+use crate::{
+    config::Listen,
+    diagnostic::Place,
+    policy::{Arrival, By, Decision, Draw, EndpointClass, Engine, Ours, Reason, Tier},
+};
+
+/// An HTTP request to explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surface {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, with its query.
+    pub path: String,
+    /// The `Host`; without one, that of the public URL.
+    pub host: Option<String>,
+    /// The `Origin`.
+    pub origin: Option<String>,
+    /// Whether it has a forwarding header.
+    pub forwarded: bool,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// Whether it comes over TLS.
+    pub tls: bool,
+    /// When; nothing means when it is explained.
+    pub now: Option<Timestamp>,
+}
+
+/// What becomes of an HTTP request.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SurfaceExplained {
+    /// The HTTP method.
+    pub method: String,
+    /// The path, with its query.
+    pub path: String,
+    /// The class of its endpoint.
+    pub endpoint: &'static str,
+    /// Whether it may come in.
+    pub decision: Decision,
+    /// The HTTP status of its refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The word of its refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Arc<str>>,
+    /// What its sender is told of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Arc<str>>,
+    /// The tiers that it draws from.
+    pub tiers: Vec<Drawn>,
+    /// The header fields of its answer, sorted by name.
+    pub headers: Vec<Sent>,
+}
+
+/// A tier that is drawn from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drawn {
+    /// Its name.
+    pub tier: Arc<str>,
+    /// What it takes, in words.
+    pub takes: String,
+    /// The policy behind it.
+    pub policy: Arc<str>,
+    /// The line behind that.
+    pub place: Option<Place>,
+}
+
+/// A header field that goes out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sent {
+    /// Its name, in lower case.
+    pub name: Arc<str>,
+    /// Its value; nothing where it is taken away.
+    pub value: Option<Arc<str>>,
+    /// The policy behind it.
+    pub policy: Arc<str>,
+    /// The line behind that; nowhere for what is set without being written.
+    pub place: Option<Place>,
+}
+
+impl Surface {
+    /// An uneventful request for a path.
+    #[must_use]
+    pub fn of(method: &str, path: &str) -> Self {
+        let (method, path) = (method.to_owned(), path.to_owned());
+        Self { method, path, host: None, origin: None, forwarded: false, address: HERE, tls: false, now: None }
+    }
+
+    /// What is known of it as it comes in.
+    #[must_use]
+    pub fn arrival(&self, listen: &Listen, now: Timestamp) -> Arrival {
+        let Self { method, path, host, origin, forwarded, address, tls, now: at } = self;
+        let ours = Ours::new(&listen.public_url.value, listen.address.value);
+        let path = path.split_once('?').map_or(path.as_str(), |(path, _)| path);
+        Arrival {
+            class: EndpointClass::of_path(path),
+            method: method.clone(),
+            host_known: host.as_ref().is_none_or(|host| ours.knows(host)),
+            origin: origin.as_ref().map(|origin| ours.origin(origin)),
+            forwarded: *forwarded,
+            misled: false,
+            findings: Default::default(),
+            server: path.strip_prefix("/mcp/").and_then(|name| name.parse().ok()),
+            tls: *tls,
+            address: *address,
+            now: at.unwrap_or(now),
+        }
+    }
+}
+
+/// Whether answers of a class are pages for people.
+#[must_use]
+pub const fn is_page(class: EndpointClass) -> bool {
+    matches!(class, EndpointClass::Authorize | EndpointClass::Consent | EndpointClass::Grants | EndpointClass::Login)
+}
+
+/// Explains an HTTP request; `now` is when.
+///
+/// # Errors
+/// When tiers or headers cannot be asked for, in words.
+pub fn explain_surface(
+    engine: &Engine,
+    listen: &Listen,
+    surface: &Surface,
+    now: Timestamp,
+) -> Result<SurfaceExplained, String> {
+    let arrival = surface.arrival(listen, now);
+    let decision = engine.admit(&arrival);
+    let check = engine.check_behind(&decision).filter(|_| !decision.is_allow());
+    let Arrival { class, ref server, tls, address, now, .. } = arrival;
+    let server = server.as_ref().map(|server| server.as_str());
+    let draw = Draw { class, standing: None, server, tool: None, tls, address, now };
+    let tiers = engine.charge(&draw).map_err(|denied| denied.errors.join("; "))?;
+    let headers = engine.emit(class, tls, is_page(class))?;
+    Ok(SurfaceExplained {
+        method: surface.method.clone(),
+        path: surface.path.clone(),
+        endpoint: class.as_str(),
+        status: check.map(|check| check.status),
+        code: check.map(|check| Arc::clone(&check.code)),
+        message: check.map(|check| Arc::clone(&check.message)),
+        decision,
+        tiers: tiers.iter().map(|tier| Drawn::of(tier)).collect(),
+        headers: headers
+            .iter()
+            .map(|header| {
+                let Reason { policy, place, effect: _ } = header.reason.clone();
+                Sent { name: Arc::clone(&header.name), value: header.value.clone(), policy, place }
+            })
+            .collect(),
+    })
+}
+
+impl Drawn {
+    /// What is to be said of a tier.
+    #[must_use]
+    pub fn of(tier: &Tier) -> Self {
+        let Reason { policy, place, effect: _ } = tier.reason.clone();
+        Self { tier: Arc::clone(&tier.name), takes: takes(tier), policy, place }
+    }
+}
+
+/// As in `600 in 60 s, at most 60 at once, for each user`.
+fn takes(tier: &Tier) -> String {
+    let Tier { limit, window, burst, by, .. } = tier;
+    let burst = burst.map(|burst| format!(", at most {burst} at once")).unwrap_or_default();
+    let whose = match by {
+        By::Address | By::Client | By::Token => format!("for each {}", by.as_str()),
+        By::User => "for each user, or client where there is none".to_owned(),
+        By::Server | By::Tool => format!("for each {}, whoever asks", by.as_str()),
+    };
+    let tightens = tier.penalty.map(|penalty| {
+        let (after, factor, time) = (penalty.after, penalty.factor, penalty.time.as_secs());
+        format!("; after {after} failures a {factor}th of it for {time} s")
+    });
+    format!("{limit} in {} s{burst}, {whose}{}", window.as_secs(), tightens.unwrap_or_default())
+}
