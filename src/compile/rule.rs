@@ -257,7 +257,7 @@ fn id(rule: &Rule) -> String {
     hex(&sha2::Sha256::digest(said)).chars().take(12).collect()
 }
 
-fn enclosed(condition: &str) -> String {
+pub(super) fn enclosed(condition: &str) -> String {
     // A comment at its end must not swallow the bracket.
     let condition = condition.trim();
     if condition.contains("//") { format!("(\n{condition}\n    )") } else { format!("({condition})") }
@@ -270,12 +270,12 @@ fn reads_call(rule: &Rule) -> bool {
         .any(|condition| shape(&condition.value).is_some_and(|shape| OF_CALLS.iter().any(|fact| shape.reads(fact))))
 }
 
-fn shape(condition: &str) -> Option<Shape> {
+pub(super) fn shape(condition: &str) -> Option<Shape> {
     let text = format!("permit(principal, action, resource) when {{ {} }};", enclosed(condition));
     Shape::of(&cedar_policy::Policy::parse(None, text).ok()?).ok()
 }
 
-fn condition_problem(condition: &Placed<String>) -> Option<Diagnostic> {
+pub(super) fn condition_problem(condition: &Placed<String>) -> Option<Diagnostic> {
     let parsed = cedar_policy::Expression::from_str(&condition.value).map_err(|error| findings::said(&error));
     if let Err(error) = parsed {
         return Some(findings::CONDITION.at(&condition.place, format!("this is not one Cedar expression: {error}")));

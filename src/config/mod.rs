@@ -43,6 +43,7 @@ pub use section::{
     listen::Listen,
     oauth::OAuth,
     policies::PolicyFile,
+    rates::{Rate, Site},
     rules::{Rule, Selector},
     secret::{SecretRef, Text},
     servers::{Drift, EraChoice, Exception, Require, Server},
@@ -57,7 +58,7 @@ pub use source::Sources;
 use crate::{
     diagnostic::{Class, Diagnostic, Level, Place, Placed},
     endpoint::Endpoint,
-    name::{EnvironmentName, ServerName, TagName, ViewName},
+    name::{EntryId, EnvironmentName, ServerName, TagName, ViewName},
 };
 
 /// The most findings that are kept: nobody reads more, and a hostile file can make very many.
@@ -318,6 +319,8 @@ pub struct Config {
     pub grants: Vec<Grant>,
     /// Every rule, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Every rate tier.
+    pub rates: BTreeMap<EntryId, Rate>,
     /// Whether callers need a token.
     pub oauth: OAuth,
     /// Where the audit trail goes.

@@ -24,12 +24,16 @@ use poem::{
 
 pub(crate) use health::Health;
 
-use crate::gateway::Gateway;
+use crate::{
+    gateway::{Entering, Gateway, Refusal, says_modern},
+    policy::EndpointClass,
+};
 use forwarded::Malformed;
 
 /// Everything the public listener answers.
 pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -> impl Endpoint<Output = Response> {
     let mcp = mcp::Mcp::new(Arc::clone(&gateway));
+    let answers = mcp.clone();
     let well_known = well_known::WellKnown::new(Arc::clone(&gateway));
     let guard = Arc::new(guard::Current::new(bound, &gateway.revision()));
     Route::new()
@@ -41,7 +45,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, request: Request| {
-            let refused = admit(&gateway, &guard, &request);
+            let refused = admit(&gateway, &guard, &request).or_else(|| charge(&gateway, &answers, &request));
             async move {
                 if let Some(refused) = refused {
                     return Ok(refused);
@@ -86,6 +90,30 @@ fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> O
             refused(StatusCode::INTERNAL_SERVER_ERROR, "policy-error", message)
         }
     })
+}
+
+/// Charges a request for where it comes from, before its body is read; what it is answered over the limit.
+fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request) -> Option<Response> {
+    let (revision, peer, started) = (gateway.revision(), mcp::peer(request), Instant::now());
+    let path = request.uri().path();
+    let class = EndpointClass::of_path(path);
+    let server = path.strip_prefix("/mcp/").and_then(|name| name.parse().ok());
+    let tls = *request.scheme() == Scheme::HTTPS;
+    let entering = Entering { class, server: server.as_ref(), peer: &peer, tls, started };
+    let refused = gateway.charge_entering(&revision, &entering).err()?;
+    if class == EndpointClass::Mcp {
+        let modern = says_modern(request.headers());
+        return Some(mcp.refused_entering(&peer, started, refused, modern));
+    }
+    let (refusal, decision) = *refused;
+    let status = match refusal {
+        Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let form = (status, refusal.word(), &*refusal.message());
+    let mut response = mcp::refused_early(gateway, peer, started, form, &decision);
+    respond::limits(&refusal, response.headers_mut());
+    Some(response)
 }
 
 /// An answer to a method that an endpoint does not take.

@@ -33,8 +33,8 @@ use super::{
     findings,
     section::{
         audit::AuditSection, encryption::EncryptionSection, grants::GrantSection, lint::LintSection,
-        listen::ListenSection, oauth::OAuthSection, rules::RuleSection, servers::ServerSection, store::StoreSection,
-        tags::TagSection, views::ViewSection,
+        listen::ListenSection, oauth::OAuthSection, rates::RateSection, rules::RuleSection, servers::ServerSection,
+        store::StoreSection, tags::TagSection, views::ViewSection,
     },
 };
 use crate::diagnostic::{Class, Diagnostic, Place, Placed};
@@ -62,6 +62,9 @@ pub(crate) struct Document {
     pub(crate) grants: Option<Written<Vec<Written<GrantSection>>>>,
     /// What is forbidden although the tags would allow it.
     pub(crate) rules: Option<Written<Vec<Written<RuleSection>>>>,
+    /// How often who may ask what, by the names of the tiers. A request draws from every tier that holds for it.
+    #[schemars(extend("propertyNames" = { "pattern": "^[a-z0-9][a-z0-9-]{0,62}$" }))]
+    pub(crate) rates: Option<Written<Named<RateSection>>>,
     /// Whether callers need a token of the gateway.
     pub(crate) oauth: Option<Written<OAuthSection>>,
     /// Where the audit trail is written.
