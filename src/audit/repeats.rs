@@ -1,6 +1,6 @@
 //! Refusals that come by the thousand: one record with a count instead of a full disk (T-221).
 //!
-//! The first few of one kind and address within a minute have records of their own; the rest are
+//! The first few of one kind, address and caller within a minute have records of their own; the rest are
 //! counted and become one. A crash loses at most the counts of the last ten seconds.
 
 use std::{
@@ -16,10 +16,10 @@ use crate::{
     record::{Decided, Record},
 };
 
-/// Of one kind and address in one minute.
+/// Of one kind, address and caller in one minute.
 const OWN_RECORDS: u32 = 10;
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
-/// Kinds and addresses kept apart; beyond, all addresses of a kind count as one.
+/// Kinds, addresses and callers kept apart; beyond, all of a kind count as one.
 const MOST: usize = 4096;
 
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ pub(super) struct Repeats {
 struct Key {
     kind: Box<str>,
     address: Option<IpAddr>,
+    /// Who, where that is known.
+    who: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -67,9 +69,10 @@ impl Repeats {
         let mut key = Key {
             kind: decided.refused.map_or("", |refused| refused.kind).into(),
             address: decided.peer.map(|peer| network(peer.address)),
+            who: decided.caller.map(|who| format!("{} {:?}", who.principal, who.client).into()),
         };
         if self.seen.len() >= MOST && !self.seen.contains_key(&key) {
-            key.address = None;
+            (key.address, key.who) = (None, None);
         }
         let nobody = key.address.is_none();
         let seen = self.seen.entry(key).or_insert(Seen { since: at, own: 0, held: None });
@@ -89,7 +92,7 @@ impl Repeats {
                 let mut body = Vec::new();
                 let mut one = decided.clone();
                 if nobody {
-                    (one.peer, one.request) = (None, None);
+                    (one.peer, one.request, one.caller) = (None, None, None);
                 }
                 Record::Decided(&one).write(&mut body);
                 body.pop();

@@ -1,7 +1,8 @@
 //! A configuration's meaning → a bundle.
 //!
 //! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule`, `grant`,
-//! `admit` and `header` turn their sections into policies, `hand_written` takes in the author's own, `render` writes them down, `press` makes those of
+//! `rate`, `admit` and `header` turn their sections into policies, `hand_written` takes in the author's own,
+//! `render` writes them down, `press` makes those of
 //! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
 
 mod admit;
@@ -11,6 +12,7 @@ mod grant;
 mod hand_written;
 pub(crate) mod header;
 mod press;
+mod rate;
 mod render;
 mod rule;
 mod schema;
@@ -72,6 +74,16 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
                     policies.iter().filter_map(|policy| Some((policy.id().to_owned(), written?.place.clone()))),
                 );
                 all.extend(policies);
+            }
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    for (name, rate) in &config.rates {
+        match rate::policy(name, rate) {
+            Ok(policy) => {
+                let place = rate.when.as_ref().map_or(&rate.place, |when| &when.place);
+                conditions.insert(policy.id().to_owned(), place.clone());
+                all.push(policy);
             }
             Err(wrong) => problems.extend(wrong),
         }

@@ -270,7 +270,7 @@ fn reads_call(rule: &Rule) -> bool {
         .any(|condition| shape(&condition.value).is_some_and(|shape| OF_CALLS.iter().any(|fact| shape.reads(fact))))
 }
 
-fn shape(condition: &str) -> Option<Shape> {
+pub(super) fn shape(condition: &str) -> Option<Shape> {
     let text = format!("permit(principal, action, resource) when {{ {} }};", enclosed(condition));
     Shape::of(&cedar_policy::Policy::parse(None, text).ok()?).ok()
 }

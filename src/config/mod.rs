@@ -45,6 +45,7 @@ pub use section::{
     listen::Listen,
     oauth::OAuth,
     policies::PolicyFile,
+    rates::{Rate, Site},
     rules::{Rule, Selector},
     secret::{SecretRef, Text},
     servers::{Drift, EraChoice, Exception, Require, Server},
@@ -59,7 +60,7 @@ pub use source::Sources;
 use crate::{
     diagnostic::{Class, Diagnostic, Level, Place, Placed},
     endpoint::Endpoint,
-    name::{EnvironmentName, ServerName, TagName, ViewName},
+    name::{EntryId, EnvironmentName, ServerName, TagName, ViewName},
 };
 
 /// The most findings that are kept: nobody reads more, and a hostile file can make very many.
@@ -328,6 +329,8 @@ pub struct Config {
     pub grants: Vec<Grant>,
     /// Every rule, in the order of the file.
     pub rules: Vec<Rule>,
+    /// Every rate tier.
+    pub rates: BTreeMap<EntryId, Rate>,
     /// Which header fields answers carry.
     pub headers: Headers,
     /// Whose pages may call the gateway.

@@ -14,7 +14,7 @@ use super::{
     Audit, Config, Cors, Encryption, Headers, Lint, Listen, OAuth, Store,
     document::{Document, Named, Written},
     findings, look_alike, secrecy,
-    section::{grants, policies, rules, servers, tags, views},
+    section::{grants, policies, rates, rules, servers, tags, views},
     source::Sources,
 };
 use crate::{
@@ -52,6 +52,7 @@ pub(super) fn resolve(
         views,
         grants,
         rules,
+        rates,
         headers,
         cors,
         oauth,
@@ -77,6 +78,7 @@ pub(super) fn resolve(
     let views = views::resolve(views, &mut cx);
     let grants = grants::resolve(grants, &mut cx);
     let rules = rules::resolve(rules, &mut cx);
+    let rates = rates::resolve(rates, &mut cx);
     let oauth = OAuth::resolve(oauth, &mut cx);
     let headers = Headers::resolve(headers, &mut cx);
     let cors = Cors::resolve(cors, oauth.as_ref(), &mut cx);
@@ -95,6 +97,7 @@ pub(super) fn resolve(
         views,
         grants,
         rules,
+        rates,
         headers: headers?,
         cors: cors?,
         oauth: oauth?,
@@ -223,13 +226,18 @@ impl Resolver<'_> {
         false
     }
 
-    /// A server that `servers` declares, or PC107.
-    pub(crate) fn server(&mut self, name: &str, place: &Place) -> Option<ServerName> {
+    /// Where a server is declared.
+    pub(crate) fn server_place(&self, name: &str) -> Option<Place> {
+        self.servers.get(name).cloned()
+    }
+
+    /// A server that `servers` declares, or PC107, which says what comes of it.
+    pub(crate) fn server(&mut self, name: &str, place: &Place, outcome: &str) -> Option<ServerName> {
         let server = self.named::<ServerName>(place, name.parse())?.value;
         if self.servers.contains_key(name) {
             return Some(server);
         }
-        let message = format!("unknown server `{name}`, so this forbids nothing");
+        let message = format!("unknown server `{name}`, {outcome}");
         let finding = unknown(&findings::FORBID_NEVER_DENIES, place, &message, "", name, &self.servers, "servers");
         self.find(finding);
         None

@@ -14,6 +14,7 @@ mod classify;
 mod drift;
 mod filter;
 mod legacy;
+mod limit;
 mod list;
 mod name_space;
 mod offer;
@@ -37,6 +38,8 @@ use tokio::sync::watch as latest;
 
 pub(crate) use crate::endpoint::Endpoint;
 pub(crate) use call::Messages;
+pub(crate) use classify::says_modern;
+pub(crate) use limit::{Entering, Refused};
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
 pub(crate) use revision::{Facts, Revision};
@@ -281,7 +284,10 @@ impl Gateway {
         let mut modern = false;
         match self.answer(&received, &mut known, &mut modern).await {
             Ok(answer) => answer,
-            Err(stop) => self.refuse(stop, known, modern),
+            Err(stop) => {
+                let stop = self.settle(stop, &received, &mut known);
+                self.refuse(stop, known, modern)
+            }
         }
     }
 
@@ -295,22 +301,33 @@ impl Gateway {
         known.server = received.endpoint.server().map(ToString::to_string);
         known.view = received.endpoint.view().cloned();
         let caller = self.authenticate(received, known).await?;
+        let read = (received.way == Way::Post).then(|| classify::read(&received.body, &received.headers));
+        if let Err(stop) = self.charge_caller(received, read.as_ref(), known) {
+            match read {
+                Some(Ok(Classified::Asked(asked))) => {
+                    note(known, modern, Some(asked.id), Some(asked.method.as_str()), asked.version.era())
+                }
+                Some(Err(unclear)) => {
+                    note(known, modern, unclear.id, unclear.method.as_deref(), era_of(unclear.modern))
+                }
+                Some(Ok(Classified::Noted(_) | Classified::Answered(..))) | None => {}
+            }
+            return Err(stop);
+        }
         if !revision.snapshot.config.has(&received.endpoint) {
             return Err(Refusal::NoEndpoint.into());
         }
         let named = filter::parse(received.query.as_deref())?;
         let ready = ready(&revision, caller.as_deref(), &received.endpoint, named.as_ref())?;
-        match received.way {
-            Way::Post => {}
-            Way::Get => return self.listen(received, caller.as_ref(), named, known),
-            Way::Delete => return self.end(received, caller.as_ref(), known),
-        }
-        let classified = match classify::read(&received.body, &received.headers) {
+        let read = match (received.way, read) {
+            (Way::Post, Some(read)) => read,
+            (Way::Delete, _) => return self.end(received, caller.as_ref(), known),
+            (Way::Get | Way::Post, _) => return self.listen(received, caller.as_ref(), named, known),
+        };
+        let classified = match read {
             Ok(classified) => classified,
             Err(unclear) => {
-                *modern = unclear.modern;
-                known.rpc_id = unclear.id;
-                known.method = unclear.method;
+                note(known, modern, unclear.id, unclear.method.as_deref(), era_of(unclear.modern));
                 if unclear.of_session {
                     drop(self.session(received, caller.as_ref())?);
                 }
@@ -322,9 +339,7 @@ impl Gateway {
             Classified::Noted(noted) => return self.noted(received, caller.as_ref(), noted),
             Classified::Answered(id, outcome) => return self.answered(received, caller.as_ref(), &id, &outcome),
         };
-        *modern = asked.version.era() == Era::Modern;
-        known.rpc_id = Some(asked.id.clone());
-        known.method = Some(asked.method.as_str().to_owned());
+        note(known, modern, Some(asked.id.clone()), Some(asked.method.as_str()), asked.version.era());
         let session = match (&asked.what, asked.version.era()) {
             (What::Initialize(_), _) | (_, Era::Modern) => None,
             (_, Era::Legacy) => Some(self.session(received, caller.as_ref())?),
@@ -441,6 +456,17 @@ impl Gateway {
     }
 }
 
+/// Puts on record what a message says of itself.
+fn note(known: &mut Known, modern: &mut bool, id: Option<Id>, method: Option<&str>, era: Era) {
+    *modern = era == Era::Modern;
+    known.rpc_id = id;
+    known.method = method.map(str::to_owned);
+}
+
+const fn era_of(modern: bool) -> Era {
+    if modern { Era::Modern } else { Era::Legacy }
+}
+
 /// A refusal that not even the trail can be asked about.
 fn refused_unrecorded(refusal: Refusal) -> Answer {
     Answer {
@@ -538,7 +564,8 @@ fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
             let misfit = decision.misfit.clone();
             misfit.map_or(Refusal::Forbidden(decision.because), Refusal::Unfit)
         }
-        Denial::PolicyError => Refusal::PolicyError,
+        // Limits are asked of before, and of other policies.
+        Denial::PolicyError | Denial::RateLimited => Refusal::PolicyError,
         Denial::BadQuery | Denial::NoEndpoint | Denial::Unknown => unknown,
     }
 }

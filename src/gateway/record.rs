@@ -8,7 +8,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-use super::{Facts, Gateway, Revision, drift::Drifted, refusal::Refusal};
+use super::{Facts, Gateway, Revision, drift::Drifted, limit::Paid, refusal::Refusal};
 use crate::{
     audit::TrailError,
     chance,
@@ -16,7 +16,7 @@ use crate::{
     identity::Caller,
     mcp::{self, Method, Version},
     name::{ServerName, ViewName},
-    policy::{Decision, Target},
+    policy::{Because, Decision, Target},
     principal::Principal,
     record::{self, Access, Decided, Refused, Response, Who},
 };
@@ -50,6 +50,8 @@ pub(crate) struct Known {
     pub(crate) digest: Option<String>,
     /// What has drifted of the target.
     pub(crate) drift: Option<Arc<Drifted>>,
+    /// What its caller was charged for.
+    pub(super) paid: Paid,
     pub(crate) size: usize,
 }
 
@@ -78,6 +80,7 @@ impl Known {
             rpc_id: None,
             digest: None,
             drift: None,
+            paid: Paid::Nothing,
             size,
         })
     }
@@ -102,6 +105,7 @@ impl Known {
             rpc_id: self.rpc_id.clone(),
             digest: None,
             drift: None,
+            paid: Paid::Nothing,
             size: 0,
         })
     }
@@ -148,10 +152,12 @@ impl Gateway {
             Pending::Refused(known, decision, kind) => {
                 let us = micros(known.started);
                 let refused = Some(Refused { kind, response: Response { us, ..response } });
-                self.decided(&known, &decision, refused, |decided| match known.caller {
-                    // Without a token anybody can ask as often as they like: many become one record.
-                    None => self.parts.trail.refusal(decided),
-                    Some(_) => self.parts.trail.decision(decided),
+                let often = known.caller.is_none() || decision.because == Because::RateLimited;
+                self.decided(&known, &decision, refused, |decided| match often {
+                    // Without a token, or over the limit, anybody can ask as often as they like: many become
+                    // one record.
+                    true => self.parts.trail.refusal(decided),
+                    false => self.parts.trail.decision(decided),
                 })
                 .map_err(|error| lost(&error))
             }

@@ -9,6 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    limit::Fields,
     mcp::{AskKind, Era, Misfit, code, envelope},
     name::ScopeName,
     policy::{Because, Denial},
@@ -74,6 +75,8 @@ pub(crate) enum Refusal {
     Forbidden(Because),
     /// The caller may do this, and not with these arguments: they do not fit what is pinned.
     Unfit(Box<Misfit>),
+    /// A rate tier has no room. Here are the header fields that say so.
+    RateLimited(Box<Fields>),
     /// A policy could not be evaluated.
     PolicyError,
     /// The upstream could not answer. Says so in words fit for the caller.
@@ -97,6 +100,7 @@ impl Refusal {
             Self::NoEndpoint => Denial::NoEndpoint.code(),
             Self::Unknown { .. } => Denial::Unknown.code(),
             Self::Forbidden(_) | Self::Unfit(_) => Denial::Forbidden.code(),
+            Self::RateLimited(_) => Denial::RateLimited.code(),
             Self::PolicyError => Denial::PolicyError.code(),
             Self::Malformed { code, .. } => *code,
             Self::NotAllowed | Self::NoSession | Self::UnknownSession | Self::StreamTaken | Self::NoStream => {
@@ -138,6 +142,7 @@ impl Refusal {
             Self::Unanswered => "unanswered",
             Self::Forbidden(_) => "forbidden",
             Self::Unfit(_) => "unfit-arguments",
+            Self::RateLimited(_) => "rate-limited",
             Self::PolicyError => "policy-error",
             Self::Upstream(_) => "upstream",
             Self::NoAudit => "no-audit",
@@ -155,6 +160,7 @@ impl Refusal {
             Self::NoEndpoint => Because::UnknownServer,
             Self::UnknownMethod(_) => Because::NoMatchingGrant,
             Self::Unknown { .. } => Because::UnknownTool,
+            Self::RateLimited(_) => Because::RateLimited,
             Self::BadQuery(_)
             | Self::NotAllowed
             | Self::NoSession
@@ -173,6 +179,41 @@ impl Refusal {
             Self::Full(_) | Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => {
                 Because::PolicyError
             }
+        }
+    }
+
+    /// Whether it counts as a failure of whoever asked: rate tiers may tighten after some.
+    pub(crate) const fn is_failure(&self) -> bool {
+        match self {
+            Self::BadToken
+            | Self::InsufficientScope(_)
+            | Self::NoEndpoint
+            | Self::Unknown { .. }
+            | Self::Forbidden(_) => true,
+            // Whoever comes without a token is told where to get one, and guesses nothing.
+            Self::Unauthenticated
+            | Self::BadQuery(_)
+            | Self::NotAllowed
+            | Self::NoSession
+            | Self::UnknownSession
+            | Self::StreamTaken
+            | Self::NoStream
+            | Self::Full(_)
+            | Self::Malformed { .. }
+            | Self::HeaderMismatch(_)
+            | Self::UnsupportedVersion(_)
+            | Self::BadEnvelope(_)
+            | Self::UnknownMethod(_)
+            | Self::BadParams(_)
+            | Self::MissingCapability(_)
+            | Self::Cancelled
+            | Self::Unanswered
+            | Self::Unfit(_)
+            | Self::RateLimited(_)
+            | Self::PolicyError
+            | Self::Upstream(_)
+            | Self::NoAudit
+            | Self::Internal => false,
         }
     }
 
@@ -210,6 +251,7 @@ impl Refusal {
             Self::Unknown { kind, name } => format!("unknown {kind}: {name:?}"),
             Self::Forbidden(_) => "policy forbids this call".into(),
             Self::Unfit(misfit) => misfit.to_string(),
+            Self::RateLimited(fields) => format!("too many requests; try again in {} seconds", fields.retry_after),
             Self::PolicyError => "the policy could not be evaluated, so the answer is no".into(),
             Self::NoAudit => "the audit trail cannot be written, so nothing is done".into(),
             Self::Internal => "internal error".into(),
@@ -230,6 +272,10 @@ impl Refusal {
                 }
                 Self::Forbidden(_) | Self::Unfit(_) => {
                     data.insert("because".into(), Value::from(self.because().to_string()));
+                }
+                Self::RateLimited(fields) => {
+                    data.insert("because".into(), Value::from(self.because().to_string()));
+                    data.insert("retryAfter".into(), json!(fields.retry_after.parse::<u64>().unwrap_or(1)));
                 }
                 // CL-13: which one was not found.
                 Self::Unknown { kind: "resource", name } => {

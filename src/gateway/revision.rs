@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use super::{
     Parts,
     drift::Watch,
+    limit::Limits,
     offer::{Offers, Ready, serial},
 };
 use crate::{endpoint::Endpoint, name::ViewName, policy::Standing, snapshot::Snapshot, upstream::Upstreams};
@@ -24,15 +25,21 @@ pub(crate) struct Revision {
     anonymous: Arc<Ready>,
     /// The same, through each view; with OAuth on there are none.
     viewing: BTreeMap<ViewName, Arc<Ready>>,
+    pub(super) limits: Limits,
     serial: u64,
 }
 
 impl Revision {
-    /// Puts a revision to work.
+    /// Puts a revision to work. What was counted `before` is counted on.
     ///
     /// # Errors
     /// When the engine cannot make anybody ready to ask, in words.
-    pub(crate) fn new(snapshot: Arc<Snapshot>, upstreams: Arc<Upstreams>, parts: &Parts) -> Result<Self, String> {
+    pub(crate) fn new(
+        snapshot: Arc<Snapshot>,
+        upstreams: Arc<Upstreams>,
+        parts: &Parts,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
         let engine = &snapshot.engine;
         let anonymous = Arc::new(Ready::new(engine, Standing::anonymous())?);
         let mut viewing = BTreeMap::new();
@@ -41,7 +48,8 @@ impl Revision {
             viewing.insert(view.clone(), Arc::new(Ready::new(engine, standing)?));
         }
         let offers = Offers::new(Watch::new(parts, Arc::clone(&snapshot)));
-        Ok(Self { snapshot, upstreams, offers, anonymous, viewing, serial: serial() })
+        let limits = Limits::new(&snapshot.engine, before.map(|before| &before.limits));
+        Ok(Self { snapshot, upstreams, offers, anonymous, viewing, limits, serial: serial() })
     }
 
     /// Callers without a token, ready to ask at an endpoint.

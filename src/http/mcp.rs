@@ -21,7 +21,7 @@ use poem::{
 
 use super::{method_not_allowed, respond};
 use crate::{
-    gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Said, Way},
+    gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Refused, Said, Way},
     mcp::{self, Era, envelope},
     policy::{Because, Decision},
     record as trail,
@@ -140,6 +140,11 @@ impl Mcp {
         }
     }
 
+    /// The answer to a request that was refused as it came in.
+    pub(super) fn refused_entering(&self, peer: &Peer, started: Instant, refused: Refused, modern: bool) -> Response {
+        self.write(self.gateway.refused_entering(peer, started, refused, modern), &Endpoint::All)
+    }
+
     fn unread(&self, peer: &Peer, started: Instant, unread: Unread) -> Response {
         let decision = Decision::deny(Because::ValidationFailed);
         let mut response = refused_early(&self.gateway, peer.clone(), started, unread.form(), &decision);
@@ -218,6 +223,7 @@ impl Mcp {
         if *refusal == Refusal::NotAllowed {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
         }
+        respond::limits(refusal, response.headers_mut());
         let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, endpoint);
         if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

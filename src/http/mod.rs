@@ -27,12 +27,16 @@ use poem::{
 pub(crate) use health::Health;
 pub(crate) use outgoing::Outgoing;
 
-use crate::{gateway::Gateway, policy::EndpointClass};
+use crate::{
+    gateway::{Entering, Gateway, Refusal, says_modern},
+    policy::EndpointClass,
+};
 use forwarded::Malformed;
 
 /// Everything the public listener answers.
 pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -> impl Endpoint<Output = Response> {
     let mcp = mcp::Mcp::new(Arc::clone(&gateway));
+    let answers = mcp.clone();
     let well_known = well_known::WellKnown::new(Arc::clone(&gateway));
     let guard = Arc::new(guard::Current::new(bound, &gateway.revision()));
     Route::new()
@@ -46,6 +50,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .around(move |route, request: Request| {
             let class = EndpointClass::of_path(request.uri().path());
             let admitted = admit(&gateway, &guard, &request);
+            let charged = admitted.is_ok().then(|| charge(&gateway, &answers, &request)).flatten();
             async move {
                 let page = match admitted {
                     Ok(page) => page,
@@ -54,8 +59,9 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
                         return Ok(*refused);
                     }
                 };
-                let mut response = match page.as_ref().and_then(cors::Page::preflight) {
-                    Some(preflight) => preflight,
+                let preflight = page.as_ref().and_then(cors::Page::preflight);
+                let mut response = match charged.or(preflight) {
+                    Some(response) => response,
                     None => route.call(request).await.unwrap_or_else(|error| {
                         // The router's own errors are plain text.
                         respond::plain(error.status(), "not_found", "there is nothing at this path")
@@ -107,6 +113,30 @@ fn admit(
             refused(StatusCode::INTERNAL_SERVER_ERROR, "policy-error", message)
         }
     }))
+}
+
+/// Charges a request for where it comes from, before its body is read; what it is answered over the limit.
+fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request) -> Option<Response> {
+    let (revision, peer, started) = (gateway.revision(), mcp::peer(request), Instant::now());
+    let path = request.uri().path();
+    let class = EndpointClass::of_path(path);
+    let server = path.strip_prefix("/mcp/").and_then(|name| name.parse().ok());
+    let tls = *request.scheme() == Scheme::HTTPS;
+    let entering = Entering { class, server: server.as_ref(), peer: &peer, tls, started };
+    let refused = gateway.charge_entering(&revision, &entering).err()?;
+    if class == EndpointClass::Mcp {
+        let modern = says_modern(request.headers());
+        return Some(mcp.refused_entering(&peer, started, refused, modern));
+    }
+    let (refusal, decision) = *refused;
+    let status = match refusal {
+        Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let form = (status, refusal.word(), &*refusal.message());
+    let mut response = mcp::refused_early(gateway, peer, started, form, &decision);
+    respond::limits(&refusal, response.headers_mut());
+    Some(response)
 }
 
 /// An answer to a method that an endpoint does not take.

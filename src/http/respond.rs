@@ -1,14 +1,14 @@
 //! The HTTP form of every answer: status, challenge and headers of each, here and nowhere else but in
 //! [`Denial`], which has the statuses of what policies decide.
 //!
-//! SPEC: RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
+//! SPEC: SM-19; RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
 
 use poem::{
     Body, Response,
     http::{HeaderValue, StatusCode, header},
 };
 
-use crate::{gateway::Refusal, mcp::code, name::ScopeName, policy::Denial};
+use crate::{gateway::Refusal, limit::Fields, mcp::code, name::ScopeName, policy::Denial};
 
 /// The status of a refusal. In the legacy era errors of the protocol travel as ordinary answers.
 pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
@@ -20,6 +20,7 @@ pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
         Refusal::BadQuery(_) => decided(Denial::BadQuery),
         Refusal::Unknown { .. } => decided(Denial::Unknown),
         Refusal::Forbidden(_) | Refusal::Unfit(_) => decided(Denial::Forbidden),
+        Refusal::RateLimited(_) => decided(Denial::RateLimited),
         Refusal::PolicyError => decided(Denial::PolicyError),
         Refusal::NoSession
         | Refusal::Malformed { .. }
@@ -91,10 +92,25 @@ pub(crate) fn challenge(refusal: &Refusal, metadata: &str) -> Option<String> {
         | Refusal::Unknown { .. }
         | Refusal::Forbidden(_)
         | Refusal::Unfit(_)
+        | Refusal::RateLimited(_)
         | Refusal::PolicyError
         | Refusal::Upstream(_)
         | Refusal::NoAudit
         | Refusal::Internal => None,
+    }
+}
+
+/// The fields that say when there is room again, where a limit was reached.
+pub(crate) fn limits(refusal: &Refusal, headers: &mut poem::http::HeaderMap) {
+    let Refusal::RateLimited(fields) = refusal else { return };
+    let Fields { retry_after, rate_limit, policy } = &**fields;
+    let retry_after = (header::RETRY_AFTER, retry_after);
+    let others = [("ratelimit", rate_limit), ("ratelimit-policy", policy)];
+    let others = others.map(|(name, value)| (header::HeaderName::from_static(name), value));
+    for (name, value) in std::iter::once(retry_after).chain(others) {
+        if let Ok(value) = value.parse() {
+            headers.insert(name, value);
+        }
     }
 }
 

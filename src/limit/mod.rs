@@ -26,7 +26,7 @@ use std::{collections::hash_map::RandomState, hash::BuildHasher, sync::Arc, time
 
 use bucket::Bound;
 pub use field::Fields;
-pub use key::{Key, network};
+pub use key::{Key, Payer, network};
 use table::Table;
 pub use table::{BYTES_PER_KEY, KEYS_PER_TIER};
 pub use tier::{Penalty, Tier};

@@ -2,6 +2,8 @@
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
+use crate::policy;
+
 /// Beyond, a limit counts as this one.
 const MOST: u32 = 1_000_000;
 /// Shorter or longer windows count as the nearest of these.
@@ -72,5 +74,19 @@ impl Tier {
     /// How it tightens, if it does.
     pub fn penalised(&self) -> Option<Penalty> {
         self.penalty
+    }
+}
+
+impl From<&policy::Tier> for Tier {
+    fn from(tier: &policy::Tier) -> Self {
+        let policy::Tier { name, limit, window, burst, by: _, penalty, reason: _ } = tier;
+        let count = |number: u64| NonZeroU32::new(number.try_into().unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
+        let tightened = |penalty: policy::Penalty| {
+            let policy::Penalty { after, factor, time } = penalty;
+            Penalty { after: count(after), factor: count(factor), time }
+        };
+        let made = Self::new(name, count(*limit), *window);
+        let made = burst.map_or(made.clone(), |burst| made.burst(count(burst)));
+        penalty.map_or(made.clone(), |penalty| made.penalty(tightened(penalty)))
     }
 }

@@ -26,3 +26,5 @@ pub const FORBIDDEN: i32 = -31001;
 pub const REFUSED: i32 = -31002;
 /// The caller took its request back. Our own.
 pub const CANCELLED: i32 = -31003;
+/// Too many requests: a rate tier has no room. Our own.
+pub const RATE_LIMITED: i32 = -31004;

@@ -30,6 +30,8 @@ pub enum Denial {
     Unknown,
     /// The caller may know of it, and may not do this.
     Forbidden,
+    /// A rate tier has no room.
+    RateLimited,
     /// A policy could not be evaluated.
     PolicyError,
 }
@@ -44,12 +46,12 @@ impl Denial {
             Because::TokenInvalid | Because::AudienceMismatch => Self::BadToken,
             Because::MissingScope => Self::InsufficientScope,
             Because::PolicyError => Self::PolicyError,
+            Because::RateLimited => Self::RateLimited,
             Because::UnknownServer | Because::UnknownTool => Self::Unknown,
             Because::Permitted
             | Because::ExplicitForbid
             | Because::ConditionFailed
             | Because::NoMatchingGrant
-            | Because::RateLimited
             | Because::ValidationFailed
             | Because::ShadowWouldDeny => {
                 if listed {
@@ -69,6 +71,7 @@ impl Denial {
             Self::InsufficientScope => 403,
             Self::BadQuery => 400,
             Self::NoEndpoint => 404,
+            Self::RateLimited => 429,
             Self::Unknown | Self::Forbidden | Self::PolicyError => 200,
         }
     }
@@ -81,6 +84,7 @@ impl Denial {
             Self::BadQuery | Self::NoEndpoint => code::INVALID_REQUEST,
             Self::Unknown => code::INVALID_PARAMS,
             Self::Forbidden => code::FORBIDDEN,
+            Self::RateLimited => code::RATE_LIMITED,
             Self::PolicyError => code::INTERNAL,
         }
     }

@@ -27,7 +27,7 @@ pub use denial::Denial;
 pub(crate) use engine::Answer;
 pub use engine::{Asker, Engine, Question, VOLATILE};
 pub use entity::{Inventory, targets};
-pub use front::{Arrival, By, Check, Draw, EndpointClass, Header, Notes, Origin, Ours, Penalty, Tier};
+pub use front::{Arrival, By, Check, Depends, Draw, EndpointClass, Header, Notes, Origin, Ours, Penalty, Tier};
 pub(crate) use front::{Unfit, unsendable};
 pub use question::{Moment, QuestionKind, Standing, Target, Verb};
 pub use shape::{Actions, Shape};

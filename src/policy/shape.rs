@@ -26,6 +26,8 @@ pub struct Shape {
     pub facts: BTreeSet<String>,
     /// Whether it reads anything of the resource but its server, or its scope names one.
     pub reads_name: bool,
+    /// Whether it asks anything of the principal.
+    pub reads_principal: bool,
     /// Whether `in` stands anywhere but in its action scope.
     pub uses_in: bool,
     /// Whether it begins with `context.filtered`, and so says nothing of an unfiltered request.
@@ -72,6 +74,8 @@ impl Shape {
             pin: None,
             facts: BTreeSet::new(),
             reads_name: names_one_resource(&json),
+            reads_principal: json.get("principal").and_then(|scope| scope.get("op")).and_then(Value::as_str)
+                != Some("All"),
             uses_in: scope_uses_in(&json, "principal") || scope_uses_in(&json, "resource"),
             filtered_only: false,
         };
@@ -110,6 +114,7 @@ impl Shape {
                             self.facts.insert("*".into());
                         }
                         "Var" if operand == "resource" => self.reads_name = true,
+                        "Var" if operand == "principal" => self.reads_principal = true,
                         _ => {}
                     }
                     // A literal is data, and the variable under an attribute has been accounted for.

@@ -185,7 +185,7 @@ impl Server {
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
         let parts = Parts { bearer, trail, clock, tasks, instance, digest_key, handles };
-        let revision = Revision::new(snapshot, Arc::new(upstreams), &parts).map_err(StartError::Engine)?;
+        let revision = Revision::new(snapshot, Arc::new(upstreams), &parts, None).map_err(StartError::Engine)?;
         let gateway = Gateway::new(parts, revision);
         Ok(Self { gateway, store, listener, address, tls, signals, starting })
     }

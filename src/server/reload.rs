@@ -90,7 +90,7 @@ fn make(gateway: &Gateway, loaded: Loaded, allow_open: bool) -> Result<Revision,
     let upstreams = old.upstreams.rebuild(&config.servers, &secret::read, options);
     let upstreams = upstreams.map_err(|error| whole(error.to_string()))?;
     let snapshot = Arc::new(Snapshot::new(config, engine, lock));
-    Revision::new(snapshot, Arc::new(upstreams), gateway.parts()).map_err(whole)
+    Revision::new(snapshot, Arc::new(upstreams), gateway.parts(), Some(&old)).map_err(whole)
 }
 
 /// What differs that is read at the start alone.

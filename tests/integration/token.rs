@@ -59,6 +59,7 @@ fn config(directory: &Path) -> Config {
         views: Default::default(),
         grants: vec![],
         rules: vec![],
+        rates: Default::default(),
         headers: Headers::default(),
         cors: Cors::default(),
         oauth: OAuth { enabled: Placed::new(true, place()) },

@@ -40,6 +40,7 @@ use super::{
         lint::LintSection,
         listen::ListenSection,
         oauth::OAuthSection,
+        rates::RateSection,
         rules::RuleSection,
         servers::ServerSection,
         store::StoreSection,
@@ -72,6 +73,9 @@ pub(crate) struct Document {
     pub(crate) grants: Option<Written<Vec<Written<GrantSection>>>>,
     /// What is forbidden although the tags would allow it.
     pub(crate) rules: Option<Written<Vec<Written<RuleSection>>>>,
+    /// How often who may ask what, by the names of the tiers. A request draws from every tier that holds for it.
+    #[schemars(extend("propertyNames" = { "pattern": "^[a-z0-9][a-z0-9-]{0,62}$" }))]
+    pub(crate) rates: Option<Written<Named<RateSection>>>,
     /// Which header fields answers carry: own entries over the preset `strict`, or a map that says more
     /// of the preset and holds the entries under `rules`.
     pub(crate) headers: Option<Written<ListOr<HeaderSection, HeadersSection>>>,

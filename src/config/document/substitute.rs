@@ -124,6 +124,7 @@ fn fixed(path: &[String]) -> bool {
     match (keys.next(), keys.next(), keys.next()) {
         (Some("tags" | "grants" | "rules" | "headers" | "invariants" | "policies" | "version"), _, _) => true,
         (Some("oauth"), Some("enabled"), _) => true,
+        (Some("rates"), Some(_), Some("by" | "on" | "when")) => true,
         (Some("servers"), Some(_), Some(key)) => !matches!(key, "http" | "stdio"),
         _ => false,
     }

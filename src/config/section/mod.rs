@@ -16,6 +16,7 @@ pub(crate) mod lint;
 pub(crate) mod listen;
 pub(crate) mod oauth;
 pub(crate) mod policies;
+pub(crate) mod rates;
 pub(crate) mod rules;
 pub(crate) mod secret;
 pub(crate) mod servers;

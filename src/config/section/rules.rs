@@ -16,6 +16,9 @@ use crate::{
     name::{EntryId, Pattern, ServerName},
 };
 
+/// What comes of a server that is not there.
+const NOTHING: &str = "so this forbids nothing";
+
 /// One forbid.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -108,7 +111,7 @@ fn selectors(section: Written<ForbidSection>, cx: &mut Resolver<'_>) -> Option<V
     for name in listed("servers", servers, cx) {
         if name.value == "*" {
             found.push(Placed::new(Selector::Server(None), name.place));
-        } else if let Some(server) = cx.server(&name.value, &name.place) {
+        } else if let Some(server) = cx.server(&name.value, &name.place, NOTHING) {
             found.push(Placed::new(Selector::Server(Some(server)), name.place));
         }
     }
@@ -151,7 +154,7 @@ fn qualified(kind: &str, written: &Placed<String>, cx: &mut Resolver<'_>) -> Opt
         cx.find(findings::INVALID_IDENTIFIER.at(&written.place, message).help(help));
         return None;
     }
-    let server = cx.server(server, &written.place);
+    let server = cx.server(server, &written.place, NOTHING);
     let pattern = cx.named(&written.place, pattern.parse::<Pattern>());
     Some((server?, pattern?.value))
 }
@@ -161,7 +164,7 @@ pub(super) fn condition(key: &str, written: Option<Written<String>>, cx: &mut Re
     let written = written?.placed()?;
     if written.value.trim().is_empty() {
         let finding = findings::WRONG_TYPE.at(&written.place, format!("`{key}` holds no expression"));
-        cx.find(finding.help("write a Cedar expression, or remove the key: the rule then always holds"));
+        cx.find(finding.help("write a Cedar expression, or remove the key: it then holds always"));
         return None;
     }
     Some(written)

@@ -72,6 +72,7 @@ impl Gateway {
             }
             (None, Kind::Resources | Kind::Templates) => (self.owner_of(inquiry, &act.name).await?, act.name.as_ref()),
         };
+        self.charge_late(known, inquiry.moment.tls, Some(&server))?;
         let Some(target) = target(&server, act.kind, name) else { return Err(unknown(Because::UnknownTool)) };
         if !inquiry.revision.snapshot.config.servers.contains_key(&server) {
             return Err(unknown(Because::UnknownServer));

@@ -95,8 +95,19 @@ pub struct Draw<'a> {
     pub now: Timestamp,
 }
 
-/// The facts of *charge* that differ from caller to caller, or from moment to moment.
-const OF_CALLERS: [&str; 6] = ["address", "client", "groups", "now", "scopes", "tls"];
+/// On what it depends, besides the class of the endpoint and TLS, which tiers a request draws from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depends {
+    /// On the moment or the address.
+    pub moment: bool,
+    /// On who asks.
+    pub caller: bool,
+    /// On the server.
+    pub server: bool,
+    /// On the tool.
+    pub tool: bool,
+}
+
 /// The facts of *admit* that an answer which is kept does not depend on.
 const UNKEPT: [&str; 4] = ["address", "method", "now", "server"];
 
@@ -118,8 +129,7 @@ struct Charge {
     action: EntityUid,
     set: PolicySet,
     tiers: HashMap<PolicyId, Arc<Tier>>,
-    /// Whether only class, server and tool decide.
-    steady: bool,
+    depends: Depends,
 }
 
 /// Answers that are the same for every request of a class.
@@ -146,7 +156,14 @@ impl Front {
             match notes {
                 Notes::None => {}
                 Notes::Check(check) => _ = checks.insert(id, check),
-                Notes::Tier(tier) => _ = tiers.insert(id, tier),
+                Notes::Tier(tier) => {
+                    let differs = |other: &&Arc<Tier>| other.name == tier.name && !other.counts_like(&tier);
+                    if let Some(other) = tiers.values().find(differs) {
+                        let (one, other) = (policy.id(), &other.reason.policy);
+                        return Err(format!("policy `{one}`: the tier `{}` is another one in `{other}`", tier.name));
+                    }
+                    tiers.insert(id, tier);
+                }
                 Notes::Header(header) => _ = headers.insert(id, header),
             }
         }
@@ -157,7 +174,7 @@ impl Front {
             Charge {
                 action: entity::plain_action(action),
                 set: set(policies.iter().copied()),
-                steady: !policies.iter().any(|policy| OF_CALLERS.iter().any(|fact| policy.shape.reads(fact))),
+                depends: Depends::of(&policies),
                 tiers: tiers.clone(),
             }
         });
@@ -175,6 +192,19 @@ impl Front {
             headers,
             kept,
         })
+    }
+}
+
+impl Depends {
+    fn of(policies: &[&Policy]) -> Self {
+        let reads = |fact: &str| policies.iter().any(|policy| policy.shape.reads(fact));
+        Self {
+            moment: ["address", "now"].into_iter().any(reads),
+            caller: ["client", "groups", "scopes"].into_iter().any(reads)
+                || policies.iter().any(|policy| policy.shape.reads_principal),
+            server: reads("server"),
+            tool: reads("tool"),
+        }
     }
 }
 
@@ -278,11 +308,11 @@ impl Engine {
         Ok(tiers.into())
     }
 
-    /// Whether the tiers depend on nothing but class, server and tool, and so may be kept by those; `caller`
-    /// says whether the caller is known by then.
+    /// On what it depends which tiers a request draws from; `caller` says whether the caller is known by then.
     #[must_use]
-    pub fn charges_steadily(&self, caller: bool) -> bool {
-        self.front.charge.get(usize::from(caller)).is_some_and(|charge| charge.steady)
+    pub fn charge_depends(&self, caller: bool) -> Depends {
+        let [before, after] = &self.front.charge;
+        if caller { after.depends } else { before.depends }
     }
 
     /// Every tier, sorted by name.

@@ -109,6 +109,15 @@ pub struct Tier {
     pub reason: Reason,
 }
 
+impl Tier {
+    /// Whether another one has the same count.
+    pub(super) fn counts_like(&self, other: &Self) -> bool {
+        let Self { name, limit, window, burst, by, penalty, reason: _ } = self;
+        (name, limit, window, burst, by, penalty)
+            == (&other.name, &other.limit, &other.window, &other.burst, &other.by, &other.penalty)
+    }
+}
+
 /// A header that goes out, or that is taken away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
