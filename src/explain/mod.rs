@@ -6,8 +6,9 @@
 //!
 //! `request` reads a request from JSON, `command_line` says one as a command, `past` rebuilds one from
 //! an audit record; `gate` puts the answers in order, `near` takes the policies apart, `turn` says
-//! what would turn a denial.
+//! what would turn a denial. `answer` says which headers an answer carries.
 
+mod answer;
 mod command_line;
 mod gate;
 mod near;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub use answer::{Carried, headers};
 pub use command_line::command_line;
 pub use gate::{Gate, Passed};
 pub use near::Examined;
