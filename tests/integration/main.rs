@@ -24,12 +24,16 @@ mod compile;
 mod config;
 /// `portcullis connect`: a real bridge before a real gateway, and before servers that misbehave.
 mod connect;
+/// Pages of other origins.
+mod cors;
 /// One environment laid over the configuration.
 mod environment;
 /// The fixture upstream: that it offers what tests and the conformance suite rely on.
 mod fixture;
 /// The gateway from outside: a real process, real sockets, real children.
 mod gateway;
+/// Which headers answers carry.
+mod headers;
 /// Configurations of MCP clients.
 mod import;
 /// The pinned inventory.

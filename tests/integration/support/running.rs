@@ -256,6 +256,17 @@ impl Running {
         Events { status, reader, text: String::new() }
     }
 
+    /// Sends bytes as they are and reads the head of the answer alone.
+    pub(crate) fn head(&self, bytes: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+        parse(head.as_bytes())
+    }
+
     /// Sends bytes as they are and reads until the connection ends.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
