@@ -26,6 +26,7 @@ pub mod record;
 pub mod config;
 pub mod lock;
 pub mod compile;
+pub mod cross_origin;
 pub mod reach;
 pub mod check;
 pub mod explain;

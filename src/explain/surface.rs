@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::HERE;
 use crate::{
-    config::Listen,
+    config::{Config, Listen},
+    cross_origin::{Page, varies},
     diagnostic::Place,
-    policy::{Arrival, By, Decision, Draw, EndpointClass, Engine, Ours, Reason, Tier},
+    policy::{Arrival, By, Decision, Draw, EndpointClass, Engine, Header, Ours, Reason, Tier},
 };
 
 /// An HTTP request to explain.
@@ -26,6 +27,8 @@ pub struct Surface {
     pub host: Option<String>,
     /// The `Origin`.
     pub origin: Option<String>,
+    /// The method that a preflight asks for.
+    pub preflight: Option<String>,
     /// Whether it has a forwarding header.
     pub forwarded: bool,
     /// Where it comes from.
@@ -93,13 +96,23 @@ impl Surface {
     #[must_use]
     pub fn of(method: &str, path: &str) -> Self {
         let (method, path) = (method.to_owned(), path.to_owned());
-        Self { method, path, host: None, origin: None, forwarded: false, address: HERE, tls: false, now: None }
+        Self {
+            method,
+            path,
+            host: None,
+            origin: None,
+            preflight: None,
+            forwarded: false,
+            address: HERE,
+            tls: false,
+            now: None,
+        }
     }
 
     /// What is known of it as it comes in.
     #[must_use]
     pub fn arrival(&self, listen: &Listen, now: Timestamp) -> Arrival {
-        let Self { method, path, host, origin, forwarded, address, tls, now: at } = self;
+        let Self { method, path, host, origin, preflight: _, forwarded, address, tls, now: at } = self;
         let ours = Ours::new(&listen.public_url.value, listen.address.value);
         let path = path.split_once('?').map_or(path.as_str(), |(path, _)| path);
         Arrival {
@@ -130,18 +143,21 @@ pub const fn is_page(class: EndpointClass) -> bool {
 /// When tiers or headers cannot be asked for, in words.
 pub fn explain_surface(
     engine: &Engine,
-    listen: &Listen,
+    config: &Config,
     surface: &Surface,
     now: Timestamp,
 ) -> Result<SurfaceExplained, String> {
-    let arrival = surface.arrival(listen, now);
+    let arrival = surface.arrival(&config.listen, now);
     let decision = engine.admit(&arrival);
     let check = engine.check_behind(&decision).filter(|_| !decision.is_allow());
     let Arrival { class, ref server, tls, address, now, .. } = arrival;
     let server = server.as_ref().map(|server| server.as_str());
     let draw = Draw { class, standing: None, server, tool: None, tls, address, now };
     let tiers = engine.charge(&draw).map_err(|denied| denied.errors.join("; "))?;
-    let headers = engine.emit(class, tls, is_page(class))?;
+    let mut headers: Vec<Sent> =
+        engine.emit(class, tls, is_page(class))?.iter().map(|header| Sent::of(header)).collect();
+    headers.extend(cross_origin(config, surface, &arrival, decision.is_allow()));
+    headers.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(SurfaceExplained {
         method: surface.method.clone(),
         path: surface.path.clone(),
@@ -151,14 +167,34 @@ pub fn explain_surface(
         message: check.map(|check| Arc::clone(&check.message)),
         decision,
         tiers: tiers.iter().map(|tier| Drawn::of(tier)).collect(),
-        headers: headers
-            .iter()
-            .map(|header| {
-                let Reason { policy, place, effect: _ } = header.reason.clone();
-                Sent { name: Arc::clone(&header.name), value: header.value.clone(), policy, place }
-            })
-            .collect(),
+        headers,
     })
+}
+
+/// What a browser is told of the answer, where a page of another origin asks; `cors` says so.
+fn cross_origin(config: &Config, surface: &Surface, arrival: &Arrival, admitted: bool) -> Vec<Sent> {
+    let policy: Arc<str> = "check/origin".into();
+    let sent = |name: &str, value: &str| Sent {
+        name: name.into(),
+        value: Some(value.into()),
+        policy: Arc::clone(&policy),
+        place: config.cors.place.clone(),
+    };
+    let page = Page::of(arrival, &config.cors).filter(|_| admitted);
+    let mut fields: Vec<Sent> = match (&page, &surface.preflight) {
+        (None, _) => Vec::new(),
+        (Some(page), Some(_)) => page.preflight("").map(|(name, value)| sent(name, &value)).collect(),
+        (Some(page), None) => page.reads().map(|(name, value)| sent(name, value)).collect(),
+    };
+    fields.extend(varies(arrival.class).then(|| sent("vary", "origin")));
+    fields
+}
+
+impl Sent {
+    fn of(header: &Header) -> Self {
+        let Reason { policy, place, effect: _ } = header.reason.clone();
+        Self { name: Arc::clone(&header.name), value: header.value.clone(), policy, place }
+    }
 }
 
 impl Drawn {

@@ -28,6 +28,7 @@ pub(crate) use health::Health;
 pub(crate) use outgoing::Outgoing;
 
 use crate::{
+    cross_origin::Page,
     gateway::{Entering, Gateway, Refusal, says_modern},
     policy::EndpointClass,
 };
@@ -59,16 +60,21 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
                         return Ok(*refused);
                     }
                 };
-                let preflight = page.as_ref().and_then(cors::Page::preflight);
-                let mut response = match charged.or(preflight) {
-                    Some(response) => response,
+                let preflight = page.as_ref().filter(|_| charged.is_none());
+                let preflight = preflight.and_then(|page| cors::preflight(page, &request));
+                if let Some(mut preflight) = preflight {
+                    cors::vary(class, preflight.headers_mut());
+                    return Ok(preflight);
+                }
+                let mut response = match charged {
+                    Some(refused) => refused,
                     None => route.call(request).await.unwrap_or_else(|error| {
                         // The router's own errors are plain text.
                         respond::plain(error.status(), "not_found", "there is nothing at this path")
                     }),
                 };
                 if let Some(page) = page {
-                    page.let_read(response.headers_mut());
+                    cors::let_read(&page, response.headers_mut());
                 }
                 cors::vary(class, response.headers_mut());
                 Ok(response)
@@ -79,11 +85,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
 
 /// Asks whether a request may come in: the page of another origin that it comes from, where there is one,
 /// or what it is answered where it may not.
-fn admit(
-    gateway: &Arc<Gateway>,
-    guard: &guard::Current,
-    request: &Request,
-) -> Result<Option<cors::Page>, Box<Response>> {
+fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> Result<Option<Page>, Box<Response>> {
     let revision = gateway.revision();
     let peer = mcp::peer(request);
     let head = guard::Head {
@@ -98,7 +100,7 @@ fn admit(
     let arrival = guard.of(&revision).1.arrival(&head, gateway.parts().clock.now());
     let decision = engine.admit(&arrival);
     if decision.is_allow() {
-        return Ok(cors::Page::of(&arrival, request.method(), request.headers(), &revision.snapshot.config.cors));
+        return Ok(Page::of(&arrival, &revision.snapshot.config.cors));
     }
     let refused = |status, word: &str, message: &str| {
         mcp::refused_early(gateway, peer.clone(), Instant::now(), (status, word, message), &decision)

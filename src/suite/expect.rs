@@ -133,7 +133,7 @@ pub(super) fn tests(
     tests
 }
 
-fn asks(names: &[Placed<String>], requests: &BTreeMap<String, Arc<Ask>>, cx: &mut Cx<'_>) -> Vec<Arc<Ask>> {
+pub(super) fn asks(names: &[Placed<String>], requests: &BTreeMap<String, Arc<Ask>>, cx: &mut Cx<'_>) -> Vec<Arc<Ask>> {
     let mut found: Vec<Arc<Ask>> = Vec::new();
     for name in names {
         match requests.get(&name.value) {

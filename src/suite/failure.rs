@@ -7,12 +7,13 @@ use super::{
     ask::Ask,
     expect::ListTest,
     ground::{Answer, Ground},
+    surface::SurfaceTest,
     who::Who,
 };
 use crate::{
     config::Sources,
     diagnostic::Place,
-    explain::{Supposed, command_line},
+    explain::{Supposed, SurfaceExplained, command_line},
     name::ScopeName,
     policy::{Because, Decision, Effect, Moment, Reason, Standing, Target, Verb},
     principal::Principal,
@@ -68,6 +69,30 @@ pub(super) fn of_pair(ground: &Ground<'_>, who: &Who, ask: &Ask, answer: &Answer
     let supposed = Supposed { view, named, now: Some(now), address, tls, findings, drifted, args, ..supposed };
     let failure = of(ground, supposed, &answer.decision);
     Failure { differs, status: Some(answer.status()), jsonrpc: answer.code(), ..failure }
+}
+
+/// Of a request that is counted: what it draws from is in its explanation.
+pub(super) fn of_ask(ground: &Ground<'_>, who: &Who, ask: &Ask) -> Failure {
+    let Moment { now, address, tls, findings, drifted } = ask.moment.clone();
+    let (view, named) = (ask.view.clone(), ask.named.clone());
+    let supposed = supposed(who.standing.clone(), ask.verb, &ask.target);
+    let supposed = Supposed { view, named, now: Some(now), address, tls, findings, drifted, ..supposed };
+    let asked = of(ground, supposed, &Decision::deny(Because::RateLimited));
+    // Whether it is allowed was not asked.
+    Failure { decision: None, nearest: None, ..asked }
+}
+
+/// Of an HTTP request as such.
+pub(super) fn of_surface(ground: &Ground<'_>, test: &SurfaceTest, explained: &SurfaceExplained) -> Failure {
+    let SurfaceExplained { method, path, decision, status, .. } = explained;
+    Failure {
+        request: format!("{method} {path}"),
+        determining: determining(&decision.reasons, ground.sources()),
+        decision: Some(decision.clone()),
+        status: *status,
+        explain: Some(with_options(ground, format!("portcullis explain {}", test.command()))),
+        ..Failure::default()
+    }
 }
 
 /// Of a list, by the first entry that is wrong.
@@ -188,7 +213,12 @@ fn joined<'t>(parts: impl Iterator<Item = &'t str>, between: &str) -> String {
 /// The command that explains a request, on the configuration that was tested.
 #[must_use]
 fn explain_command(ground: &Ground<'_>, supposed: &Supposed) -> String {
-    ground.options().iter().fold(command_line(supposed), |line, option| {
+    with_options(ground, command_line(supposed))
+}
+
+/// A command with the options by which it finds this configuration.
+fn with_options(ground: &Ground<'_>, command: String) -> String {
+    ground.options().iter().fold(command, |line, option| {
         // Only a NUL cannot be quoted, and no path holds one.
         format!("{line} {}", shlex::try_quote(option).unwrap_or(Cow::Borrowed(option)))
     })

@@ -1,7 +1,7 @@
 //! A test file as it is written.
 //!
-//! `headers:` and `limits:` ask questions that are not built yet, and `claims:` names facts that no
-//! policy can read; all three are refused as such (`config/document/unbuilt`), never passed over.
+//! `claims:` names facts that no policy can read; it is refused as such (`config/document/unbuilt`), never
+//! passed over. The sections of `headers:` and `limits:` stand in `surface` and `limit`.
 //!
 //! SPEC: `requirements/lint-rules.md` §4.1. To add a key: a field here, then its meaning in `meaning`.
 
@@ -14,6 +14,7 @@ use serde::{
 };
 use serde_json::Value;
 
+use super::{limit::LimitSection, surface::SurfaceSection};
 use crate::{
     config::{Named, TextOr, Written, json_schema::of as schema_of},
     diagnostic::{Place, Placed},
@@ -51,6 +52,10 @@ pub(super) struct SuiteFile {
     pub(super) tests: Option<Written<Vec<Written<TestSection>>>>,
     /// What the lists show of what the servers offer.
     pub(super) lists: Option<Written<Vec<Written<ListSection>>>>,
+    /// What becomes of HTTP requests as such: whether they may come in, and which headers their answers carry.
+    pub(super) headers: Option<Written<Vec<Written<SurfaceSection>>>>,
+    /// How often somebody may ask for something.
+    pub(super) limits: Option<Written<Vec<Written<LimitSection>>>>,
     /// What nobody of a kind may ever do, whatever else is true.
     pub(super) never: Option<Written<Vec<Written<PropertySection>>>>,
     /// What everybody of a kind may always do.

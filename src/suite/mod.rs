@@ -1,6 +1,7 @@
 //! Tests of a configuration: `*.test.yaml` in, verdicts out.
 //!
 //! `file` is what is written, `read` turns it into what is meant (`who`, `ask`, `expect`, `property`),
+//! `limit` asks how often and `surface` what becomes of HTTP requests,
 //! `run` decides every pair on a [`Ground`], `failure` says what went wrong, `coverage` what was seen.
 //!
 //! INVARIANT: every verdict rests on the engine that `serve` asks, and on its table of denials; nothing
@@ -16,10 +17,12 @@ mod failure;
 mod file;
 mod filter;
 mod ground;
+mod limit;
 mod matrix;
 mod property;
 mod read;
 mod run;
+mod surface;
 mod who;
 
 pub use ask::Ask;
@@ -29,8 +32,10 @@ pub use failure::{Determining, Failure};
 pub use file::json_schema;
 pub use filter::Filter;
 pub use ground::{Answer, Ground};
+pub use limit::LimitTest;
 pub use matrix::matrix;
 pub use property::{Hint, Kind, Property, What, WhoKind};
 pub use read::{Suite, read};
 pub use run::{Case, Outcome, Ran, run};
+pub use surface::SurfaceTest;
 pub use who::Who;

@@ -8,7 +8,9 @@ use super::{
     ask::Ask,
     expect::{self, ListTest, Test},
     file::{OneOrMany, SuiteFile},
+    limit::{self, LimitTest},
     property::{self, Kind, Property},
+    surface::{self, SurfaceTest},
     who::{self, Who},
 };
 use crate::{
@@ -40,6 +42,10 @@ pub struct Suite {
     pub tests: Vec<Test>,
     /// What lists show.
     pub lists: Vec<ListTest>,
+    /// What becomes of HTTP requests as such.
+    pub surfaces: Vec<SurfaceTest>,
+    /// How often somebody may ask for something.
+    pub limits: Vec<LimitTest>,
     /// What never or always holds.
     pub properties: Vec<Property>,
     /// Every scope that it names.
@@ -52,7 +58,12 @@ impl Suite {
     /// Whether it holds no test at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.tests.iter().all(|test| test.pairs.is_empty()) && self.lists.is_empty() && self.properties.is_empty()
+        let asks = self.tests.iter().any(|test| !test.pairs.is_empty());
+        !asks
+            && self.lists.is_empty()
+            && self.surfaces.is_empty()
+            && self.limits.is_empty()
+            && self.properties.is_empty()
     }
 
     /// Scopes and views that the configuration does not declare are slips: nobody has them.
@@ -108,14 +119,29 @@ fn suite(file: &Arc<str>, written: Option<SuiteFile>, cx: &mut Cx<'_>) -> Suite 
         principals: Vec::new(),
         tests: Vec::new(),
         lists: Vec::new(),
+        surfaces: Vec::new(),
+        limits: Vec::new(),
         properties: Vec::new(),
         scopes: Vec::new(),
         views: Vec::new(),
     };
     // An empty file is no broken file: it tests nothing.
     let Some(written) = written else { return suite };
-    let SuiteFile { suite: name, config, inventory, now, principals, groups, requests, tests, lists, never, always } =
-        written;
+    let SuiteFile {
+        suite: name,
+        config,
+        inventory,
+        now,
+        principals,
+        groups,
+        requests,
+        tests,
+        lists,
+        headers,
+        limits,
+        never,
+        always,
+    } = written;
     if let Some(name) = name.and_then(|name| cx.filled("suite", name)) {
         suite.name = name.value;
     }
@@ -134,6 +160,8 @@ fn suite(file: &Arc<str>, written: Option<SuiteFile>, cx: &mut Cx<'_>) -> Suite 
     let requests: BTreeMap<String, Arc<Ask>> = Ask::all(requests, suite.now, cx);
     suite.tests = expect::tests(tests, &names, &requests, cx);
     suite.lists = expect::lists(lists, &names, cx);
+    suite.surfaces = surface::surfaces(headers, suite.now, cx);
+    suite.limits = limit::limits(limits, &names, &requests, cx);
     suite.properties = property::read(Kind::Never, never, cx);
     suite.properties.extend(property::read(Kind::Always, always, cx));
     suite.scopes = std::mem::take(&mut cx.scopes);

@@ -8,8 +8,10 @@ use super::{
     failure::{self, Failure},
     filter::{About, Filter},
     ground::{Answer, Ground},
+    limit::{self, LimitTest},
     property::Property,
     read::Suite,
+    surface::{self, SurfaceTest},
     who::Who,
 };
 use crate::{
@@ -72,6 +74,8 @@ pub fn run(suite: &Suite, ground: &Ground<'_>, filter: &Filter) -> Ran {
     let mut run = Run { suite, ground, filter, cases: Vec::new(), seen: Seen::default() };
     suite.tests.iter().for_each(|test| run.test(test));
     suite.lists.iter().for_each(|list| run.list(list));
+    suite.surfaces.iter().for_each(|surface| run.surface(surface));
+    suite.limits.iter().for_each(|limit| run.limit(limit));
     suite.properties.iter().for_each(|property| run.property(property));
     let Run { cases, seen, .. } = run;
     Ran { suite: suite.name.clone(), file: suite.file.clone(), cases, seen }
@@ -188,6 +192,54 @@ impl Run<'_> {
         let failure = failure::of_list(self.ground, who, list, first, &entries, &moment);
         let differs = wrong.iter().map(|(words, _)| format!("the list {words}")).collect();
         Outcome::Failed(Box::new(Failure { differs, ..failure }))
+    }
+
+    fn surface(&mut self, test: &SurfaceTest) {
+        if !self.filter.fits(About { suite: &self.suite.name, test: &test.name, ..About::default() }) {
+            return;
+        }
+        let outcome = match &test.skip {
+            Some(reason) => Outcome::Skipped(reason.clone()),
+            None => match surface::differences(self.ground, test) {
+                Err(error) => Outcome::Failed(Box::new(Failure::undecided(error))),
+                Ok((differs, _)) if differs.is_empty() => Outcome::Passed,
+                Ok((differs, explained)) => {
+                    let failure = failure::of_surface(self.ground, test, &explained);
+                    Outcome::Failed(Box::new(Failure { differs, ..failure }))
+                }
+            },
+        };
+        let name = surface::case_name(test);
+        self.cases.push(Case { test: test.name.clone(), name, outcome, place: test.place.clone() });
+    }
+
+    fn limit(&mut self, test: &LimitTest) {
+        for who in &test.whos {
+            let about = About {
+                suite: &self.suite.name,
+                test: &test.name,
+                principal: Some(&who.name),
+                request: Some(&test.ask.name),
+                server: Some(test.ask.target.server().as_str()),
+                tool: tool(&test.ask.target),
+            };
+            if !self.filter.fits(about) {
+                continue;
+            }
+            let outcome = match &test.skip {
+                Some(reason) => Outcome::Skipped(reason.clone()),
+                None => match limit::differences(self.ground, who, test) {
+                    Err(error) => Outcome::Failed(Box::new(Failure::undecided(error))),
+                    Ok(differs) if differs.is_empty() => Outcome::Passed,
+                    Ok(differs) => {
+                        let failure = failure::of_ask(self.ground, who, &test.ask);
+                        Outcome::Failed(Box::new(Failure { differs, ..failure }))
+                    }
+                },
+            };
+            let name = format!("{}: {}", who.name, test.ask.name);
+            self.cases.push(Case { test: test.name.clone(), name, outcome, place: test.place.clone() });
+        }
     }
 
     fn property(&mut self, property: &Property) {

@@ -2,9 +2,10 @@
 
 use std::process::Stdio;
 
+use jiff::Timestamp;
 use portcullis::{
-    explain,
-    policy::{Engine, EndpointClass},
+    explain::{Surface, explain_surface},
+    policy::{EndpointClass, Engine},
 };
 use serde_json::json;
 
@@ -147,7 +148,8 @@ fn sm20_sm26_pages_and_the_authorization_server_carry_more() {
 
 #[test]
 fn sm20_the_two_forms_and_what_the_map_says_of_the_preset() {
-    let mcp = |headers: &str| carried(&engine(&format!("version: 1\nheaders: {headers}\n")), EndpointClass::Mcp, true, true);
+    let mcp =
+        |headers: &str| carried(&engine(&format!("version: 1\nheaders: {headers}\n")), EndpointClass::Mcp, true, true);
     let strict = mcp("{}");
     assert_eq!(mcp("[]"), strict);
     assert_eq!(mcp("{preset: strict, legacy-xss: false, rules: []}"), strict);
@@ -307,7 +309,8 @@ fn sm20_hand_written_permits_are_headers_and_where_one_errs_the_preset_goes_out(
     carries(&answer, "x-own", Some("mine"));
     carries(&answer, "x-frame-options", Some("SAMEORIGIN"));
     drop(gateway);
-    let erring = ERRING.replace("resource);", "resource)\nwhen { 9223372036854775807 + (if context.tls then 1 else 2) > 0 };");
+    let erring =
+        ERRING.replace("resource);", "resource)\nwhen { 9223372036854775807 + (if context.tls then 1 else 2) > 0 };");
     let gateway = Running::start_with(&yaml, &[("own.cedar", &erring)]);
     let answer = gateway.send("GET", "/healthz", &[], "");
     for (name, value) in EVERYWHERE {
@@ -355,7 +358,13 @@ fn t129_t131_t133_what_a_request_says_of_itself_changes_nothing() {
         ("Mcp-Session-Id", &session),
     ];
     let facts = |record: &serde_json::Value| {
-        json!([record["peer"]["address"], record["principal"], record["action"], record["decision"]["verdict"], record["decision"]["because"]])
+        json!([
+            record["peer"]["address"],
+            record["principal"],
+            record["action"],
+            record["decision"]["verdict"],
+            record["decision"]["because"]
+        ])
     };
     let send = |method: &str, path: &str, more: &[(&str, &str)], body: &str| {
         let headers: Vec<_> = base.iter().chain(more).copied().collect();
@@ -366,9 +375,19 @@ fn t129_t131_t133_what_a_request_says_of_itself_changes_nothing() {
     for more in [
         // T-129: every field that we decide by is called the connection's own.
         &[("Connection", "Authorization, Mcp-Session-Id, Host, Origin, X-Forwarded-For, Content-Type, Mcp-Name")][..],
-        &[("Connection", "close"), ("Keep-Alive", "timeout=5"), ("TE", "trailers"), ("Proxy-Authorization", "Basic YTpi")],
+        &[
+            ("Connection", "close"),
+            ("Keep-Alive", "timeout=5"),
+            ("TE", "trailers"),
+            ("Proxy-Authorization", "Basic YTpi"),
+        ],
         // T-131: who it is, in somebody else's words.
-        &[("X-Remote-User", "boss"), ("X-Forwarded-User", "boss"), ("X-Auth-Request-Groups", "admins"), ("Remote-User", "boss")],
+        &[
+            ("X-Remote-User", "boss"),
+            ("X-Forwarded-User", "boss"),
+            ("X-Auth-Request-Groups", "admins"),
+            ("Remote-User", "boss"),
+        ],
         &[("X-Tenant-Id", "other"), ("X-User-Id", "boss"), ("X-Client-Cert", "CN=boss"), ("X-Scopes", "tag:secret")],
         // T-133: another method.
         &[("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT")],
@@ -390,12 +409,18 @@ fn t129_t131_t133_what_a_request_says_of_itself_changes_nothing() {
 #[test]
 fn which_line_a_header_comes_from() {
     let text = "version: 1\nheaders:\n  - {id: frames, on: [mcp], set: {X-Frame-Options: SAMEORIGIN}}\n  - {remove: [Referrer-Policy]}\n";
-    assert!(config(text).headers.rules.len() == 2);
-    let engine = engine(text);
-    let said = |class| {
-        let headers = explain::headers(&engine, class, false, false).unwrap();
-        headers.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    let (config, engine) = (config(text), engine(text));
+    let line = |path: &str, name: &str| {
+        let explained = explain_surface(&engine, &config, &Surface::of("GET", path), Timestamp::UNIX_EPOCH).unwrap();
+        let sent = explained.headers.into_iter().find(|sent| *sent.name == *name).unwrap();
+        (sent.value.map(|value| value.to_string()), sent.policy.to_string(), sent.place.map(|place| place.line))
     };
-    insta::assert_snapshot!(said(EndpointClass::Mcp), @"");
-    insta::assert_snapshot!(said(EndpointClass::Health), @"");
+    let frames = line("/mcp", "x-frame-options");
+    assert_eq!((frames.0.as_deref(), frames.2), (Some("SAMEORIGIN"), Some(3)), "{frames:?}");
+    assert!(frames.1.contains("frames"), "{frames:?}");
+    let preset = line("/healthz", "x-frame-options");
+    // The preset stands where the section does.
+    assert_eq!((preset.0.as_deref(), preset.2), (Some("DENY"), Some(3)), "{preset:?}");
+    let taken = line("/healthz", "referrer-policy");
+    assert_eq!((taken.0, taken.2), (None, Some(4)));
 }

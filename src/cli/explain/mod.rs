@@ -24,7 +24,7 @@ use asked::{About, Asked};
 /// The request to explain.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token, store or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n  portcullis explain --request request.json --format mermaid\n  portcullis explain --path /oauth/token --method POST --origin https://app.example.com --tls   # checks, tiers, headers\n  portcullis explain --decision 019a8f0e-5b7c-7d21-9c55-0242ac120002\n\nA request as JSON has the keys `user`, `client`, `no_user`, `groups`, `scopes`, `view`, `tags`, `anonymous`, `method`, `server`, `tool` or `prompt` or `uri`, `args`, `address`, `tls`, `now`, `findings`, `drifted`; only `method` and `server` must be there.\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable, nothing to ask again); of a decision of the past it tells what today's policies say."
+    after_help = "It asks what `serve` would ask, of the same policies, and needs no gateway, token, store or server.\n\nExamples:\n  portcullis explain --scopes tag:web --call docs/search\n  portcullis explain --user ana --client ci-bot --scopes tag:files --call files/write_file\n  portcullis explain --client ci-bot --no-user --scopes tag:files --read files/file:///etc/passwd\n  portcullis explain --anonymous --discover docs\n  portcullis explain --request request.json --format mermaid\n  portcullis explain --path /oauth/token --method POST --origin https://app.example.com\n  portcullis explain --decision 019a8f0e-5b7c-7d21-9c55-0242ac120002\n\nA request as JSON has the keys `user`, `client`, `no_user`, `groups`, `scopes`, `view`, `tags`, `anonymous`, `method`, `server`, `tool` or `prompt` or `uri`, `args`, `address`, `tls`, `now`, `findings`, `drifted`; only `method` and `server` must be there.\n\nExit status: 0 allowed, 1 denied, 2 could not tell (usage, unreadable, nothing to ask again); of a decision of the past it tells what today's policies say."
 )]
 pub(super) struct ExplainArgs {
     /// A decision of the past, by its id in the audit trail
@@ -100,8 +100,7 @@ fn of_surface(surface: &Surface, format: Format, globals: &Globals) -> anyhow::R
         Err(status) => return Ok(status),
     };
     let engine = Engine::new(bundle).map_err(|error| anyhow!(error))?;
-    let explained =
-        explain_surface(&engine, &config.listen, surface, SystemClock.now()).map_err(|error| anyhow!(error))?;
+    let explained = explain_surface(&engine, &config, surface, SystemClock.now()).map_err(|error| anyhow!(error))?;
     let text = match format {
         Format::Human => surface::human(&explained),
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&explained)?),

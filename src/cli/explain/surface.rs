@@ -27,6 +27,9 @@ pub(super) struct Path {
     /// Its `Origin`, as browsers send it
     #[arg(long, value_name = "ORIGIN", requires = "path")]
     origin: Option<String>,
+    /// It is a preflight that asks for this method
+    #[arg(long, value_name = "METHOD", requires = "origin", conflicts_with = "method")]
+    preflight: Option<String>,
     /// It has a forwarding header
     #[arg(long, requires = "path")]
     forwarded: bool,
@@ -35,16 +38,17 @@ pub(super) struct Path {
 impl Path {
     /// The request, where one is named.
     pub(super) fn surface(&self, about: &About) -> anyhow::Result<Option<Surface>> {
-        let Self { path, method, host, origin, forwarded } = self;
+        let Self { path, method, host, origin, preflight, forwarded } = self;
         let Some(path) = path else { return Ok(None) };
         anyhow::ensure!(path.starts_with('/'), "`--path` must begin with `/`, as in `/mcp`");
-        let method = method.as_deref().unwrap_or("GET");
+        let method = method.as_deref().unwrap_or(if preflight.is_some() { "OPTIONS" } else { "GET" });
         let word = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
         anyhow::ensure!(word, "`--method` must be an HTTP method in capitals, as in `POST`");
         let (address, tls, now) = about.circumstances()?;
         let of = Surface::of(method, path);
         let address = address.unwrap_or(HERE);
-        Ok(Some(Surface { host: host.clone(), origin: origin.clone(), forwarded: *forwarded, address, tls, now, ..of }))
+        let (host, origin, preflight) = (host.clone(), origin.clone(), preflight.clone());
+        Ok(Some(Surface { host, origin, preflight, forwarded: *forwarded, address, tls, now, ..of }))
     }
 }
 

@@ -11,7 +11,6 @@ const UNBUILT: &[(&str, &[&str])] = &[
     ("OAuthSection", &["access_token", "allow", "baseline", "clients", "failure_delay", "login", "scope_drift"]),
     ("PrincipalSection", &["claims"]),
     ("StoreSection", &["postgres", "privacy", "valkey"]),
-    ("SuiteFile", &["headers", "limits"]),
 ];
 
 /// Whether `key` of `section` is named in the design.

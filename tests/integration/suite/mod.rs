@@ -4,6 +4,8 @@
 mod broken;
 /// What is covered.
 mod coverage;
+/// `limits` and `headers`.
+mod front;
 /// `never` and `always`.
 mod property;
 /// Pairs and lists.

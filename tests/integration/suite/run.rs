@@ -124,7 +124,7 @@ fn an_inventory_says_what_there_is_and_without_one_all_is_there() {
 fn lists_are_exact_sets_of_what_the_inventory_has() {
     let lists = "lists:
   - {name: exact, principal: ben, server: files, exactly: [read_file, drop_all]}
-  - {name: less, principal: ben, server: files, exactly: [read_file, drop_all]}
+  - {name: less, principal: ben, server: files, exactly: [read_file]}
   - {name: more, principal: ben, server: files, exactly: [read_file, drop_all, write_file]}
   - {name: some, principal: people, server: files, contains: [read_file], lacks: [delete_file]}
   - {name: not, principal: ana, server: files, contains: [ghost], lacks: [write_file]}
