@@ -1,13 +1,13 @@
 //! What a request has to pass, in the order in which `serve` asks it.
 //!
-//! What only a running gateway sees (the token itself, its audience) and what is not built yet (limits)
-//! is named as not decided here and never shown as passed.
+//! What only a running gateway sees (the token itself, its audience, what was counted) is named as not
+//! decided here and never shown as passed.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Answered, Supposed, turn};
+use super::{Answered, Limit, Supposed, turn};
 use crate::{
     name::ScopeName,
     policy::{Because, Decision, Engine, Target, Verb},
@@ -44,7 +44,13 @@ pub struct Gate {
 }
 
 /// The gates of a request with these answers, of which `decision` is the last.
-pub(super) fn gates(engine: &Engine, supposed: &Supposed, questions: &[Answered], decision: &Decision) -> Vec<Gate> {
+pub(super) fn gates(
+    engine: &Engine,
+    supposed: &Supposed,
+    questions: &[Answered],
+    decision: &Decision,
+    limits: &Result<Vec<Limit>, String>,
+) -> Vec<Gate> {
     let first_use = questions.iter().position(|asked| asked.question == "use").unwrap_or_default();
     let last = questions.len().saturating_sub(1);
     let mut gates = Vec::new();
@@ -71,7 +77,7 @@ pub(super) fn gates(engine: &Engine, supposed: &Supposed, questions: &[Answered]
         gate("listed", (first_use..last).collect(), listed(questions.get(first_use..last), decision));
         gate("policy", vec![last], policy(engine, supposed, decision));
     }
-    gate("limit", Vec::new(), (Passed::NotDecided, "not decided here: limits are not built yet".into()));
+    gate("limit", Vec::new(), limit(limits));
     let (asked, answer) = guarded(validation(engine, supposed, decision));
     gate("validation", asked, answer);
     gates
@@ -140,6 +146,17 @@ fn listed(asked: Option<&[Answered]>, decision: &Decision) -> (Passed, String) {
             (Passed::Odd, format!("{} hides it ({}), yet it may be used", shown.action, shown.decision.because))
         }
         Some(shown) => (Passed::Fail, format!("{} hides it ({})", shown.action, shown.decision.because)),
+    }
+}
+
+fn limit(limits: &Result<Vec<Limit>, String>) -> (Passed, String) {
+    match limits {
+        Err(error) => (Passed::Fail, format!("which limits apply cannot be said, so `serve` refuses: {error}")),
+        Ok(limits) if limits.is_empty() => (Passed::Pass, "no tier under `rates:` limits it".into()),
+        Ok(limits) => {
+            let tiers: Vec<&str> = limits.iter().map(|limit| &*limit.tier).collect();
+            (Passed::NotDecided, format!("not decided here: only `serve` counts what {} let through", tiers.join(", ")))
+        }
     }
 }
 

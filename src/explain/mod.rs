@@ -5,11 +5,12 @@
 //! target is taken to exist.
 //!
 //! `request` reads a request from JSON, `command_line` says one as a command, `past` rebuilds one from
-//! an audit record; `gate` puts the answers in order, `near` takes the policies apart, `turn` says
+//! an audit record; `gate` puts the answers in order, `limit` says which rate tiers are drawn from, `near` takes the policies apart, `turn` says
 //! what would turn a denial.
 
 mod command_line;
 mod gate;
+mod limit;
 mod near;
 mod past;
 mod request;
@@ -26,6 +27,7 @@ use serde_json::value::RawValue;
 
 pub use command_line::command_line;
 pub use gate::{Gate, Passed};
+pub use limit::Limit;
 pub use near::Examined;
 pub use past::{Determining, Past, Unasked};
 pub use request::{Problem, read as read_request};
@@ -155,6 +157,8 @@ pub struct Explanation {
     pub gates: Vec<Gate>,
     /// Every question, in order: may each scope be held, is the target listed, may it be done.
     pub questions: Vec<Answered>,
+    /// The rate tiers that it draws from, in the order in which they are charged.
+    pub limits: Vec<Limit>,
     /// The policies that determined the decision, taken apart.
     pub determining: Vec<Examined>,
     /// For a denial, the permits that do not hold, the nearest first.
@@ -189,6 +193,7 @@ pub fn explain(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<E
     }
     let decision = asked.decide(engine, *verb);
     questions.push(about(*verb, decision.clone()));
+    let limits = limit::limits(engine, supposed, now);
     let question = asked.question(*verb);
     let determining = near::determining(engine, &question, &decision)?;
     let near = if decision.is_allow() { Vec::new() } else { near::misses(engine, &question)? };
@@ -203,9 +208,10 @@ pub fn explain(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<E
         action: verb.action(),
         target: target.to_string(),
         args: supposed.args.clone(),
-        gates: gate::gates(engine, supposed, &questions, &decision),
+        gates: gate::gates(engine, supposed, &questions, &decision, &limits),
         decision,
         questions,
+        limits: limits.unwrap_or_default(),
         determining,
         near,
         turn,

@@ -93,7 +93,7 @@ tags:
   "a b": Bad name
   web: Again
 server: {}
-rates: {}
+telemetry: {}
 servers:
   docs:
     tags: [wbe]
@@ -115,7 +115,7 @@ rules:
     7:3 PC012 tag `a b` must be 1 to 64 of `A-Z a-z 0-9 _ -`
     8:3 PC002 the key `web` is written twice
     9:1 PC004 unknown key `server`
-    10:1 PC004 `rates` is not supported yet
+    10:1 PC004 `telemetry` is not supported yet
     13:12 PC101 unknown tag `wbe`
     14:17 PC005 `http.url` must begin with `https://` or `http://`
     16:11 PC113 `servers.files.tags` is empty

@@ -32,6 +32,8 @@ mod fixture;
 mod gateway;
 /// Configurations of MCP clients.
 mod import;
+/// Rate tiers: what is let through, who pays, and what is said.
+mod limits;
 /// The pinned inventory.
 mod lock;
 /// Files that mean harm.

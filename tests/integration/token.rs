@@ -56,6 +56,7 @@ fn config(directory: &Path) -> Config {
         views: Default::default(),
         grants: vec![],
         rules: vec![],
+        rates: BTreeMap::new(),
         oauth: OAuth { enabled: Placed::new(true, place()) },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },

@@ -88,6 +88,7 @@ impl Tree {
             decision,
             gates,
             questions,
+            limits,
             determining,
             near,
             turn,
@@ -101,6 +102,12 @@ impl Tree {
         self.line("");
         for gate in gates {
             self.gate(gate);
+            if gate.gate == "limit" && gate.passed == Passed::NotDecided {
+                for limit in limits {
+                    let place = placed(limit.place.as_ref());
+                    self.line(&format!("        draws from {}   {place}", safe(&limit.to_string())));
+                }
+            }
             for (nth, answered) in gate.questions.iter().filter_map(|nth| Some((nth, questions.get(*nth)?))) {
                 let last = nth + 1 == questions.len();
                 self.answered(answered, if last { determining } else { &[] });

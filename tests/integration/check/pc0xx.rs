@@ -50,13 +50,13 @@ fn pc004_unknown_and_unbuilt_keys() {
     golden(
         "check",
         "pc004_unknown_and_unbuilt_keys",
-        &checked(&with("server: {}\nrates: {}\nlisten: {tls: {}, adress: x}\n")),
+        &checked(&with("server: {}\ntelemetry: {}\nlisten: {tls: {}, adress: x}\n")),
     );
 }
 
 #[test]
 fn pc004_every_key_of_the_design_that_is_not_built_is_refused() {
-    for key in ["rates", "headers", "cors", "validation", "admin", "reload", "telemetry", "invariants"] {
+    for key in ["headers", "cors", "validation", "admin", "reload", "telemetry", "invariants"] {
         let text = checked(&with(&format!("{key}: {{}}\n")));
         assert!(text.contains(&format!("error[PC004]: `{key}` is not supported yet")), "{text}");
     }
@@ -151,7 +151,7 @@ fn pc004_a_slip_is_mended_where_it_is_plain_what_was_meant() {
         // The right key is there already; or nothing is near; or the key is known and not built.
         ("tags: {a: A}\ntagz: {b: B}\n", "tags: {a: A}\ntagz: {b: B}\n"),
         ("nothing: {}\n", "nothing: {}\n"),
-        ("rates: {}\n", "rates: {}\n"),
+        ("telemetry: {}\n", "telemetry: {}\n"),
     ] {
         assert_eq!(mended(&with(wrong)), with(right));
     }
@@ -192,7 +192,7 @@ fn pc006_is_silent_where_another_rule_speaks_and_for_our_own_keys() {
     assert_eq!(codes(&with("oauth: {enabled: yes}\n")), ["PC005"]);
     assert_eq!(codes(&with("tags: {a: 1.10}\n")), ["PC005"]);
     assert_eq!(codes(&with("tags: {a: 0b11}\n")), ["PC001"]);
-    assert_eq!(codes(&with("rates: {calls: {on: [mcp]}}\n")), ["PC004"]);
+    assert!(codes(&with("rates: {calls: {limit: 1, window: 1s, on: [mcp]}}\n")).is_empty());
     assert_eq!(codes(&with("listen: {limits: {connections: 0o17}}\n")), ["PC006"]);
     assert!(
         codes(&with("listen: {address: 127.0.0.1:3050, limits: {body: 4MiB, idle: 75s, connections: 100}}\n"))

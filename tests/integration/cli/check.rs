@@ -6,7 +6,7 @@ use crate::support::root;
 /// Twelve mistakes, of which none hides another.
 pub(super) const TWELVE: &str = "version: 1
 listen: {address: '{address}', limits: {body: much}}
-rates: {}
+telemetry: {}
 serverz: {}
 tags:
   a: A

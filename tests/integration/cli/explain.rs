@@ -160,7 +160,7 @@ fn gates_stand_in_order_and_none_that_is_not_asked_has_passed() {
             "filter=pass",
             "listed=pass",
             "policy=pass",
-            "limit=not-decided",
+            "limit=pass",
             "validation=not-decided"
         ]
     );
