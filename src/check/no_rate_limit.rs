@@ -1,14 +1,17 @@
 //! PC501 `no-rate-limit`: a listener that other machines reach, and nothing that bounds how often.
 //!
 //! Reads `listen.address` and `rates`. A listener on loopback has its callers on this machine, so
-//! absence there is no finding. No version builds `rates` yet: until then the listener stays on
-//! loopback and the proxy in front of it limits, and there is no fix to offer, since the file would
-//! be refused for it (CWE-770).
+//! absence there is no finding. Of the tiers those count that limit whoever comes, before anything is
+//! known of them: by address, and under no condition. Any other lets tokens be guessed as fast as the
+//! line allows (CWE-770).
 
-use super::{Check, Page, Subject, written};
+use std::collections::BTreeSet;
+
+use super::{Check, Fixable, Page, Subject, page::and, written};
 use crate::{
     config::Node,
-    diagnostic::{About, Class, Diagnostic, Level},
+    diagnostic::{About, Class, Diagnostic, Level, Place, Safety},
+    policy::EndpointClass,
 };
 
 pub(super) struct NoRateLimit;
@@ -17,18 +20,28 @@ const ABOUT: About = About {
     code: "PC501",
     name: "no-rate-limit",
     class: Class::Security(Level::Medium),
-    summary: "other machines reach an endpoint that no rate tier limits",
-    help: "listen on a loopback address such as `127.0.0.1:3050`, and let the proxy in front of it limit",
+    summary: "other machines reach an endpoint that no rate tier limits by address",
+    help: "add a tier with `by: address` under `rates`, or listen on a loopback address such as `127.0.0.1:3050`",
 };
 
 const PAGE: Page = Page {
     tags: &["CWE-770"],
+    fix: Fixable::Unsafe,
     ..Page::new(
         "whoever reaches the listener may guess tokens, and keep servers and their bills busy, as fast as the line allows",
         written::REACHED_BY_OTHERS,
-        written::BEHIND_A_PROXY,
+        and!(
+            r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com"}
+rates:
+  general: {limit: 100, window: 15m, by: address, on: [oauth]}
+  mcp: {limit: 600, window: 1m, by: address, on: [mcp]}
+"#
+        ),
     )
 };
+
+/// What an address may do where nothing is said: ten requests a second for a minute.
+const TIER: &str = "rates: {general: {limit: 600, window: 1m, by: address}}\n";
 
 impl Check for NoRateLimit {
     fn about(&self) -> &'static About {
@@ -42,27 +55,46 @@ impl Check for NoRateLimit {
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let Some(tree) = subject.tree else { return };
         let Some(address) = written::public_address(tree) else { return };
-        let tiers = tree.get("rates").map(Node::entries).unwrap_or_default();
+        let rates = tree.get("rates");
+        let tiers = rates.map(Node::entries).unwrap_or_default();
         if tiers.is_empty() {
             let message = format!("other machines reach {} as often as they like", written::shown("address", address));
-            findings.push(ABOUT.at(&address.place, message).label("not loopback"));
+            let finding = ABOUT.at(&address.place, message).label("not loopback");
+            findings.push(match before_listen(tree).filter(|_| rates.is_none()) {
+                Some(place) => finding.fix(Safety::Unsafe, "let each address ask 600 times a minute", &place, TIER),
+                None => finding,
+            });
             return;
         }
-        let endpoints: &[&str] = if written::oauth_is_on(tree) { &["mcp", "oauth"] } else { &["mcp"] };
-        for endpoint in endpoints {
-            let limited = tiers.iter().any(|tier| tier.value.get("on").is_none_or(|on| names(on, endpoint)));
-            if let Some(rates) = tree.get("rates").filter(|_| !limited) {
-                let finding = ABOUT.at(&rates.place, format!("no tier limits the endpoint `{endpoint}`"));
-                findings.push(
-                    finding
-                        .also(&address.place, "reached by other machines")
-                        .help(format!("add a tier with `on: [{endpoint}]`")),
-                );
-            }
+        let limited: BTreeSet<EndpointClass> = tiers.iter().flat_map(|tier| limited(&tier.value)).collect();
+        let open = EndpointClass::ALL.into_iter().filter(|class| match class {
+            EndpointClass::Mcp => true,
+            class => class.is_oauth() && written::oauth_is_on(tree),
+        });
+        let open: Vec<&str> = open.filter(|class| !limited.contains(class)).map(EndpointClass::as_str).collect();
+        if let Some(rates) = rates.filter(|_| !open.is_empty()) {
+            let finding = ABOUT.at(&rates.place, format!("no tier limits `{}` by address", open.join("`, `")));
+            let help = format!("add a tier with `by: address` and `on: [{}]`, and without `when`", open.join(", "));
+            findings.push(finding.also(&address.place, "reached by other machines").help(help));
         }
     }
 }
 
-fn names(on: &Node, endpoint: &str) -> bool {
-    written::each(on).into_iter().any(|name| name.text() == Some(endpoint))
+/// The endpoints at which a tier limits whoever comes.
+fn limited(tier: &Node) -> Vec<EndpointClass> {
+    let by_address = tier.get("by").is_none_or(|by| by.text() == Some("address"));
+    if !by_address || tier.get("when").is_some() {
+        return Vec::new();
+    }
+    let Some(on) = tier.get("on") else { return EndpointClass::ALL.to_vec() };
+    let words = written::each(on).into_iter().filter_map(Node::text);
+    let classes: Vec<_> = words.map(EndpointClass::of_word).collect();
+    // With a server or a tool among them it is counted late, once it is known who asks.
+    if classes.iter().any(Option::is_none) { Vec::new() } else { classes.into_iter().flatten().flatten().collect() }
+}
+
+/// The beginning of the line of `listen`, where it is one.
+fn before_listen(tree: &Node) -> Option<Place> {
+    let listen = tree.entries().iter().find(|entry| entry.key == "listen").filter(|entry| entry.place.column == 1)?;
+    Some(Place { end: listen.place.start, ..listen.place.clone() })
 }

@@ -2,15 +2,20 @@
 //!
 //! Reads `rates`. Three shapes: a burst below one, which lets nothing through; a tier within the reach
 //! of another with the same key, which is full before it (shadowing, for numbers); and a tier named
-//! for more, such as `paid`, below one that is named for less, such as `free`. What two conditions
-//! (`when`) say of each other is not known here, so a tier with one is not compared by reach.
+//! for more, such as `paid`, below one that is named for less, such as `free`. What a condition (`when`)
+//! says is not known here, so a tier with one is taken to be drawn from less often than it could be; so is
+//! what becomes of one with a `penalty`.
 //!
 //! To add a name: its place in [`LADDER`].
+
+use std::collections::BTreeSet;
 
 use super::{Check, Page, Subject, page::and, written};
 use crate::{
     config::{Node, Span},
     diagnostic::{About, Class, Confidence, Diagnostic, Place},
+    name::Pattern,
+    policy::EndpointClass,
 };
 
 pub(super) struct RateTierInverted;
@@ -96,35 +101,35 @@ struct Tier<'t> {
     window: f64,
     burst: Option<f64>,
     by: &'t str,
-    on: Vec<&'t str>,
+    on: Sites<'t>,
     conditional: bool,
+    tightens: bool,
 }
 
 impl<'t> Tier<'t> {
     fn of(name: &'t str, node: &'t Node) -> Option<Self> {
         let limit = node.get("limit")?;
         let Span(window) = node.get("window")?.text()?.parse().ok()?;
-        let on = node.get("on").map(written::each).unwrap_or_default();
         Some(Self {
             name,
             place: &limit.place,
             limit: number(limit)?,
             window: window.as_secs_f64(),
             burst: node.get("burst").and_then(number),
-            by: node.get("by").and_then(Node::text).unwrap_or_default(),
-            on: on.into_iter().filter_map(Node::text).collect(),
+            by: node.get("by").map_or(Some("address"), Node::text)?,
+            on: Sites::of(node.get("on")),
             conditional: node.get("when").is_some(),
+            tightens: node.get("penalty").is_some(),
         })
     }
 
     /// Whether another tier, which every request of this one draws from as well, is always full
     /// before this one.
     fn never_binds_within(&self, wide: &Tier<'_>) -> bool {
-        let same_key = self.by == wide.by && !self.conditional && !wide.conditional;
-        let inside = !self.on.is_empty() && self.on.iter().all(|on| wide.on.iter().any(|wide| covers(wide, on)));
+        let inside = shares(wide.by, self.by) && !wide.conditional && !self.tightens && wide.on.cover(&self.on);
         // Of two tiers that reach the same, the later one would shadow the earlier and be shadowed by it.
-        let alike = inside && wide.on.iter().all(|on| self.on.contains(on));
-        if !same_key || !inside || (alike && self.most(wide.window) <= wide.most(wide.window)) {
+        let alike = inside && self.by == wide.by && !self.conditional && self.on.cover(&wide.on);
+        if !inside || (alike && self.most(wide.window) <= wide.most(wide.window)) {
             return false;
         }
         match self.burst {
@@ -149,14 +154,53 @@ impl<'t> Tier<'t> {
     }
 }
 
-/// Whether every request to one endpoint is one to another.
+/// Whether requests that have one count in a tier by `narrow` have one count in a tier by `wide`.
+fn shares(wide: &str, narrow: &str) -> bool {
+    wide == narrow || matches!((wide, narrow), ("server", "tool") | ("client" | "user", "token"))
+}
+
+/// Where a tier is drawn from.
+#[derive(Debug, PartialEq)]
+struct Sites<'t> {
+    classes: BTreeSet<EndpointClass>,
+    /// Servers, and tools of servers.
+    places: BTreeSet<&'t str>,
+}
+
+impl<'t> Sites<'t> {
+    fn of(on: Option<&'t Node>) -> Self {
+        let Some(on) = on else {
+            let classes = EndpointClass::ALL.into_iter().filter(|class| *class != EndpointClass::Health).collect();
+            return Self { classes, places: BTreeSet::new() };
+        };
+        let mut sites = Self { classes: BTreeSet::new(), places: BTreeSet::new() };
+        for word in written::each(on).into_iter().filter_map(Node::text) {
+            match EndpointClass::of_word(word) {
+                Some(classes) => sites.classes.extend(classes),
+                None => _ = sites.places.insert(word),
+            }
+        }
+        sites
+    }
+
+    /// Whether every request that draws there draws here.
+    fn cover(&self, narrow: &Self) -> bool {
+        let whole = self.classes.contains(&EndpointClass::Mcp);
+        narrow.classes.is_subset(&self.classes)
+            && narrow.places.iter().all(|place| whole || self.places.iter().any(|wide| covers(wide, place)))
+    }
+}
+
+/// Whether every request about one server or tool is one about another.
 fn covers(wide: &str, narrow: &str) -> bool {
-    const OAUTH: &[&str] = &["consent", "token", "register"];
-    let server = narrow.split_once('/').map(|(server, _)| server);
-    wide == narrow
-        || (wide == "oauth" && OAUTH.contains(&narrow))
-        || (wide == "mcp" && narrow != "oauth" && !OAUTH.contains(&narrow))
-        || server == Some(wide)
+    let Some((server, tool)) = narrow.split_once('/') else { return wide == narrow };
+    match wide.split_once('/') {
+        None => wide == server,
+        Some((other, pattern)) => {
+            let fits = || pattern.parse::<Pattern>().is_ok_and(|pattern| pattern.matches(tool));
+            wide == narrow || (other == server && !tool.contains('*') && fits())
+        }
+    }
 }
 
 fn number(node: &Node) -> Option<f64> {

@@ -1,13 +1,13 @@
 //! What a request has to pass, in the order in which `serve` asks it.
 //!
-//! What only a running gateway sees (the token itself, its audience, how much of a limit is used up) is named
-//! as not decided here and never shown as passed.
+//! What only a running gateway sees (the token itself, its audience, what was counted) is named as not
+//! decided here and never shown as passed.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Answered, Drawn, Supposed, turn};
+use super::{Answered, Limit, Supposed, turn};
 use crate::{
     name::ScopeName,
     policy::{Because, Decision, Engine, Target, Verb},
@@ -48,7 +48,8 @@ pub(super) fn gates(
     engine: &Engine,
     supposed: &Supposed,
     questions: &[Answered],
-    (decision, tiers): (&Decision, &[Drawn]),
+    decision: &Decision,
+    limits: &Result<Vec<Limit>, String>,
 ) -> Vec<Gate> {
     let first_use = questions.iter().position(|asked| asked.question == "use").unwrap_or_default();
     let last = questions.len().saturating_sub(1);
@@ -76,22 +77,10 @@ pub(super) fn gates(
         gate("listed", (first_use..last).collect(), listed(questions.get(first_use..last), decision));
         gate("policy", vec![last], policy(engine, supposed, decision));
     }
-    gate("limit", Vec::new(), limit(tiers));
+    gate("limit", Vec::new(), limit(limits));
     let (asked, answer) = guarded(validation(engine, supposed, decision));
     gate("validation", asked, answer);
     gates
-}
-
-fn limit(tiers: &[Drawn]) -> (Passed, String) {
-    if tiers.is_empty() {
-        return (Passed::Pass, "no rate tier applies".into());
-    }
-    let of = |Drawn { tier, takes, policy: _, place }: &Drawn| {
-        let place = place.as_ref().map_or_else(String::new, |place| format!(", {place}"));
-        format!("`{tier}` ({takes}{place})")
-    };
-    let tiers: Vec<String> = tiers.iter().map(of).collect();
-    (Passed::NotDecided, format!("draws from {}; only `serve` knows what is left of it", tiers.join(" and ")))
 }
 
 fn token(engine: &Engine, supposed: &Supposed, decision: &Decision) -> (Passed, String) {
@@ -157,6 +146,17 @@ fn listed(asked: Option<&[Answered]>, decision: &Decision) -> (Passed, String) {
             (Passed::Odd, format!("{} hides it ({}), yet it may be used", shown.action, shown.decision.because))
         }
         Some(shown) => (Passed::Fail, format!("{} hides it ({})", shown.action, shown.decision.because)),
+    }
+}
+
+fn limit(limits: &Result<Vec<Limit>, String>) -> (Passed, String) {
+    match limits {
+        Err(error) => (Passed::Fail, format!("which limits apply cannot be said, so `serve` refuses: {error}")),
+        Ok(limits) if limits.is_empty() => (Passed::Pass, "no tier under `rates:` limits it".into()),
+        Ok(limits) => {
+            let tiers: Vec<&str> = limits.iter().map(|limit| &*limit.tier).collect();
+            (Passed::NotDecided, format!("not decided here: only `serve` counts what {} let through", tiers.join(", ")))
+        }
     }
 }
 

@@ -5,11 +5,13 @@
 //! target is taken to exist.
 //!
 //! `request` reads a request from JSON, `command_line` says one as a command, `past` rebuilds one from
-//! an audit record; `gate` puts the answers in order, `near` takes the policies apart, `turn` says
-//! what would turn a denial. `surface` explains what comes before any of that: an HTTP request as such.
+//! an audit record; `gate` puts the answers in order, `limit` says which rate tiers are drawn from, `near`
+//! takes the policies apart, `turn` says what would turn a denial. `surface` explains what comes before any of
+//! that: an HTTP request as such.
 
 mod command_line;
 mod gate;
+mod limit;
 mod near;
 mod past;
 mod request;
@@ -27,16 +29,15 @@ use serde_json::value::RawValue;
 
 pub use command_line::command_line;
 pub use gate::{Gate, Passed};
+pub use limit::Limit;
 pub use near::Examined;
 pub use past::{Determining, Past, Unasked};
 pub use request::{Problem, read as read_request};
-pub use surface::{Drawn, Sent, Surface, SurfaceExplained, explain_surface, is_page};
+pub use surface::{Sent, Surface, SurfaceExplained, explain_surface, is_page};
 
 use crate::{
     name::{ClientId, GroupId, ScopeName, ViewName},
-    policy::{
-        Arguments, Asker, Decision, Draw, EndpointClass, Engine, Inventory, Moment, Question, Standing, Target, Verb,
-    },
+    policy::{Arguments, Asker, Decision, Engine, Inventory, Moment, Question, Standing, Target, Verb},
     principal::Principal,
 };
 
@@ -159,6 +160,8 @@ pub struct Explanation {
     pub gates: Vec<Gate>,
     /// Every question, in order: may each scope be held, is the target listed, may it be done.
     pub questions: Vec<Answered>,
+    /// The rate tiers that it draws from, in the order in which they are charged.
+    pub limits: Vec<Limit>,
     /// The policies that determined the decision, taken apart.
     pub determining: Vec<Examined>,
     /// For a denial, the permits that do not hold, the nearest first.
@@ -167,8 +170,6 @@ pub struct Explanation {
     pub turn: Option<String>,
     /// Single changes of the request, besides scopes, with each of which it would be allowed.
     pub changes: Vec<String>,
-    /// The rate tiers that it draws from, before the caller is known and after.
-    pub tiers: Vec<Drawn>,
     /// The command that asks this again.
     pub command: String,
 }
@@ -195,6 +196,7 @@ pub fn explain(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<E
     }
     let decision = asked.decide(engine, *verb);
     questions.push(about(*verb, decision.clone()));
+    let limits = limit::limits(engine, supposed, now);
     let question = asked.question(*verb);
     let determining = near::determining(engine, &question, &decision)?;
     let near = if decision.is_allow() { Vec::new() } else { near::misses(engine, &question)? };
@@ -204,46 +206,21 @@ pub fn explain(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<E
         let turn = turn::turn(&decision, supposed, engine);
         (Some(turn), turn::changes(engine, supposed, now, determining.iter().chain(&near)))
     };
-    let tiers = drawn(engine, supposed, now)?;
     Ok(Explanation {
         principal: principal.to_string(),
         action: verb.action(),
         target: target.to_string(),
         args: supposed.args.clone(),
-        gates: gate::gates(engine, supposed, &questions, (&decision, &tiers)),
+        gates: gate::gates(engine, supposed, &questions, &decision, &limits),
         decision,
         questions,
+        limits: limits.unwrap_or_default(),
         determining,
         near,
         turn,
         changes,
-        tiers,
         command: command_line(supposed),
     })
-}
-
-/// The tiers that a request draws from, sorted by name: at its endpoint, and once its caller is known.
-fn drawn(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<Vec<Drawn>, String> {
-    let Supposed { target, address, tls, .. } = supposed;
-    let tool = match target {
-        Target::Tool(_, tool) => Some(tool.as_str()),
-        Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
-    };
-    let (class, now) = (EndpointClass::Mcp, supposed.now.unwrap_or(now));
-    let draw = Draw {
-        class,
-        standing: None,
-        server: Some(target.server().as_str()),
-        tool: None,
-        tls: *tls,
-        address: *address,
-        now,
-    };
-    let standing = supposed.standing(engine);
-    let after = Draw { standing: Some(&standing), tool, ..draw };
-    let ask = |draw| engine.charge(draw).map_err(|denied| denied.errors.join("; "));
-    let (before, after) = (ask(&draw)?, ask(&after)?);
-    Ok(before.iter().chain(after.iter()).map(|tier| Drawn::of(tier)).collect())
 }
 
 /// A supposed request made ready to be asked.

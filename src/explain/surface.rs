@@ -8,12 +8,12 @@ use std::{net::IpAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::HERE;
+use super::{HERE, Limit};
 use crate::{
     config::{Config, Listen},
     cross_origin::{Page, varies},
     diagnostic::Place,
-    policy::{Arrival, By, Decision, Draw, EndpointClass, Engine, Header, Ours, Reason, Tier},
+    policy::{Arrival, Decision, Draw, EndpointClass, Engine, Header, Ours, Reason},
 };
 
 /// An HTTP request to explain.
@@ -60,22 +60,9 @@ pub struct SurfaceExplained {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Arc<str>>,
     /// The tiers that it draws from.
-    pub tiers: Vec<Drawn>,
+    pub tiers: Vec<Limit>,
     /// The header fields of its answer, sorted by name.
     pub headers: Vec<Sent>,
-}
-
-/// A tier that is drawn from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Drawn {
-    /// Its name.
-    pub tier: Arc<str>,
-    /// What it takes, in words.
-    pub takes: String,
-    /// The policy behind it.
-    pub policy: Arc<str>,
-    /// The line behind that.
-    pub place: Option<Place>,
 }
 
 /// A header field that goes out.
@@ -166,7 +153,7 @@ pub fn explain_surface(
         code: check.map(|check| Arc::clone(&check.code)),
         message: check.map(|check| Arc::clone(&check.message)),
         decision,
-        tiers: tiers.iter().map(|tier| Drawn::of(tier)).collect(),
+        tiers: tiers.iter().map(|tier| Limit::of(tier, true)).collect(),
         headers,
     })
 }
@@ -195,29 +182,4 @@ impl Sent {
         let Reason { policy, place, effect: _ } = header.reason.clone();
         Self { name: Arc::clone(&header.name), value: header.value.clone(), policy, place }
     }
-}
-
-impl Drawn {
-    /// What is to be said of a tier.
-    #[must_use]
-    pub fn of(tier: &Tier) -> Self {
-        let Reason { policy, place, effect: _ } = tier.reason.clone();
-        Self { tier: Arc::clone(&tier.name), takes: takes(tier), policy, place }
-    }
-}
-
-/// As in `600 in 60 s, at most 60 at once, for each user`.
-fn takes(tier: &Tier) -> String {
-    let Tier { limit, window, burst, by, .. } = tier;
-    let burst = burst.map(|burst| format!(", at most {burst} at once")).unwrap_or_default();
-    let whose = match by {
-        By::Address | By::Client | By::Token => format!("for each {}", by.as_str()),
-        By::User => "for each user, or client where there is none".to_owned(),
-        By::Server | By::Tool => format!("for each {}, whoever asks", by.as_str()),
-    };
-    let tightens = tier.penalty.map(|penalty| {
-        let (after, factor, time) = (penalty.after, penalty.factor, penalty.time.as_secs());
-        format!("; after {after} failures a {factor}th of it for {time} s")
-    });
-    format!("{limit} in {} s{burst}, {whose}{}", window.as_secs(), tightens.unwrap_or_default())
 }

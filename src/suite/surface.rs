@@ -237,14 +237,14 @@ pub(super) fn differences(ground: &Ground<'_>, test: &SurfaceTest) -> Result<(Ve
     let said = |by: &str| {
         let policies = explained.decision.reasons.iter().map(|reason| &*reason.policy);
         let headers = explained.headers.iter().map(|sent| &*sent.policy);
-        policies.chain(headers).chain(explained.tiers.iter().map(|drawn| &*drawn.policy)).any(|policy| policy == by)
+        policies.chain(headers).chain(explained.tiers.iter().map(|limit| &*limit.policy)).any(|policy| policy == by)
     };
     differs
         .extend(by.iter().filter(|by| !said(by)).map(|by| format!("expected the policy {by} among those behind it")));
     if let Some(tiers) = tiers {
         let mut wanted: Vec<&str> = tiers.iter().map(String::as_str).collect();
         wanted.sort_unstable();
-        let found: Vec<&str> = explained.tiers.iter().map(|drawn| &*drawn.tier).collect();
+        let found: Vec<&str> = explained.tiers.iter().map(|limit| &*limit.tier).collect();
         if wanted != found {
             let words = |tiers: &[&str]| if tiers.is_empty() { "none".to_owned() } else { tiers.join(" ") };
             differs.push(format!("expected the tiers {}; they are {}", words(&wanted), words(&found)));

@@ -36,6 +36,8 @@ mod gateway;
 mod headers;
 /// Configurations of MCP clients.
 mod import;
+/// Rate tiers: what is let through, who pays, and what is said.
+mod limits;
 /// The pinned inventory.
 mod lock;
 /// Files that mean harm.

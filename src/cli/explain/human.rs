@@ -88,12 +88,11 @@ impl Tree {
             decision,
             gates,
             questions,
+            limits,
             determining,
             near,
             turn,
             changes,
-            // The gate of limits says them.
-            tiers: _,
             command: _,
         } = explanation;
         self.verdict(decision.is_allow(), &format!("{principal}: {action} on {target} ({})", decision.because));
@@ -103,6 +102,12 @@ impl Tree {
         self.line("");
         for gate in gates {
             self.gate(gate);
+            if gate.gate == "limit" && gate.passed == Passed::NotDecided {
+                for limit in limits {
+                    let place = placed(limit.place.as_ref());
+                    self.line(&format!("        draws from {}   {place}", safe(&limit.to_string())));
+                }
+            }
             for (nth, answered) in gate.questions.iter().filter_map(|nth| Some((nth, questions.get(*nth)?))) {
                 let last = nth + 1 == questions.len();
                 self.answered(answered, if last { determining } else { &[] });

@@ -76,7 +76,7 @@ pub(super) fn human(explained: &SurfaceExplained) -> String {
     } else {
         line("draws from:");
         for tier in tiers {
-            line(&format!("  {}   {}   {}", tier.tier, tier.takes, placed(tier.place.as_ref())));
+            line(&format!("  {tier}   {}", placed(tier.place.as_ref())));
         }
     }
     line("");

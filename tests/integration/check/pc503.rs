@@ -14,6 +14,14 @@ fn a_tier_that_another_one_always_reaches_first() {
             "srv: {limit: 60, window: 1m, by: user, on: [files]}, one: {limit: 99, window: 1m, by: user, on: [files/read]}",
             "99",
         ),
+        // A count for several keys together, and a tier that is drawn from less often than it could be.
+        (
+            "s: {limit: 60, window: 1m, by: server, on: [files]}, t: {limit: 60, window: 1m, by: tool, on: [files/read]}",
+            "60",
+        ),
+        ("u: {limit: 60, window: 1m, by: user, on: [mcp]}, t: {limit: 61, window: 1m, by: token, on: [mcp]}", "61"),
+        ("a: {limit: 60, window: 1m}, b: {limit: 80, window: 1m, on: [metadata], when: context.tls}", "80"),
+        ("a: {limit: 60, window: 1m, on: ['files/write_*']}, b: {limit: 99, window: 1m, on: [files/write_all]}", "99"),
         (
             "a: {limit: 60, window: 1m, burst: 5, by: user, on: [mcp]}, b: {limit: 90, window: 1m, burst: 9, by: user, on: [mcp]}",
             "90",
@@ -44,6 +52,10 @@ fn tiers_that_bind_pass() {
         "a: {limit: 60, window: 1m, by: user, on: [mcp], when: x}, b: {limit: 90, window: 1m, by: user, on: [mcp]}",
         "a: {limit: 60, window: 1m, by: user, on: [mcp]}, b: {limit: 60, window: 1m, by: user, on: [mcp]}",
         "a: {limit: 60, window: 1m, by: user, on: [mcp]}, b: {limit: 58, window: 1m, burst: 5, by: user, on: [mcp]}",
+        "u: {limit: 60, window: 1m, by: token, on: [mcp]}, t: {limit: 61, window: 1m, by: user, on: [mcp]}",
+        "a: {limit: 60, window: 1m}, b: {limit: 80, window: 1m, penalty: {factor: 2, time: 1m}}",
+        "a: {limit: 60, window: 1m, on: [files/write]}, b: {limit: 99, window: 1m, on: ['files/write_*']}",
+        "a: {limit: 60, window: 1m, on: [health]}, b: {limit: 99, window: 1m}",
         "a: {limit: many, window: 1m}, b: {limit: 1, window: soon}",
     ] {
         silent("PC503", &[&format!("rates: {{{text}}}")]);
