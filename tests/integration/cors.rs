@@ -44,15 +44,16 @@ fn cors(answer: &Answer) -> Vec<&str> {
 }
 
 fn varies(answer: &Answer, name: &str) -> bool {
-    answer.headers.iter().any(|(field, value)| {
-        field == "vary" && value.split(',').any(|part| part.trim().eq_ignore_ascii_case(name))
-    })
+    answer
+        .headers
+        .iter()
+        .any(|(field, value)| field == "vary" && value.split(',').any(|part| part.trim().eq_ignore_ascii_case(name)))
 }
 
 #[test]
 fn sm22_origins_are_exact_and_as_browsers_send_them() {
     let good = config(&format!(
-        "version: 1\ncors: {{origins: [\"{APP}\", \"http://localhost:5173\", \"http://[::1]:80801\"]}}\n".replace("80801", "8080")
+        "version: 1\ncors: {{origins: [\"{APP}\", \"http://localhost:5173\", \"http://[::1]:8080\"]}}\n"
     ));
     let origins: Vec<_> = good.cors.origins.iter().map(|origin| origin.value.as_str()).collect();
     assert_eq!(origins, ["http://[::1]:8080", "http://localhost:5173", APP]);
@@ -65,7 +66,10 @@ fn sm22_origins_are_exact_and_as_browsers_send_them() {
         ("https://APP.example.com", "`https://APP.example.com` is not as browsers send it"),
         ("https://app.example.com/", "`https://app.example.com/` is not as browsers send it"),
         ("https://app.example.com:443", "`https://app.example.com:443` is not as browsers send it"),
-        ("https://user@app.example.com", "`https://user@app.example.com` is no origin: it must not hold a user name or password"),
+        (
+            "https://user@app.example.com",
+            "`https://user@app.example.com` is no origin: it must not hold a user name or password",
+        ),
         ("chrome-extension://abc", "`chrome-extension://abc` is no origin: it must begin with `https://` or `http://`"),
         ("https://*.example.com", "`https://*.example.com` is no origin: it must have a host name"),
     ] {
@@ -80,7 +84,7 @@ fn sm22_origins_are_exact_and_as_browsers_send_them() {
 fn sm22_a_wildcard_is_a_finding_refused_without_tokens_and_never_with_credentials() {
     assert_eq!(codes("version: 1\ncors: {origins: [\"*\"]}\n"), ["PC205"]);
     assert_eq!(codes("version: 1\noauth: {enabled: false}\ncors: {origins: [\"*\"]}\n"), ["PC005", "PC207"]);
-    assert_eq!(codes("version: 1\ncors: {origins: [\"*\"], credentials: true}\n"), ["PC005", "PC205"]);
+    assert_eq!(codes("version: 1\ncors: {origins: [\"*\"], credentials: true}\n"), ["PC205", "PC005"]);
 }
 
 #[test]
@@ -169,7 +173,17 @@ fn t120_preflights_are_answered_before_anything_is_asked_of_the_caller() {
         assert_eq!(answer.header("access-control-max-age"), Some("600"));
         let sent = answer.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
         let sent: Vec<&str> = sent.split(", ").collect();
-        for name in ["authorization", "content-type", "accept", "last-event-id", "mcp-session-id", "mcp-protocol-version", "mcp-method", "mcp-name", "mcp-param-path"] {
+        for name in [
+            "authorization",
+            "content-type",
+            "accept",
+            "last-event-id",
+            "mcp-session-id",
+            "mcp-protocol-version",
+            "mcp-method",
+            "mcp-name",
+            "mcp-param-path",
+        ] {
             assert!(sent.contains(&name), "{name}: {sent:?}");
         }
         assert!(!sent.contains(&"x-admin") && !sent.contains(&"*"), "{sent:?}");
@@ -212,7 +226,9 @@ fn t118_a_form_of_another_site_changes_nothing() {
     let gateway = Running::start(&open(""));
     let call = request("tools/call", json!({"name": "time__now", "arguments": {}})).to_string();
     let before = gateway.audit().len();
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json"] {
+    for kind in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json"]
+    {
         for (name, value) in [
             ("Origin", "https://evil.test"),
             ("Origin", "null"),
@@ -228,7 +244,11 @@ fn t118_a_form_of_another_site_changes_nothing() {
     // Refused, all of them, and nothing else was written down.
     let after = gateway.audit();
     let new = after.iter().skip(before);
-    assert!(new.clone().count() > 0 && new.clone().all(|record| record["type"] != "decision" || record["refusal"] == "bad-origin"), "{after:#?}");
+    assert!(
+        new.clone().count() > 0
+            && new.clone().all(|record| record["type"] != "decision" || record["refusal"] == "bad-origin"),
+        "{after:#?}"
+    );
     // What a browser says of our own pages, and of an address that somebody typed, is no matter.
     for site in ["same-origin", "none"] {
         let answer = gateway.send("POST", "/mcp", &[("Sec-Fetch-Site", site), ("Content-Type", "text/plain")], &call);
@@ -261,7 +281,11 @@ fn sm22_origins_are_said_by_flag_and_variable_and_checked_as_written_ones() {
     let wrong = "https://a.example, https://B.example,null";
     let said = run_with(&at(CONFIG), &["serve", "--cors-origins", wrong], &[]);
     assert_eq!(said.status, 1, "{said:?}");
-    assert!(said.err.contains("--> --cors-origins:1:20") && said.err.contains("--> --cors-origins:1:38"), "{}", said.err);
+    assert!(
+        said.err.contains("--> --cors-origins:1:20") && said.err.contains("--> --cors-origins:1:38"),
+        "{}",
+        said.err
+    );
     let said = run_with(&at(CONFIG), &["serve"], &[("PORTCULLIS_CORS_ORIGINS", "https://a.example,,")]);
     assert!(said.status == 1 && said.err.contains("--> PORTCULLIS_CORS_ORIGINS:1:19"), "{said:?}");
     // Linted: the same rules.
@@ -274,7 +298,9 @@ fn sm22_origins_are_said_by_flag_and_variable_and_checked_as_written_ones() {
     let mut command = gateway.command(&["serve", "--cors-origins", "https://b.example, https://c.example"]);
     command.env("PORTCULLIS_CORS_ORIGINS", "https://d.example");
     gateway.launch_by(command.stdin(Stdio::null()));
-    for (origin, status) in [("https://b.example", 200), ("https://c.example", 200), (APP, 403), ("https://d.example", 403)] {
+    for (origin, status) in
+        [("https://b.example", 200), ("https://c.example", 200), (APP, 403), ("https://d.example", 403)]
+    {
         let answer = gateway.send("GET", "/healthz", &[("Origin", origin)], "");
         assert_eq!(answer.status, status, "{origin}");
         // What the file says besides stays.
@@ -328,7 +354,7 @@ fn browsed(chromium: &str, url: &str) -> String {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(chromium)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
-        .args(["--disable-background-networking", "--timeout=20000", "--dump-dom"])
+        .args(["--disable-background-networking", "--virtual-time-budget=20000", "--dump-dom"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(url)
         .stdin(Stdio::null())
@@ -363,7 +389,13 @@ fn sm22_t118_t120_a_real_browser_lets_the_listed_page_call_and_no_other() {
         .replace("GATE", &format!("http://{}", gateway.address()));
     pages(listed, page.clone());
     pages(other, page);
-    let decisions = || gateway.audit().iter().filter(|record| record["type"] == "decision" && record["decision"]["verdict"] == "allow").count();
+    let decisions = || {
+        gateway
+            .audit()
+            .iter()
+            .filter(|record| record["type"] == "decision" && record["decision"]["verdict"] == "allow")
+            .count()
+    };
     let told = browsed(chromium, &urls[0]);
     assert_eq!(told, "call=result challenge=401seen form=TypeError metadata=200");
     let allowed = decisions();

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use portcullis::{
     explain,
-    policy::{Engine, EndpointClass},
+    policy::{EndpointClass, Engine},
 };
 use serde_json::json;
 
@@ -147,7 +147,8 @@ fn sm20_sm26_pages_and_the_authorization_server_carry_more() {
 
 #[test]
 fn sm20_the_two_forms_and_what_the_map_says_of_the_preset() {
-    let mcp = |headers: &str| carried(&engine(&format!("version: 1\nheaders: {headers}\n")), EndpointClass::Mcp, true, true);
+    let mcp =
+        |headers: &str| carried(&engine(&format!("version: 1\nheaders: {headers}\n")), EndpointClass::Mcp, true, true);
     let strict = mcp("{}");
     assert_eq!(mcp("[]"), strict);
     assert_eq!(mcp("{preset: strict, legacy-xss: false, rules: []}"), strict);
@@ -307,7 +308,8 @@ fn sm20_hand_written_permits_are_headers_and_where_one_errs_the_preset_goes_out(
     carries(&answer, "x-own", Some("mine"));
     carries(&answer, "x-frame-options", Some("SAMEORIGIN"));
     drop(gateway);
-    let erring = ERRING.replace("resource);", "resource)\nwhen { 9223372036854775807 + (if context.tls then 1 else 2) > 0 };");
+    let erring =
+        ERRING.replace("resource);", "resource)\nwhen { 9223372036854775807 + (if context.tls then 1 else 2) > 0 };");
     let gateway = Running::start_with(&yaml, &[("own.cedar", &erring)]);
     let answer = gateway.send("GET", "/healthz", &[], "");
     for (name, value) in EVERYWHERE {
@@ -355,7 +357,13 @@ fn t129_t131_t133_what_a_request_says_of_itself_changes_nothing() {
         ("Mcp-Session-Id", &session),
     ];
     let facts = |record: &serde_json::Value| {
-        json!([record["peer"]["address"], record["principal"], record["action"], record["decision"]["verdict"], record["decision"]["because"]])
+        json!([
+            record["peer"]["address"],
+            record["principal"],
+            record["action"],
+            record["decision"]["verdict"],
+            record["decision"]["because"]
+        ])
     };
     let send = |method: &str, path: &str, more: &[(&str, &str)], body: &str| {
         let headers: Vec<_> = base.iter().chain(more).copied().collect();
@@ -366,9 +374,19 @@ fn t129_t131_t133_what_a_request_says_of_itself_changes_nothing() {
     for more in [
         // T-129: every field that we decide by is called the connection's own.
         &[("Connection", "Authorization, Mcp-Session-Id, Host, Origin, X-Forwarded-For, Content-Type, Mcp-Name")][..],
-        &[("Connection", "close"), ("Keep-Alive", "timeout=5"), ("TE", "trailers"), ("Proxy-Authorization", "Basic YTpi")],
+        &[
+            ("Connection", "close"),
+            ("Keep-Alive", "timeout=5"),
+            ("TE", "trailers"),
+            ("Proxy-Authorization", "Basic YTpi"),
+        ],
         // T-131: who it is, in somebody else's words.
-        &[("X-Remote-User", "boss"), ("X-Forwarded-User", "boss"), ("X-Auth-Request-Groups", "admins"), ("Remote-User", "boss")],
+        &[
+            ("X-Remote-User", "boss"),
+            ("X-Forwarded-User", "boss"),
+            ("X-Auth-Request-Groups", "admins"),
+            ("Remote-User", "boss"),
+        ],
         &[("X-Tenant-Id", "other"), ("X-User-Id", "boss"), ("X-Client-Cert", "CN=boss"), ("X-Scopes", "tag:secret")],
         // T-133: another method.
         &[("X-HTTP-Method-Override", "DELETE"), ("X-HTTP-Method", "GET"), ("X-Method-Override", "PUT")],
@@ -396,6 +414,21 @@ fn which_line_a_header_comes_from() {
         let headers = explain::headers(&engine, class, false, false).unwrap();
         headers.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!(said(EndpointClass::Mcp), @"");
-    insta::assert_snapshot!(said(EndpointClass::Health), @"");
+    insta::assert_snapshot!(said(EndpointClass::Mcp), @r"
+    cache-control: no-store  by header/strict/cache-control
+    cross-origin-resource-policy: same-origin  by header/strict/cross-origin-resource-policy
+    referrer-policy is taken away  by header/e4ca72135a5b (portcullis.yaml:4:5)
+    x-content-type-options: nosniff  by header/strict/x-content-type-options
+    x-frame-options: SAMEORIGIN  by header/frames (portcullis.yaml:3:5)
+    x-xss-protection: 0  by header/strict/x-xss-protection
+    ");
+    insta::assert_snapshot!(said(EndpointClass::Jwks), @r"
+    cache-control: no-store  by header/strict/cache-control
+    cross-origin-resource-policy: same-origin  by header/strict/cross-origin-resource-policy
+    referrer-policy is taken away  by header/e4ca72135a5b (portcullis.yaml:4:5)
+    x-content-type-options: nosniff  by header/strict/x-content-type-options
+    x-frame-options: DENY  by header/strict/x-frame-options
+    x-robots-tag: noindex  by header/strict/x-robots-tag
+    x-xss-protection: 0  by header/strict/x-xss-protection
+    ");
 }
