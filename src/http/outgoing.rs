@@ -58,12 +58,17 @@ impl Outgoing {
             self.made.store(Arc::clone(&table));
         }
         let fields = table.fields(&revision.snapshot.engine, class, tls, is_page(answer));
-        for Field { name, value, yields } in fields.iter() {
-            match value {
-                Some(_) if *yields && answer.contains_key(name) => {}
-                Some(value) => _ = answer.insert(name, value.clone()),
-                None => _ = answer.remove(name),
-            }
+        put(&fields, answer);
+    }
+}
+
+/// Puts fields into an answer.
+fn put(fields: &[Field], answer: &mut HeaderMap) {
+    for Field { name, value, yields } in fields {
+        match value {
+            Some(_) if *yields && answer.contains_key(name) => {}
+            Some(value) => _ = answer.insert(name, value.clone()),
+            None => _ = answer.remove(name),
         }
     }
 }
@@ -102,4 +107,63 @@ fn field(name: &str, value: Option<&str>, yields: bool) -> Result<Field, String>
 fn is_page(answer: &HeaderMap) -> bool {
     let kind = answer.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     kind.get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{compile, config::load_text};
+
+    fn engine(headers: &str) -> Engine {
+        let config = load_text("f", &format!("version: 1\nheaders: {headers}\n"), &|_| None).config.unwrap();
+        Engine::new(Arc::new(compile::bundle(&config, None).unwrap())).unwrap()
+    }
+
+    /// What an answer that says something of itself goes out with.
+    fn sent(headers: &str, class: EndpointClass, said: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut answer: HeaderMap =
+            said.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
+        put(&made(&engine(headers), class, true, is_page(&answer)), &mut answer);
+        answer
+    }
+
+    #[test]
+    fn the_preset_gives_way_to_what_an_answer_says_of_itself_and_an_entry_does_not() {
+        let page = [
+            ("content-type", "text/html; charset=utf-8"),
+            ("content-security-policy", "default-src 'none'; style-src 'nonce-a'"),
+            ("cache-control", "no-store, private"),
+        ];
+        let own = sent("{}", EndpointClass::Consent, &page);
+        assert_eq!(own["content-security-policy"], page[1].1);
+        assert_eq!(own["cache-control"], page[2].1);
+        assert_eq!(own["x-frame-options"], "DENY");
+        let replaced = sent("[{set: {Cache-Control: no-cache}}]", EndpointClass::Consent, &page);
+        assert_eq!(replaced["cache-control"], "no-cache");
+        let removed = sent("[{remove: [cache-control]}]", EndpointClass::Consent, &page);
+        assert!(!removed.contains_key("cache-control"));
+        // One that says nothing of it has the preset's.
+        let plain = sent("{}", EndpointClass::Consent, &page[..1]);
+        assert!(plain["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"));
+        let json = sent("{}", EndpointClass::Mcp, &[("content-type", "application/json")]);
+        assert!(!json.contains_key("content-security-policy"));
+    }
+
+    #[test]
+    fn sm20_what_is_built_in_is_the_preset() {
+        let engine = engine("{preset: strict}");
+        for class in EndpointClass::ALL {
+            for (tls, page) in [(false, false), (false, true), (true, false), (true, true)] {
+                let said: Vec<_> = engine
+                    .emit(class, tls, page)
+                    .unwrap()
+                    .iter()
+                    .map(|h| (h.name.to_string(), h.value.as_ref().unwrap().to_string()))
+                    .collect();
+                let built: Vec<_> =
+                    built_in(class, tls, page).map(|h| (h.name.to_ascii_lowercase(), h.value.to_owned())).collect();
+                assert_eq!(said, built, "{class} {tls} {page}");
+            }
+        }
+    }
 }
