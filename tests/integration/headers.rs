@@ -2,10 +2,7 @@
 
 use std::process::Stdio;
 
-use portcullis::{
-    explain,
-    policy::{EndpointClass, Engine},
-};
+use portcullis::policy::{EndpointClass, Engine, Header};
 use serde_json::json;
 
 use crate::{
@@ -410,9 +407,14 @@ fn which_line_a_header_comes_from() {
     let text = "version: 1\nheaders:\n  - {id: frames, on: [mcp], set: {X-Frame-Options: SAMEORIGIN}}\n  - {remove: [Referrer-Policy]}\n";
     assert!(config(text).headers.rules.len() == 2);
     let engine = engine(text);
+    let line = |header: &Header| {
+        let said = header.value.as_ref().map_or_else(|| " is taken away".to_owned(), |value| format!(": {value}"));
+        let place = header.reason.place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
+        format!("{}{said}  by {}{place}", header.name, header.reason.policy)
+    };
     let said = |class| {
-        let headers = explain::headers(&engine, class, false, false).unwrap();
-        headers.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        let headers = engine.emit(class, false, false).unwrap();
+        headers.iter().map(|header| line(header)).collect::<Vec<_>>().join("\n")
     };
     insta::assert_snapshot!(said(EndpointClass::Mcp), @r"
     cache-control: no-store  by header/strict/cache-control
