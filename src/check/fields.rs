@@ -24,6 +24,8 @@ pub(super) struct Entry<'t> {
 pub(super) struct Field<'t> {
     /// Its name in lower case.
     pub(super) name: String,
+    /// Its name as written.
+    pub(super) written: &'t str,
     /// Where its name is written.
     pub(super) place: &'t Place,
     /// Its value; of a removed one the name.
@@ -66,11 +68,19 @@ fn entry(node: &Node) -> Entry<'_> {
         when: node.get("when").and_then(Node::text).map(str::trim),
         set: set
             .iter()
-            .map(|field| Field { name: field.key.to_ascii_lowercase(), place: &field.place, value: &field.value })
+            .map(|field| Field {
+                name: field.key.to_ascii_lowercase(),
+                written: &field.key,
+                place: &field.place,
+                value: &field.value,
+            })
             .collect(),
         remove: remove
             .into_iter()
-            .filter_map(|name| Some(Field { name: name.text()?.to_ascii_lowercase(), place: &name.place, value: name }))
+            .filter_map(|name| {
+                let written = name.text()?;
+                Some(Field { name: written.to_ascii_lowercase(), written, place: &name.place, value: name })
+            })
             .collect(),
     }
 }

@@ -3,7 +3,7 @@
 //! Reads `headers`. Of two entries the later counts. A later one for fewer endpoints, or with a condition
 //! of its own, is an exception and meant; one that covers the earlier leaves of it nothing.
 
-use super::{Check, Page, Subject, fields, page::and, written};
+use super::{Check, Page, Subject, fields, page::and};
 use crate::diagnostic::{About, Class, Diagnostic};
 
 pub(super) struct HeaderConflict;
@@ -54,8 +54,8 @@ impl Check for HeaderConflict {
                 let earlier = entries.iter().take(at).rev().filter(|earlier| entry.buries(earlier));
                 let before = earlier.flat_map(said).map(|(field, _)| field).find(|before| before.name == field.name);
                 let Some(first) = within.or(before) else { continue };
-                let name = if removed { written::shown("header", field.value) } else { format!("`{}`", field.name) };
-                let finding = ABOUT.at(field.place, format!("{name} is said twice of the same answers"));
+                let message = format!("`{}` is said twice of the same answers", field.written.escape_debug());
+                let finding = ABOUT.at(field.place, message);
                 findings.push(finding.label("this counts").also(first.place, "of this, nothing is left"));
             }
         }

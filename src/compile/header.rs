@@ -81,18 +81,21 @@ pub(crate) fn built_in(class: EndpointClass, tls: bool, page: bool) -> impl Iter
 }
 
 /// The policies of a section, each with its condition's place where it has one, or everything that is
-/// wrong with its conditions.
-pub(super) fn policies(headers: &Headers) -> Result<Vec<(Policy, Option<Place>)>, Vec<Diagnostic>> {
+/// wrong with its conditions; `whole` is the place of what has none.
+pub(super) fn policies(headers: &Headers, whole: &Place) -> Result<Vec<(Policy, Option<Place>)>, Vec<Diagnostic>> {
     let mut made = Vec::new();
     let mut problems = Vec::new();
     for header in preset(headers) {
-        let place = match (header.name == HSTS.name, &headers.hsts) {
-            (true, Some(hsts)) => Some(&hsts.place),
-            _ => headers.place.as_ref(),
+        let written = match header.name {
+            name if name == HSTS.name => headers.hsts.as_ref(),
+            XSS => headers.legacy_xss.as_ref(),
+            _ => None,
         };
+        // By default: no line of the file says so.
+        let place = written.map(|written| &written.place).or(headers.preset_place.as_ref());
         match built(&header, place) {
             Ok(policy) => made.push((policy, None)),
-            Err(error) => return Err(place.map(|place| findings::CONDITION.at(place, error)).into_iter().collect()),
+            Err(error) => return Err(vec![findings::CONDITION.at(place.unwrap_or(whole), error)]),
         }
     }
     for (nth, rule) in headers.rules.iter().enumerate() {
@@ -109,13 +112,14 @@ pub(super) fn policies(headers: &Headers) -> Result<Vec<(Policy, Option<Place>)>
 
 /// What is sent without being written.
 fn preset(headers: &Headers) -> Vec<BuiltIn> {
-    let Headers { preset, legacy_xss, hsts, rules: _, place: _ } = headers;
+    let Headers { preset, preset_place: _, legacy_xss, hsts, rules: _ } = headers;
+    let legacy = legacy_xss.as_ref().is_some_and(|legacy| legacy.value);
     let strict: &[BuiltIn] = match preset {
         Preset::Strict => STRICT,
         Preset::None => &[],
     };
     let hsts = hsts.as_ref().map_or(*preset == Preset::Strict, |hsts| hsts.value);
-    let value = |header: &BuiltIn| if header.name == XSS && *legacy_xss { LEGACY_XSS } else { header.value };
+    let value = |header: &BuiltIn| if header.name == XSS && legacy { LEGACY_XSS } else { header.value };
     let others = strict.iter().filter(|header| header.name != HSTS.name);
     others.map(|header| BuiltIn { value: value(header), ..*header }).chain(hsts.then_some(HSTS)).collect()
 }

@@ -95,7 +95,7 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
         }
         Err(error) => problems.push(own(error, whole)),
     }
-    match header::policies(&config.headers) {
+    match header::policies(&config.headers, whole) {
         Ok(policies) => {
             for (policy, condition) in policies {
                 conditions.extend(condition.map(|place| (policy.id().to_owned(), place)));

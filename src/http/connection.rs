@@ -69,7 +69,7 @@ impl<E: Endpoint<Output = Response>> Connection<E> {
                 (self.endpoint.get_response(request).await, chunked, origin.tls)
             }
         };
-        self.outgoing.give(class, tls, response.headers_mut());
+        self.outgoing.give(class, tls, response.status(), response.headers_mut());
         let mut response = hyper::Response::<BoxBody<Bytes, io::Error>>::from(response);
         // A stream is ours to go on with, and a message is the peer's to read.
         match response.body().size_hint().exact() {

@@ -2,11 +2,7 @@
 
 use std::process::Stdio;
 
-use jiff::Timestamp;
-use portcullis::{
-    explain::{Surface, explain_surface},
-    policy::{EndpointClass, Engine},
-};
+use portcullis::policy::{EndpointClass, Engine, Header};
 use serde_json::json;
 
 use crate::{
@@ -409,18 +405,32 @@ fn t129_t131_t133_what_a_request_says_of_itself_changes_nothing() {
 #[test]
 fn which_line_a_header_comes_from() {
     let text = "version: 1\nheaders:\n  - {id: frames, on: [mcp], set: {X-Frame-Options: SAMEORIGIN}}\n  - {remove: [Referrer-Policy]}\n";
-    let (config, engine) = (config(text), engine(text));
-    let line = |path: &str, name: &str| {
-        let explained = explain_surface(&engine, &config, &Surface::of("GET", path), Timestamp::UNIX_EPOCH).unwrap();
-        let sent = explained.headers.into_iter().find(|sent| *sent.name == *name).unwrap();
-        (sent.value.map(|value| value.to_string()), sent.policy.to_string(), sent.place.map(|place| place.line))
+    assert!(config(text).headers.rules.len() == 2);
+    let engine = engine(text);
+    let line = |header: &Header| {
+        let said = header.value.as_ref().map_or_else(|| " is taken away".to_owned(), |value| format!(": {value}"));
+        let place = header.reason.place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
+        format!("{}{said}  by {}{place}", header.name, header.reason.policy)
     };
-    let frames = line("/mcp", "x-frame-options");
-    assert_eq!((frames.0.as_deref(), frames.2), (Some("SAMEORIGIN"), Some(3)), "{frames:?}");
-    assert!(frames.1.contains("frames"), "{frames:?}");
-    let preset = line("/healthz", "x-frame-options");
-    // The preset stands where the section does.
-    assert_eq!((preset.0.as_deref(), preset.2), (Some("DENY"), Some(3)), "{preset:?}");
-    let taken = line("/healthz", "referrer-policy");
-    assert_eq!((taken.0, taken.2), (None, Some(4)));
+    let said = |class| {
+        let headers = engine.emit(class, false, false).unwrap();
+        headers.iter().map(|header| line(header)).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(said(EndpointClass::Mcp), @r"
+    cache-control: no-store  by header/strict/cache-control
+    cross-origin-resource-policy: same-origin  by header/strict/cross-origin-resource-policy
+    referrer-policy is taken away  by header/e4ca72135a5b (portcullis.yaml:4:5)
+    x-content-type-options: nosniff  by header/strict/x-content-type-options
+    x-frame-options: SAMEORIGIN  by header/frames (portcullis.yaml:3:5)
+    x-xss-protection: 0  by header/strict/x-xss-protection
+    ");
+    insta::assert_snapshot!(said(EndpointClass::Jwks), @r"
+    cache-control: no-store  by header/strict/cache-control
+    cross-origin-resource-policy: same-origin  by header/strict/cross-origin-resource-policy
+    referrer-policy is taken away  by header/e4ca72135a5b (portcullis.yaml:4:5)
+    x-content-type-options: nosniff  by header/strict/x-content-type-options
+    x-frame-options: DENY  by header/strict/x-frame-options
+    x-robots-tag: noindex  by header/strict/x-robots-tag
+    x-xss-protection: 0  by header/strict/x-xss-protection
+    ");
 }

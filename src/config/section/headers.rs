@@ -36,15 +36,15 @@ use crate::{
 pub struct Headers {
     /// What is set without being written.
     pub preset: Preset,
+    /// Where that is written, where it is.
+    pub preset_place: Option<Place>,
     /// Whether `X-XSS-Protection` has the value that old browsers take, and not `0`.
-    pub legacy_xss: bool,
+    pub legacy_xss: Option<Placed<bool>>,
     /// Whether `Strict-Transport-Security` goes to those who come by TLS; without a word, where the
     /// preset is strict.
     pub hsts: Option<Placed<bool>>,
     /// Own entries, in the order of the file. Of two that set one field, the later is sent.
     pub rules: Vec<HeaderRule>,
-    /// Where the section is written, where it is.
-    pub place: Option<Place>,
 }
 
 /// What is set without being written.
@@ -128,36 +128,35 @@ impl Headers {
         cx: &mut Resolver<'_>,
     ) -> Option<Self> {
         let empty = HeadersSection { preset: None, legacy_xss: None, hsts: None, rules: None };
-        let (place, section) = match section {
-            None => (None, empty),
+        let section = match section {
+            None => empty,
             Some(Written { place, value }) => match value? {
-                ListOr::Map(section) => (Some(place), section),
-                ListOr::List(rules) => {
-                    let rules = Some(Written { place: place.clone(), value: Some(rules) });
-                    (Some(place), HeadersSection { rules, ..empty })
-                }
+                ListOr::Map(section) => section,
+                ListOr::List(rules) => HeadersSection { rules: Some(Written { place, value: Some(rules) }), ..empty },
             },
         };
         let HeadersSection { preset, legacy_xss, hsts, rules } = section;
         let mut ids = BTreeMap::new();
         let rules = rules.and_then(|rules| rules.value).unwrap_or_default();
+        let preset_place = preset.as_ref().map(|preset| preset.place.clone());
         Some(Self {
-            preset: written_or(preset, Preset::default())?,
-            legacy_xss: written_or(legacy_xss, false)?,
-            hsts: match hsts {
-                Some(hsts) => Some(hsts.placed()?),
-                None => None,
+            preset: match preset {
+                Some(preset) => preset.value?,
+                None => Preset::default(),
             },
+            preset_place,
+            legacy_xss: read(legacy_xss)?,
+            hsts: read(hsts)?,
             rules: rules.into_iter().filter_map(|rule| HeaderRule::resolve(rule, &mut ids, cx)).collect(),
-            place,
         })
     }
 }
 
-fn written_or<T>(written: Option<Written<T>>, default: T) -> Option<T> {
+/// A value that may be left out; nothing at all where a finding says what is wrong with it.
+fn read<T>(written: Option<Written<T>>) -> Option<Option<Placed<T>>> {
     match written {
-        Some(written) => written.value,
-        None => Some(default),
+        Some(written) => written.placed().map(Some),
+        None => Some(None),
     }
 }
 

@@ -93,7 +93,7 @@ fn call(gateway: &Running, token: &str) -> String {
 }
 
 #[test]
-fn sm30_az24_tls_12_and_13_with_both_protocols() {
+fn sm21_sm30_az24_tls_12_and_13_with_both_protocols() {
     let (gateway, trusted) = start("");
     let token = gateway.token("tag:clock", &[]);
     for (version, spoken) in [(&TLS12, ProtocolVersion::TLSv1_2), (&TLS13, ProtocolVersion::TLSv1_3)] {
@@ -104,6 +104,14 @@ fn sm30_az24_tls_12_and_13_with_both_protocols() {
         assert!(answer.status == 200 && answer.json()["result"].is_object(), "{answer:?}");
         let stream = connect(&gateway, &trusted, version, &["h2", "http/1.1"]).unwrap();
         assert_eq!(stream.conn.alpn_protocol(), Some(b"h2".as_slice()));
+    }
+    // SM-21: whoever comes by TLS is told to go on so, refused or not.
+    for path in ["/healthz", "/nowhere", "/mcp"] {
+        let stream = connect(&gateway, &trusted, &TLS13, &[]).unwrap();
+        let port = gateway.address().port();
+        let text = format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n");
+        let answer = send(stream, &text);
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000; includeSubDomains"), "{path}");
     }
     // The identifiers are `https`, and what speaks no TLS gets no answer of HTTP.
     let stream = connect(&gateway, &trusted, &TLS13, &[]).unwrap();
