@@ -25,6 +25,8 @@ mod through;
 mod reload;
 /// What is refused for its arguments.
 mod argument;
+/// What is said back, and what it tells.
+mod output;
 /// OAuth off.
 mod local;
 /// Configured filters with an endpoint of their own.
