@@ -8,6 +8,8 @@
 //!
 //! SPEC: SM-32, SM-33, T-183, T-215.
 
+use std::borrow::Cow;
+
 /// Characters of others' words in one message.
 const MOST: usize = 300;
 
@@ -18,6 +20,29 @@ pub fn deceives(c: char) -> bool {
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a character hides, turns or overwrites what stands around it in a text for people. Line breaks
+/// and what scripts and pictures are joined with do not.
+#[must_use]
+pub fn hides(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        || matches!(c,
+            '\u{180e}' | '\u{200b}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A whole text, what hides shown as an escape.
+#[must_use]
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(hides) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if hides(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
 }
 
 /// Words of somebody else, cut to what a message can hold, what deceives shown as an escape.

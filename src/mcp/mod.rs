@@ -12,6 +12,7 @@ mod ask;
 pub mod code;
 pub mod envelope;
 pub mod header;
+mod hidden;
 mod id;
 mod input_schema;
 mod jsonrpc;

@@ -543,7 +543,9 @@ fn sm27_the_delay_of_failures_is_a_range_a_map_or_nothing() {
         assert_eq!(millis(delay), read, "{delay}");
     }
     assert_eq!(load("version: 1\n").config.unwrap().oauth.failure_delay.map(|delay| delay.most.as_millis()), Some(50));
-    for bad in ["10ms", "50ms-10ms", "10", "{min: 5ms}", "{min: 5ms, max: 1h}", "{least: 1ms, max: 2ms}", "[1, 2]", "true"] {
+    for bad in
+        ["10ms", "50ms-10ms", "10", "{min: 5ms}", "{min: 5ms, max: 1h}", "{least: 1ms, max: 2ms}", "[1, 2]", "true"]
+    {
         let loaded = with(&format!("{{failure_delay: {bad}}}"));
         let finding = loaded.findings.first().unwrap_or_else(|| panic!("{bad}"));
         assert!(finding.place().is_some_and(|place| place.line == 2), "{bad}: {:?}", found(&loaded));

@@ -21,6 +21,8 @@ mod changes;
 mod merged;
 /// What passes through, from the caller to the server and back.
 mod through;
+/// Regressions of the field, by their ids.
+mod threats;
 /// Configurations read anew.
 mod reload;
 /// What is refused for its arguments.
