@@ -34,7 +34,7 @@ pub use level::LogLevel;
 pub use list::{Entry, Kind, Page, PageError};
 pub use meta::{Meta, MetaError};
 pub use method::Method;
-pub use object::{Object, ObjectError};
+pub use object::{Object, ObjectError, members, object};
 pub use param_header::{ParamHeader, ParamHeaderError};
 pub use result::{has_field, with_field, with_value};
 pub use strict::{MAX_DEPTH, MAX_NODES, Untidy, check};

@@ -11,7 +11,7 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
-    mcp::{Era, Id, Kind, LogLevel, Method, Object, code, envelope, with_value},
+    mcp::{self, Era, Id, Kind, LogLevel, Method, Object, code, envelope, with_value},
     plain,
     seal::Handles,
     upstream::Reply,
@@ -150,17 +150,7 @@ fn without_modern(object: &Object<'_>) -> Option<Vec<u8>> {
     if !object.fields().any(|(key, value)| strange(key, value.get())) {
         return None;
     }
-    let mut out = vec![b'{'];
-    for (key, value) in object.fields().filter(|(key, value)| !strange(key, value.get())) {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        Id::Text(key.into()).write(&mut out);
-        out.push(b':');
-        out.extend_from_slice(value.get().as_bytes());
-    }
-    out.push(b'}');
-    Some(out)
+    Some(mcp::object(object.fields().filter(|(key, value)| !strange(key, value.get()))))
 }
 
 /// An answer that is one message.
