@@ -5,6 +5,7 @@
 //! (`tests/integration/layers.rs` holds that).
 
 // words
+pub mod plain;
 pub mod name;
 pub mod secret;
 mod guessable;

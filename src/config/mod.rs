@@ -38,6 +38,7 @@ pub use section::{
     audit::Audit,
     cors::Cors,
     encryption::Encryption,
+    failure_delay::FailureDelay,
     grants::{Grant, Grantee},
     headers::{HeaderRule, Headers, Preset},
     limits::Limits,

@@ -177,17 +177,16 @@ impl Gateway {
         let decision = self.hear(inquiry.revision, inquiry.ready, &moment, &found.target, ears);
         let open = self.write_decision(known, &decision).inspect_err(|_| ears.drop_resource(uri))?;
         if !decision.is_allow() {
-            let listed = Question {
+            let asked = Question {
                 asker: &inquiry.ready.asker,
-                verb: Verb::ResourcesList,
+                verb: Verb::ResourcesSubscribe,
                 target: &found.target,
                 inventory: found.inventory(),
                 moment: &moment,
                 arguments: Arguments::NONE,
             };
             let unknown = Refusal::Unknown { kind: "resource", name: uri.to_owned() };
-            let listed = !found.is_refused() && inquiry.engine().allows(&listed);
-            return Err(Stop::After(denied(&decision, listed, unknown), open));
+            return Err(Stop::After(denied(&decision, found.is_listed(inquiry, &asked), unknown), open));
         }
         Ok(message(asked, b"{}", open))
     }

@@ -88,8 +88,8 @@ impl Gateway {
                 entries.push(b',');
             }
             match name {
-                Some(name) => entry.write_with_name(name, &mut entries),
-                None => entries.extend_from_slice(entry.json().as_bytes()),
+                Some(name) => entry.told().write_with_name(name, &mut entries),
+                None => entries.extend_from_slice(entry.told().json().as_bytes()),
             }
         }
         open.leave_out(merged.missing);

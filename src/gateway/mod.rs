@@ -16,6 +16,7 @@ mod filter;
 mod legacy;
 mod limit;
 mod list;
+mod listens;
 mod name_space;
 mod offer;
 mod open;
@@ -59,6 +60,7 @@ use crate::{
 };
 use call::Parked;
 use classify::{Asked, Classified, What};
+use listens::Listens;
 use offer::Ready;
 use record::Known;
 use sessions::Sessions;
@@ -179,6 +181,7 @@ pub(crate) struct Gateway {
     parts: Parts,
     revision: Arc<ArcSwap<Revision>>,
     sessions: Arc<Sessions>,
+    listens: Arc<Listens>,
     parked: Arc<Parked>,
     closing: latest::Sender<bool>,
     /// How often another revision came into force.
@@ -239,7 +242,8 @@ impl Gateway {
         // Who has left needs no connections of its own.
         let sessions = Sessions::new(move |session| current.load().upstreams.forget(session.upstream()));
         let sessions = Arc::new(sessions);
-        Arc::new(Self { parts, revision, sessions, parked, closing, reloaded })
+        let listens = Arc::default();
+        Arc::new(Self { parts, revision, sessions, listens, parked, closing, reloaded })
     }
 
     /// Starts what it does beside requests.

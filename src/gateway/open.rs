@@ -19,6 +19,7 @@ use super::{
 use crate::{
     mcp::{Era, Kind, Object, Version},
     name::ServerName,
+    plain,
     upstream::About,
 };
 
@@ -71,7 +72,8 @@ impl Gateway {
                         let mut can = Can::default();
                         can.add(&about);
                         let watch = &inquiry.revision.offers.watch;
-                        (open, can, watch.instructions(server, about.instructions.as_deref()).map(str::to_owned))
+                        let instructions = watch.instructions(server, about.instructions.as_deref());
+                        (open, can, instructions.map(|text| plain::shown(text).into_owned()))
                     }
                     Err(error) => return Err(Stop::After(Refusal::Upstream(error.to_string()), open)),
                 }
@@ -134,7 +136,7 @@ fn joined(said: &[(&ServerName, Arc<About>)], watch: &Watch) -> Option<String> {
         let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { continue };
         // Names have no character that means anything in Markdown.
         let mut part = format!("## {server}\n\n");
-        part.extend(text.chars().take(LONGEST));
+        part.extend(plain::shown(text).chars().take(LONGEST));
         if text.chars().nth(LONGEST).is_some() {
             part.push('…');
         }

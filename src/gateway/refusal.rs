@@ -12,6 +12,7 @@ use crate::{
     limit::Fields,
     mcp::{AskKind, Era, Misfit, code, envelope},
     name::ScopeName,
+    plain,
     policy::{Because, Denial},
 };
 
@@ -242,13 +243,13 @@ impl Refusal {
             Self::MissingCapability(kind) => format!("this needs a caller with the capability `{kind}`"),
             Self::Cancelled => "the caller took this request back".into(),
             Self::Unanswered => "a question of the server's was not answered".into(),
-            Self::UnsupportedVersion(version) => format!("protocol version {version:?} is not supported"),
+            Self::UnsupportedVersion(version) => format!("protocol version {} is not supported", plain::quoted(version)),
             // A caller of the legacy era that meets it has to know which era this is.
             Self::UnknownMethod(method) if method == "initialize" => {
                 "method \"initialize\" is not of protocol version 2026-07-28, which this request speaks".into()
             }
-            Self::UnknownMethod(method) => format!("method {method:?} is not offered here"),
-            Self::Unknown { kind, name } => format!("unknown {kind}: {name:?}"),
+            Self::UnknownMethod(method) => format!("method {} is not offered here", plain::quoted(method)),
+            Self::Unknown { kind, name } => format!("unknown {kind}: {}", plain::quoted(name)),
             Self::Forbidden(_) => "policy forbids this call".into(),
             Self::Unfit(misfit) => misfit.to_string(),
             Self::RateLimited(fields) => format!("too many requests; try again in {} seconds", fields.retry_after),

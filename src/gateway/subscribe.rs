@@ -52,6 +52,9 @@ impl Gateway {
             Some(server) => self.may_discover(inquiry, server, known)?,
             None => self.write_decision(known, &permitted(Vec::new().into()))?,
         };
+        let Some(room) = self.listens.room(self.owner(inquiry.endpoint, inquiry.caller)) else {
+            return Err(Stop::After(Refusal::Full("streams"), open));
+        };
         let lists = Lists { tools: filter.tools, prompts: filter.prompts, resources: filter.resources };
         let ears = Arc::new(Ears::new(lists));
         let mut honoured = Vec::new();
@@ -73,6 +76,7 @@ impl Gateway {
         };
         let (gateway, id) = (Arc::clone(self), asked.id.clone());
         self.parts.tasks.spawn("listen", async move {
+            let _room = room;
             if gateway.tell(listener, ears, Some(id.clone()), out.clone()).await == End::Over {
                 // A reader that does not take it has its connection closed.
                 drop(tokio::time::timeout(PATIENCE, out.send(ended(&id))).await);

@@ -72,14 +72,16 @@ impl<E: Endpoint<Output = Response>> Connection<E> {
         self.outgoing.give(class, tls, response.status(), response.headers_mut());
         let mut response = hyper::Response::<BoxBody<Bytes, io::Error>>::from(response);
         // A stream is ours to go on with, and a message is the peer's to read.
-        match response.body().size_hint().exact() {
-            Some(_) => visit.is_answered(),
-            None => visit.is_whole(),
+        let streams = response.body().size_hint().exact().is_none();
+        if streams {
+            visit.is_whole()
+        } else {
+            visit.is_answered()
         }
         if last {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        response.map(|body| Answer { body, _visit: visit })
+        response.map(|body| Answer { body, visit, streams })
     }
 
     /// What is refused before anybody is asked about it.
@@ -138,9 +140,13 @@ impl Body for Arriving {
 }
 
 /// An answer's body: as long as it is sent, the request is not at its end.
+///
+/// A piece of a stream that is handed over is the peer's to read, until there is room for another and it
+/// is asked for: who does not take it is sent away as who takes no other answer (T-196).
 pub(super) struct Answer {
     body: BoxBody<Bytes, io::Error>,
-    _visit: Arc<Visit>,
+    visit: Arc<Visit>,
+    streams: bool,
 }
 
 impl Body for Answer {
@@ -148,7 +154,14 @@ impl Body for Answer {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if self.streams {
+            self.visit.is_whole();
+        }
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if self.streams {
+            self.visit.is_answered();
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

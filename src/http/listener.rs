@@ -210,3 +210,80 @@ async fn pause_after(error: &io::Error, places: &Places) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    use bytes::Bytes;
+    use futures_util::StreamExt as _;
+    use poem::Body;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    /// Counts itself while it is there.
+    struct Here(Arc<AtomicU64>);
+
+    impl Drop for Here {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn t196_who_does_not_take_a_stream_is_sent_away_and_who_waits_for_it_is_not() {
+        let open = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&open);
+        let endpoint = poem::endpoint::make_sync(move |request: poem::Request| {
+            count.fetch_add(1, Relaxed);
+            let here = Here(Arc::clone(&count));
+            let endless = request.uri().path() == "/endless";
+            let stream = futures_util::stream::unfold(here, move |here| async move {
+                if !endless {
+                    std::future::pending::<()>().await;
+                }
+                Some((Ok::<_, io::Error>(Bytes::from_static(&[b'x'; 4096])), here))
+            });
+            Response::builder().body(Body::from_bytes_stream(stream.boxed()))
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits =
+            Limits { request: Duration::from_millis(100), idle: Duration::from_millis(300), ..Limits::default() };
+        let manner = Manner { tls: None, proxies: Proxies::new(Vec::new(), false), limits };
+        let (tasks, (close, closing)) = (Arc::new(Tasks::new()), watch::channel(false));
+        let served = Arc::clone(&tasks);
+        let serving = async move { serve(listener, endpoint, manner, &served, closing, Duration::ZERO).await };
+        let asking = async {
+            let ask = async |path: &str| {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.unwrap();
+                stream.read_exact(&mut [0; 12]).await.unwrap();
+                stream
+            };
+            let (stalled, mut waits) = (ask("/endless").await, ask("/quiet").await);
+            let patience = Duration::from_secs(30);
+            let gone = async {
+                while open.load(Relaxed) > 1 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(patience, gone).await.expect("the one that does not read is still there");
+            // The other is: it reads, and nothing came.
+            let mut rest = vec![0; 4096];
+            let more = async {
+                loop {
+                    let read = waits.read(&mut rest).await.unwrap();
+                    assert!(read > 0, "the one that waits was sent away");
+                }
+            };
+            assert!(tokio::time::timeout(Duration::from_millis(600), more).await.is_err());
+            assert_eq!(open.load(Relaxed), 1);
+            drop((stalled, waits));
+            close.send_replace(true);
+        };
+        tokio::join!(serving, asking);
+        drop(tasks.shut_down(Duration::from_secs(10)).await);
+    }
+}

@@ -1,6 +1,11 @@
 //! The HTTP form of every answer: status, challenge and headers of each, here and nowhere else but in
 //! [`Denial`], which has the statuses of what policies decide.
 //!
+//! One form of error a surface: what an MCP endpoint says is JSON-RPC; what is said before one is reached
+//! (at the door, of a body that is not read, of paths and methods that are none) and everywhere else is
+//! `{"error", "error_description"}`. The words of others stand in either only as [`crate::plain`] tells
+//! them, and headers are made of names of ours alone.
+//!
 //! SPEC: SM-19; RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
 
 use poem::{

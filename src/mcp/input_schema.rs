@@ -69,7 +69,7 @@ impl fmt::Display for Misfit {
         if self.pointer.is_empty() {
             write!(f, "the arguments do not fit: expected {}", self.expected)
         } else {
-            write!(f, "the argument {:?} does not fit: expected {}", self.pointer, self.expected)
+            write!(f, "the argument {} does not fit: expected {}", crate::plain::quoted(&self.pointer), self.expected)
         }
     }
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 use serde_json::value::RawValue;
 
 use super::{
+    hidden::{self, Hidden},
     id::Id,
     method::Method,
     object::Object,
@@ -132,16 +133,26 @@ pub struct Entry {
     json: Box<str>,
     key: Box<str>,
     key_at: Range<usize>,
+    /// The entry as callers get it, where that is not as it came.
+    told: Option<Box<Self>>,
+    /// Whether it hides text where it cannot be shown.
+    hides: bool,
 }
 
 impl Entry {
     fn read(kind: Kind, raw: &RawValue) -> Result<Self, PageError> {
         let nameless = || PageError::Nameless(kind.key());
         let object = Object::read(raw.get()).map_err(|_| nameless())?;
-        if let Some(without) = without_odd_icons(raw.get(), &object) {
-            return Self::of(kind, &without);
+        let mut entry = match without_odd_icons(raw.get(), &object) {
+            Some(without) => Self::of(kind, &without)?,
+            None => Self::of(kind, raw.get())?,
+        };
+        match hidden::look(&entry.json) {
+            Hidden::Nothing => {}
+            Hidden::Shown(shown) => entry.told = Some(Box::new(Self::of(kind, &shown)?)),
+            Hidden::Kept => entry.hides = true,
         }
-        Self::of(kind, raw.get())
+        Ok(entry)
     }
 
     fn of(kind: Kind, json: &str) -> Result<Self, PageError> {
@@ -150,7 +161,7 @@ impl Entry {
         let value = object.get(kind.key()).ok_or_else(nameless)?.get();
         let key = object.text(kind.key()).ok_or_else(nameless)?;
         let start = value.as_ptr() as usize - json.as_ptr() as usize;
-        Ok(Self { key: key.into(), key_at: start..start + value.len(), json: json.into() })
+        Ok(Self { key: key.into(), key_at: start..start + value.len(), json: json.into(), told: None, hides: false })
     }
 
     /// The name of a tool or prompt, the URI of a resource or template.
@@ -163,6 +174,18 @@ impl Entry {
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// The entry as callers get it: what is hidden in its descriptions is shown (T-183).
+    #[must_use]
+    pub fn told(&self) -> &Self {
+        self.told.as_deref().unwrap_or(self)
+    }
+
+    /// Whether it hides text where it cannot be shown, so that nobody gets it.
+    #[must_use]
+    pub const fn hides(&self) -> bool {
+        self.hides
     }
 
     /// The entry under another name.

@@ -81,16 +81,7 @@ impl<'a> Meta<'a> {
     /// The members that are not the protocol's, their bytes untouched, with commas between them.
     #[must_use]
     pub fn unreserved(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for (key, value) in self.fields().filter(|(key, _)| !key.starts_with(PREFIX) && *key != TOKEN) {
-            if !out.is_empty() {
-                out.push(b',');
-            }
-            Id::Text(key.into()).write(&mut out);
-            out.push(b':');
-            out.extend_from_slice(value.get().as_bytes());
-        }
-        out
+        object::members(self.fields().filter(|(key, _)| !key.starts_with(PREFIX) && *key != TOKEN))
     }
 
     fn reserved(&self, name: &str) -> Option<&'a RawValue> {

@@ -57,6 +57,28 @@ impl<'a> Object<'a> {
     }
 }
 
+/// Fields as the members of an object, each value its very bytes, commas between them.
+#[must_use]
+pub fn members<'f>(fields: impl IntoIterator<Item = (&'f str, &'f RawValue)>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (key, value) in fields {
+        if !out.is_empty() {
+            out.push(b',');
+        }
+        Id::Text(key.into()).write(&mut out);
+        out.push(b':');
+        out.extend_from_slice(value.get().as_bytes());
+    }
+    out
+}
+
+/// Fields as an object.
+#[must_use]
+pub fn object<'f>(fields: impl IntoIterator<Item = (&'f str, &'f RawValue)>) -> Vec<u8> {
+    let members = members(fields);
+    [b"{", members.as_slice(), b"}"].concat()
+}
+
 /// The text that a value is, if it is one.
 pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     use serde::de::DeserializeSeed as _;
@@ -96,6 +118,9 @@ mod tests {
         assert_eq!(fields, [("b", "[1,  2]"), ("a", r#""x\u0041""#), ("c", "1.50")]);
         assert_eq!(object.text("a").unwrap(), "xA");
         assert_eq!(object.text("b"), None);
+        assert_eq!(members(object.fields()), br#""b":[1,  2],"a":"x\u0041","c":1.50"#);
+        assert_eq!(super::object(object.fields().skip(2)), br#"{"c":1.50}"#);
+        assert_eq!(super::object(object.fields().skip(3)), b"{}");
     }
 
     #[test]

@@ -242,6 +242,27 @@ mod tests {
     }
 
     #[test]
+    fn t134_no_annotation_makes_a_field_that_means_something_else_or_two_of_one() {
+        for name in ["Authorization", "Host", "Cookie", "Connection", "Content-Length", "Mcp-Session-Id", "Mcp-Name"] {
+            let schema = format!(r#"{{"properties":{{"a":{{"type":"string","x-mcp-header":"{name}"}}}}}}"#);
+            let headers = ParamHeader::read(&schema).unwrap();
+            assert_eq!(headers[0].field(), format!("mcp-param-{}", name.to_ascii_lowercase()));
+            // What a caller says stays one value of one line.
+            for said in [r"a\r\nAuthorization: Bearer x", r"\u0000", r"a\nb", r"\u001b[31m", r"\ud83e\udd80", r"\u0085"]
+            {
+                let arguments = format!(r#"{{"a":"{said}"}}"#);
+                let value = headers[0].value(Some(raw(&arguments))).unwrap();
+                assert!(value.bytes().all(|b| (0x20..0x7f).contains(&b)), "{said}: {value}");
+                assert!(headers[0].agrees(Some(value.as_bytes()), Some(raw(&arguments))));
+            }
+        }
+        for name in [r"a\r\nHost: x", r"a\u0000", "a:b", "a b", "ä", r"\u202e", r"\n", "a,b", "(a)"] {
+            let schema = format!(r#"{{"properties":{{"a":{{"type":"string","x-mcp-header":"{name}"}}}}}}"#);
+            assert_eq!(ParamHeader::read(&schema), Err(ParamHeaderError::Name), "{name}");
+        }
+    }
+
+    #[test]
     fn cl10_annotations_that_break_the_rules_are_told() {
         let one = |property: &str| ParamHeader::read(&format!(r#"{{"properties":{{"a":{property}}}}}"#)).unwrap_err();
         assert_eq!(one(r#"{"type":"string","x-mcp-header":""}"#), ParamHeaderError::Name);

@@ -4,5 +4,7 @@
 //! SPEC: oauth §3.
 
 mod access_token;
+mod failure;
 
 pub use access_token::{AccessToken, Issue, LONGEST_LIFE, Looked, Malformed, Resource, ResourceError, TokenKeys};
+pub use failure::held_up;

@@ -6,6 +6,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::plain::deceives;
+
 /// Bytes of one text field that are kept.
 pub(super) const LONGEST: usize = 1024;
 
@@ -91,14 +93,6 @@ fn escaped(c: char, out: &mut Vec<u8>) {
             out.push(digit(*unit >> shift));
         }
     }
-}
-
-/// Whether a character could break a line, move the cursor, turn the direction or hide.
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 fn digit(value: u16) -> u8 {

@@ -98,6 +98,9 @@ impl List {
         if !fits {
             return Err("its name does not fit the grammar".into());
         }
+        if entry.hides() {
+            return Err("it hides text where that cannot be shown".into());
+        }
         if self.by_key.contains_key(entry.key()) {
             return Err("an entry before it has the same name".into());
         }

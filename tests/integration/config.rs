@@ -523,3 +523,31 @@ fn sm14_views_name_declared_tags_and_at_least_one() {
     // All problems at once.
     assert_eq!(with("A: {tags: [x]}, b: {tags: []}, c: {tags: [y]}").findings.len(), 4);
 }
+
+#[test]
+fn sm27_the_delay_of_failures_is_a_range_a_map_or_nothing() {
+    let with = |delay: &str| load(&format!("version: 1\noauth: {delay}\n"));
+    let millis = |delay: &str| {
+        let loaded = with(delay);
+        let config = loaded.config.as_ref().unwrap_or_else(|| panic!("{delay}: {:?}", found(&loaded)));
+        config.oauth.failure_delay.map(|delay| (delay.least.as_millis(), delay.most.as_millis()))
+    };
+    for (delay, read) in [
+        ("{}", Some((10, 50))),
+        ("{failure_delay: 20ms-80ms}", Some((20, 80))),
+        ("{failure_delay: 20-80ms}", Some((20, 80))),
+        ("{failure_delay: {min: 5ms, max: 1s}}", Some((5, 1000))),
+        ("{failure_delay: 0}", None),
+        ("{failure_delay: '0'}", None),
+    ] {
+        assert_eq!(millis(delay), read, "{delay}");
+    }
+    assert_eq!(load("version: 1\n").config.unwrap().oauth.failure_delay.map(|delay| delay.most.as_millis()), Some(50));
+    for bad in
+        ["10ms", "50ms-10ms", "10", "{min: 5ms}", "{min: 5ms, max: 1h}", "{least: 1ms, max: 2ms}", "[1, 2]", "true"]
+    {
+        let loaded = with(&format!("{{failure_delay: {bad}}}"));
+        let finding = loaded.findings.first().unwrap_or_else(|| panic!("{bad}"));
+        assert!(finding.place().is_some_and(|place| place.line == 2), "{bad}: {:?}", found(&loaded));
+    }
+}

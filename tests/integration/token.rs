@@ -62,7 +62,7 @@ fn config(directory: &Path) -> Config {
         rates: Default::default(),
         headers: Headers::default(),
         cors: Cors::default(),
-        oauth: OAuth { enabled: Placed::new(true, place()) },
+        oauth: OAuth { enabled: Placed::new(true, place()), failure_delay: None },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },
         encryption: Encryption { key: None },

@@ -9,6 +9,7 @@ pub(crate) mod amount;
 pub(crate) mod audit;
 pub(crate) mod cors;
 pub(crate) mod encryption;
+pub(crate) mod failure_delay;
 pub(crate) mod grants;
 pub(crate) mod headers;
 pub(crate) mod limits;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::super::Refusal;
 use crate::{
-    mcp::{AskKind, Id, Method, Object, with_value},
+    mcp::{AskKind, Id, Method, Object, object, with_value},
     name::ServerName,
 };
 
@@ -30,10 +30,10 @@ pub(super) struct Asking {
 impl Asking {
     /// What of `allowed` a caller with these capabilities can be asked for.
     pub(super) fn new(allowed: &BTreeSet<AskKind>, declared: &str, shown: Option<ServerName>) -> Self {
-        let object = Object::read(declared).unwrap_or_default();
+        let all = Object::read(declared).unwrap_or_default();
         let (mut kinds, mut capabilities) = (Vec::new(), Vec::new());
         for kind in allowed {
-            let declared = object.get(kind.as_str()).and_then(|part| Object::read(part.get()).ok());
+            let declared = all.get(kind.as_str()).and_then(|part| Object::read(part.get()).ok());
             let Some(said) = declared.and_then(|declared| said(*kind, &declared)) else { continue };
             capabilities.push(if kinds.is_empty() { b'{' } else { b',' });
             Id::Text(kind.as_str().into()).write(&mut capabilities);
@@ -109,20 +109,6 @@ fn said(kind: AskKind, declared: &Object<'_>) -> Option<Vec<u8>> {
         }
         AskKind::Sampling => Some(object(declared.fields())),
     }
-}
-
-fn object<'f>(fields: impl Iterator<Item = (&'f str, &'f serde_json::value::RawValue)>) -> Vec<u8> {
-    let mut out = vec![b'{'];
-    for (key, value) in fields {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        Id::Text(key.into()).write(&mut out);
-        out.push(b':');
-        out.extend_from_slice(value.get().as_bytes());
-    }
-    out.push(b'}');
-    out
 }
 
 #[cfg(test)]

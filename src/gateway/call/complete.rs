@@ -58,11 +58,9 @@ impl Gateway {
             Ok(allowed) => allowed,
             Err(decision) => {
                 let open = self.write_decision(known, &decision)?;
-                let listed = Question { verb: question.verb.shown_by(&found.target), ..question };
                 let unknown =
                     Refusal::Unknown { kind: singular(complete.kind), name: complete.name.as_ref().to_owned() };
-                let listed = !found.is_refused() && inquiry.engine().allows(&listed);
-                let refusal = denied(&decision, listed, unknown);
+                let refusal = denied(&decision, found.is_listed(inquiry, &question), unknown);
                 return Err(Stop::After(refusal, open));
             }
         };

@@ -19,7 +19,7 @@ use super::super::{
 use crate::{
     mcp::Kind,
     name::ServerName,
-    policy::{Because, Decision, Inventory, Moment, Target},
+    policy::{Arguments, Because, Decision, Inventory, Moment, Question, Target},
 };
 
 /// What a name means.
@@ -42,6 +42,12 @@ impl Found {
     /// Whether it has drifted and may not be used.
     pub(in crate::gateway) fn is_refused(&self) -> bool {
         self.drift.as_ref().is_some_and(|drift| drift.refused)
+    }
+
+    /// Whether its list would show it to whoever asks this of it. What has drifted is listed to nobody.
+    pub(in crate::gateway) fn is_listed(&self, inquiry: &Inquiry<'_>, asked: &Question<'_>) -> bool {
+        let listed = Question { verb: asked.verb.shown_by(asked.target), arguments: Arguments::NONE, ..*asked };
+        !self.is_refused() && inquiry.engine().allows(&listed)
     }
 
     /// The moment as it is for this target: the guard rail says no to what has drifted.

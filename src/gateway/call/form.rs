@@ -11,7 +11,8 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
-    mcp::{Era, Id, Kind, LogLevel, Method, Object, code, envelope, with_value},
+    mcp::{self, Era, Id, Kind, LogLevel, Method, Object, code, envelope, with_value},
+    plain,
     seal::Handles,
     upstream::Reply,
 };
@@ -99,7 +100,7 @@ impl Form {
             Some(code) => {
                 let (message, data) = if code == code::INTERNAL {
                     let message = object.text("message").unwrap_or_else(|| "the server failed".into());
-                    (message.into_owned(), None)
+                    (plain::told(&message), None)
                 } else {
                     // Which one it is.
                     let data = object.get("data").and_then(|data| serde_json::from_str(data.get()).ok());
@@ -107,7 +108,7 @@ impl Form {
                 };
                 (Bytes::from(envelope::error_object(code, &message, data.as_ref())), Some(i64::from(code)))
             }
-            None => (error.clone(), given.or(Some(0))),
+            None => (harmless(error, &object), given.or(Some(0))),
         };
         Message { body: envelope::error(Some(&self.id), &error), code, is_error: None }
     }
@@ -149,17 +150,7 @@ fn without_modern(object: &Object<'_>) -> Option<Vec<u8>> {
     if !object.fields().any(|(key, value)| strange(key, value.get())) {
         return None;
     }
-    let mut out = vec![b'{'];
-    for (key, value) in object.fields().filter(|(key, value)| !strange(key, value.get())) {
-        if out.len() > 1 {
-            out.push(b',');
-        }
-        Id::Text(key.into()).write(&mut out);
-        out.push(b':');
-        out.extend_from_slice(value.get().as_bytes());
-    }
-    out.push(b'}');
-    Some(out)
+    Some(mcp::object(object.fields().filter(|(key, value)| !strange(key, value.get()))))
 }
 
 /// An answer that is one message.
@@ -175,6 +166,18 @@ pub(super) fn whole(form: &Form, message: Result<Message, Refusal>, open: Open) 
             Answer { outcome, pending: Pending::Decided(open), modern, session: None }
         }
     }
+}
+
+/// An upstream's error, its message as one that may be shown anywhere. What else is in it is data, and
+/// stays as it is.
+fn harmless(error: &Bytes, object: &Object<'_>) -> Bytes {
+    let Some(message) = object.text("message").filter(|message| message.chars().any(plain::deceives)) else {
+        return error.clone();
+    };
+    let mut shown = Vec::new();
+    Id::Text(plain::told(&message).into()).write(&mut shown);
+    let (text, shown) = (std::str::from_utf8(error).unwrap_or("{}"), String::from_utf8(shown).unwrap_or_default());
+    with_value(text, "message", &shown).into()
 }
 
 #[cfg(test)]
@@ -216,6 +219,22 @@ mod tests {
             Reply::Error(r#"{"code":-32021,"message":"m","data":{"requiredCapabilities":{"sampling":{}}}}"#.into());
         let (body, _) = said(&form(Era::Modern, Kind::Tools), &lacking);
         assert_eq!(body["error"]["data"]["requiredCapabilities"]["sampling"], serde_json::json!({}));
+    }
+
+    #[test]
+    fn sm33_t183_an_upstreams_error_message_acts_nowhere_and_its_data_stays() {
+        for era in [Era::Modern, Era::Legacy] {
+            let plain = r#"{"code":-32000,"message":"can't \"do\" <b>that</b>","data":{"n":1.50}}"#;
+            let (body, _) = said(&form(era, Kind::Tools), &Reply::Error(plain.into()));
+            assert_eq!(body["error"]["message"], r#"can't "do" <b>that</b>"#);
+            let wild = r#"{"code":-32000,"message":"\u001b[31m\r\nX: y\u202e\udb40\udc41","data":{"raw":"\u001b"}}"#;
+            let (body, code) = said(&form(era, Kind::Tools), &Reply::Error(wild.into()));
+            assert_eq!(body["error"]["message"], r"\u{1b}[31m\u{d}\u{a}X: y\u{202e}\u{e0041}");
+            assert_eq!((body["error"]["data"]["raw"].as_str(), code), (Some("\u{1b}"), Some(-32000)));
+            // Of a kind that is translated, too.
+            let (body, _) = said(&form(era, Kind::Tools), &Reply::Error(wild.replace("-32000", "-32042").into()));
+            assert!(!body["error"]["message"].as_str().unwrap().chars().any(plain::deceives), "{body}");
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::{
     Answer, Gateway, Inquiry, Message, Pending, Refusal, Said, Stop,
     classify::{Act, Asked},
     denied,
-    offer::{acted_by, shown_by},
+    offer::acted_by,
     record::{Known, Open},
 };
 use crate::{
@@ -109,11 +109,8 @@ impl Gateway {
             Ok(allowed) => allowed,
             Err(decision) => {
                 let open = self.write_decision(known, &decision)?;
-                let listed = Question { verb: shown_by(act.kind), ..question };
                 let unknown = Refusal::Unknown { kind: singular(act.kind), name: act.name.as_ref().to_owned() };
-                // What has drifted is listed to nobody.
-                let listed = !found.is_refused() && inquiry.engine().allows(&listed);
-                let refusal = denied(&decision, listed, unknown);
+                let refusal = denied(&decision, found.is_listed(inquiry, &question), unknown);
                 return Err(Stop::After(refusal, open));
             }
         };

@@ -21,10 +21,14 @@ mod changes;
 mod merged;
 /// What passes through, from the caller to the server and back.
 mod through;
+/// Regressions of the field, by their ids.
+mod threats;
 /// Configurations read anew.
 mod reload;
 /// What is refused for its arguments.
 mod argument;
+/// What is said back, and what it tells.
+mod output;
 /// OAuth off.
 mod local;
 /// Configured filters with an endpoint of their own.

@@ -21,16 +21,16 @@ use crate::support::{
 };
 
 /// A gateway before the conformance fixture, which writes down all that it receives.
-struct Before {
-    gateway: Running,
+pub(super) struct Before {
+    pub(super) gateway: Running,
     folder: tempfile::TempDir,
-    token: String,
+    pub(super) token: String,
     server: Option<Child>,
     is_left: bool,
 }
 
 impl Before {
-    fn new(era: &str, over: &str, asks: &str) -> Self {
+    pub(super) fn new(era: &str, over: &str, asks: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let record = folder.path().join("record").to_str().unwrap().to_owned();
         let fixture = fixture_upstream();
@@ -50,7 +50,7 @@ impl Before {
         Self { gateway, folder, token, server, is_left: (era, over) == ("modern", "http") }
     }
 
-    fn record(&self) -> Vec<Value> {
+    pub(super) fn record(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.path().join("record")).unwrap_or_default();
         // The last line may be half written.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -58,7 +58,7 @@ impl Before {
     }
 
     /// The messages of a method that it received.
-    fn received(&self, method: &str) -> Vec<Value> {
+    pub(super) fn received(&self, method: &str) -> Vec<Value> {
         let bodies = self.record().into_iter().filter_map(|entry| serde_json::from_str(entry["body"].as_str()?).ok());
         bodies.filter(|message: &Value| message["method"] == method).collect()
     }
