@@ -29,7 +29,7 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use super::{
     connection::Connection,
     forwarded::Proxies,
-    outgoing::Outgoing,
+    outgoing::Give,
     places::{Place, Places},
 };
 use crate::{config::Limits, tasks::Tasks};
@@ -42,7 +42,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_millis(500);
 
 /// How a listener speaks: by TLS or not, and whom it believes.
-#[derive(Debug)]
 pub(crate) struct Manner {
     /// Certificate and key, exchanged when they change.
     pub(crate) tls: Option<Arc<ArcSwap<ServerConfig>>>,
@@ -51,7 +50,7 @@ pub(crate) struct Manner {
     /// What one connection may cost.
     pub(crate) limits: Limits,
     /// Which headers answers are given.
-    pub(crate) outgoing: Arc<Outgoing>,
+    pub(crate) outgoing: Give,
 }
 
 /// Serves `endpoint` on `listener` until `closing` turns true; then waits, at most `grace`, for the
@@ -119,7 +118,7 @@ struct House<E> {
     endpoint: Arc<E>,
     http: auto::Builder<TokioExecutor>,
     proxies: Arc<Proxies>,
-    outgoing: Arc<Outgoing>,
+    outgoing: Give,
     tls: Option<Arc<ArcSwap<ServerConfig>>>,
     limits: Limits,
 }
@@ -251,7 +250,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let limits =
             Limits { request: Duration::from_millis(100), idle: Duration::from_millis(300), ..Limits::default() };
-        let manner = Manner { tls: None, proxies: Proxies::new(Vec::new(), false), limits };
+        let outgoing: Give = Arc::new(|_, _, _, _| {});
+        let manner = Manner { tls: None, proxies: Proxies::new(Vec::new(), false), limits, outgoing };
         let (tasks, (close, closing)) = (Arc::new(Tasks::new()), watch::channel(false));
         let served = Arc::clone(&tasks);
         let serving = async move { serve(listener, endpoint, manner, &served, closing, Duration::ZERO).await };

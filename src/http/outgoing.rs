@@ -19,6 +19,9 @@ use crate::{
     policy::{EndpointClass, Engine},
 };
 
+/// What gives an answer its fields: by the class of its endpoint, TLS and its status.
+pub(crate) type Give = Arc<dyn Fn(EndpointClass, bool, StatusCode, &mut HeaderMap) + Send + Sync>;
+
 /// The fields that answers are given, of the revision in force.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -44,14 +47,15 @@ struct Field {
 }
 
 impl Outgoing {
-    /// What goes out by the revisions of a gateway.
-    pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
+    /// What gives answers their fields by the revisions of a gateway.
+    pub(crate) fn by(gateway: Arc<Gateway>) -> Give {
         let made = ArcSwap::from_pointee(Table::of(&gateway.revision()));
-        Self { gateway, made }
+        let outgoing = Self { gateway, made };
+        Arc::new(move |class, tls, status, answer| outgoing.give(class, tls, status, answer))
     }
 
     /// Gives an answer its fields.
-    pub(super) fn give(&self, class: EndpointClass, tls: bool, status: StatusCode, answer: &mut HeaderMap) {
+    fn give(&self, class: EndpointClass, tls: bool, status: StatusCode, answer: &mut HeaderMap) {
         let revision = self.gateway.revision();
         let mut table = self.made.load_full();
         if table.serial != revision.serial() {
