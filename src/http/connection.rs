@@ -172,3 +172,33 @@ impl Body for Answer {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    use super::{super::places::Places, *};
+
+    #[tokio::test]
+    async fn t196_a_piece_that_is_handed_over_is_up_to_its_reader_until_the_next_is_asked_for() {
+        let place = Places::new(1).take().await.unwrap();
+        let (send, pieces) = tokio::sync::mpsc::channel::<Bytes>(4);
+        let stream = futures_util::stream::unfold(pieces, async |mut pieces| {
+            Some((Ok::<_, io::Error>(Frame::data(pieces.recv().await?)), pieces))
+        });
+        let (visit, body) = (place.guest().visit(), BoxBody::new(StreamBody::new(stream)));
+        visit.is_whole();
+        let mut answer = Answer { body, visit, streams: true };
+        // Nothing to say: it is ours to say something, and nobody is sent away for that.
+        assert!(futures_util::poll!(answer.frame()).is_pending());
+        assert!(!place.guest().waits_for_peer());
+        send.send(Bytes::from_static(b"one")).await.unwrap();
+        assert!(answer.frame().await.unwrap().unwrap().is_data());
+        // There is no room for more until the peer reads: who does not is dismissed by `places`.
+        assert!(place.guest().waits_for_peer());
+        assert!(futures_util::poll!(answer.frame()).is_pending());
+        assert!(!place.guest().waits_for_peer());
+        drop(answer);
+        assert!(place.guest().waits_for_peer());
+    }
+}

@@ -155,6 +155,12 @@ impl Guest {
         self.leave.notified().await;
     }
 
+    /// Whether all that is open is up to the peer.
+    #[cfg(test)]
+    pub(super) fn waits_for_peer(&self) -> bool {
+        self.ours.load(Relaxed) == 0
+    }
+
     /// The head of a request came in.
     pub(super) fn visit(self: &Arc<Self>) -> Arc<Visit> {
         self.open.fetch_add(1, Relaxed);
