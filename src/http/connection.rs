@@ -25,7 +25,7 @@ use poem::{
 
 use super::{
     forwarded::{Origin, Proxies},
-    outgoing::Give,
+    outgoing::Outgoing,
     places::{Guest, Visit},
     respond,
 };
@@ -35,7 +35,7 @@ use crate::policy::EndpointClass;
 pub(super) struct Connection<E> {
     pub(super) endpoint: Arc<E>,
     pub(super) proxies: Arc<Proxies>,
-    pub(super) outgoing: Give,
+    pub(super) outgoing: Arc<Outgoing>,
     pub(super) guest: Arc<Guest>,
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
@@ -69,7 +69,7 @@ impl<E: Endpoint<Output = Response>> Connection<E> {
                 (self.endpoint.get_response(request).await, chunked, origin.tls)
             }
         };
-        (self.outgoing)(class, tls, response.status(), response.headers_mut());
+        self.outgoing.give(class, tls, response.status(), response.headers_mut());
         let mut response = hyper::Response::<BoxBody<Bytes, io::Error>>::from(response);
         // A stream is ours to go on with, and a message is the peer's to read.
         let streams = response.body().size_hint().exact().is_none();

@@ -29,7 +29,7 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use super::{
     connection::Connection,
     forwarded::Proxies,
-    outgoing::Give,
+    outgoing::Outgoing,
     places::{Place, Places},
 };
 use crate::{config::Limits, tasks::Tasks};
@@ -42,6 +42,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SWEEP: Duration = Duration::from_millis(500);
 
 /// How a listener speaks: by TLS or not, and whom it believes.
+#[derive(Debug)]
 pub(crate) struct Manner {
     /// Certificate and key, exchanged when they change.
     pub(crate) tls: Option<Arc<ArcSwap<ServerConfig>>>,
@@ -50,7 +51,7 @@ pub(crate) struct Manner {
     /// What one connection may cost.
     pub(crate) limits: Limits,
     /// Which headers answers are given.
-    pub(crate) outgoing: Give,
+    pub(crate) outgoing: Arc<Outgoing>,
 }
 
 /// Serves `endpoint` on `listener` until `closing` turns true; then waits, at most `grace`, for the
@@ -118,7 +119,7 @@ struct House<E> {
     endpoint: Arc<E>,
     http: auto::Builder<TokioExecutor>,
     proxies: Arc<Proxies>,
-    outgoing: Give,
+    outgoing: Arc<Outgoing>,
     tls: Option<Arc<ArcSwap<ServerConfig>>>,
     limits: Limits,
 }

@@ -25,7 +25,7 @@ use poem::{
 };
 
 pub(crate) use health::Health;
-pub(crate) use outgoing::{Give, Outgoing};
+pub(crate) use outgoing::Outgoing;
 
 use crate::{
     cross_origin::Page,

@@ -19,9 +19,6 @@ use crate::{
     policy::{EndpointClass, Engine},
 };
 
-/// What gives an answer its fields: by the class of its endpoint, TLS and its status.
-pub(crate) type Give = Arc<dyn Fn(EndpointClass, bool, StatusCode, &mut HeaderMap) + Send + Sync>;
-
 /// The fields that answers are given, of the revision in force.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
@@ -47,15 +44,14 @@ struct Field {
 }
 
 impl Outgoing {
-    /// What gives answers their fields by the revisions of a gateway.
-    pub(crate) fn by(gateway: Arc<Gateway>) -> Give {
+    /// What goes out by the revisions of a gateway.
+    pub(crate) fn new(gateway: Arc<Gateway>) -> Self {
         let made = ArcSwap::from_pointee(Table::of(&gateway.revision()));
-        let outgoing = Self { gateway, made };
-        Arc::new(move |class, tls, status, answer| outgoing.give(class, tls, status, answer))
+        Self { gateway, made }
     }
 
     /// Gives an answer its fields.
-    fn give(&self, class: EndpointClass, tls: bool, status: StatusCode, answer: &mut HeaderMap) {
+    pub(super) fn give(&self, class: EndpointClass, tls: bool, status: StatusCode, answer: &mut HeaderMap) {
         let revision = self.gateway.revision();
         let mut table = self.made.load_full();
         if table.serial != revision.serial() {

@@ -222,7 +222,7 @@ impl Server {
         gateway.start();
         let (close, closing) = watch::channel(false);
         let routes = http::routes(Arc::clone(&gateway), address, Health::new(Arc::clone(&parts.trail), store.clone()));
-        let outgoing = http::Outgoing::by(Arc::clone(&gateway));
+        let outgoing = Arc::new(http::Outgoing::new(Arc::clone(&gateway)));
         let manner = manner(parts, &revision.snapshot.config.listen, tls, outgoing);
         // What is replaced ends once nobody uses it.
         drop(revision);
@@ -274,7 +274,7 @@ fn tls(way: &Way) -> Result<Option<Tls>, StartError> {
 }
 
 /// How the listener speaks; starts what keeps its certificate up to date.
-fn manner(parts: &Parts, listen: &Listen, tls: Option<Tls>, outgoing: http::Give) -> listener::Manner {
+fn manner(parts: &Parts, listen: &Listen, tls: Option<Tls>, outgoing: Arc<http::Outgoing>) -> listener::Manner {
     let mut limits = listen.limits.clone();
     limits.connections = socket::room(limits.connections);
     let proxies = Proxies::new(listen.trusted_proxies.clone(), listen.way == Way::Proxy);
