@@ -26,6 +26,8 @@ mod config;
 mod connect;
 /// Pages of other origins.
 mod cors;
+/// What detectors find in what attacks, and in what is ordinary.
+mod detect;
 /// One environment laid over the configuration.
 mod environment;
 /// The fixture upstream: that it offers what tests and the conformance suite rely on.
