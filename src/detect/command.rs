@@ -7,7 +7,7 @@
 //!
 //! SPEC: CWE-77, CWE-78, CWE-88; T-160.
 
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::{
     cursor::{Cursor, holds, is_one_of},
@@ -21,7 +21,7 @@ const MOST: usize = 16;
 
 /// Whether a value goes on as a command.
 pub(super) fn continues(text: &[u8], kinds: u16) -> bool {
-    if is_option(text) || text.starts_with(b"ext::") || beyond_doubt(text, kinds) {
+    if is_option(text) || text.starts_with(b"ext::sh") || beyond_doubt(text, kinds) {
         return true;
     }
     kinds & (seen::SEPARATOR | seen::DOLLAR | seen::BREAK) != 0 && text.len() <= LONGEST && behind_separators(text)
@@ -134,57 +134,110 @@ enum Before {
 
 fn behind_separators(text: &[u8]) -> bool {
     let blanks = text.iter().take_while(|byte| **byte == b' ').count();
-    let trimmed = text.get(blanks..).unwrap_or_default();
-    let Some(first) = trimmed.iter().position(|byte| is_separator(*byte)) else { return false };
-    let Some(before) = before(trimmed.get(..first).unwrap_or_default(), trimmed.get(first).copied()) else {
-        return false;
-    };
-    // A table of markdown, or a list of words.
-    if trimmed.starts_with(b"| ") && memchr_iter(b'|', trimmed).count() > 1 {
+    let text = text.get(blanks..).unwrap_or_default();
+    let Some((first, joint)) = separator(text) else { return false };
+    let Some(before) = before(text.get(..first).unwrap_or_default(), joint) else { return false };
+    // A table of markdown.
+    if text.starts_with(b"| ") && memchr_iter(b'|', text).count() > 1 {
         return false;
     }
-    let mut rest = Cursor::new(trimmed.get(first..).unwrap_or_default());
+    let behind = text.get(first + joint.len()..).unwrap_or_default();
+    if runs(Cursor::new(behind), before, joint) {
+        // Between back quotes that are all there is stands code, in prose.
+        return joint != Joint::Quote
+            || before != Before::Open
+            || memchr(b'`', behind).is_some_and(|end| behind.len() - end <= 2);
+    }
+    if first == 0 && matches!(joint, Joint::Pipe | Joint::Both) || before == Before::Word || joint.is_within() {
+        return false;
+    }
+    let mut rest = behind;
     for _ in 0..MOST {
-        let (joint, within) = match rest.rest() {
-            [b'$', b'(', b'(', ..] => return false,
-            [b'$', b'(', ..] => (2, Some(b')')),
-            [b'`', ..] => (1, Some(b'`')),
-            [b'<' | b'>', b'(', ..] => (2, Some(b')')),
-            [b'|', b'|', ..] | [b'&', b'&', ..] => (2, None),
-            [b';' | b'|' | b'&' | b'\n' | b'\r', ..] => (1, None),
-            _ => (1, Some(0)),
-        };
-        let single = rest.peek();
-        rest.skip(joint);
-        if within != Some(0) && runs(rest, before, within, single.filter(|_| joint == 1)) {
-            return true;
-        }
-        let skipped = rest.take(|byte| !is_separator(byte));
-        if rest.is_end() || skipped.len() > 512 {
+        let Some((at, joint)) = separator(rest).filter(|(at, joint)| *at < 512 && !joint.is_within()) else {
             return false;
+        };
+        rest = rest.get(at + joint.len()..).unwrap_or_default();
+        if runs(Cursor::new(rest), before, joint) {
+            return true;
         }
     }
     false
 }
 
-const fn is_separator(byte: u8) -> bool {
-    matches!(byte, b';' | b'|' | b'&' | b'`' | b'$' | b'\n' | b'\r' | b'<' | b'>')
+/// What joins one command to another, or puts it within.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Joint {
+    /// `;`
+    Then,
+    /// `|`
+    Pipe,
+    /// `&`
+    Beside,
+    /// `&&` and `||`
+    Both,
+    /// A line break.
+    Line,
+    /// A back quote.
+    Quote,
+    /// `$(`, `<(` and `>(`
+    Bracket,
+}
+
+impl Joint {
+    const fn len(self) -> usize {
+        match self {
+            Self::Then | Self::Pipe | Self::Beside | Self::Line | Self::Quote => 1,
+            Self::Both | Self::Bracket => 2,
+        }
+    }
+
+    const fn is_within(self) -> bool {
+        matches!(self, Self::Quote | Self::Bracket)
+    }
+}
+
+/// Where the next one stands.
+fn separator(text: &[u8]) -> Option<(usize, Joint)> {
+    text.iter().enumerate().find_map(|(at, byte)| {
+        let next = text.get(at + 1);
+        let joint = match (byte, next) {
+            (b'&', Some(b'&')) | (b'|', Some(b'|')) => Joint::Both,
+            (b'$' | b'<' | b'>', Some(b'(')) => Joint::Bracket,
+            (b';', _) => Joint::Then,
+            (b'|', _) => Joint::Pipe,
+            (b'&', _) => Joint::Beside,
+            (b'`', _) => Joint::Quote,
+            (b'\n' | b'\r', _) => Joint::Line,
+            _ => return None,
+        };
+        Some((at, joint))
+    })
 }
 
 /// What a text is before its first separator; nothing where it is a command, or prose.
-fn before(text: &[u8], separator: Option<u8>) -> Option<Before> {
+fn before(text: &[u8], joint: Joint) -> Option<Before> {
     let spaced = text.last().is_some_and(u8::is_ascii_whitespace);
     let text = text.trim_ascii_end();
     if text.is_empty() {
         return Some(Before::Open);
     }
     // A substitution stands beside what it belongs to.
-    if spaced && matches!(separator, Some(b'`' | b'$' | b'<' | b'>')) {
+    if spaced && joint.is_within() {
         return None;
     }
     let closed = text.iter().rposition(|byte| *byte != b')').and_then(|at| text.get(..=at)).unwrap_or_default();
     let Some(end) = closed.last() else { return Some(Before::Open) };
     if matches!(end, b'\'' | b'"') && memchr_iter(*end, closed).count() == 1 && text.len() <= 128 {
+        // What begins something stands behind an operator, a bracket or a space.
+        let value = closed
+            .iter()
+            .rev()
+            .nth(1)
+            .is_none_or(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+        return value.then_some(Before::Open);
+    }
+    // `a);id` closes what was opened outside.
+    if closed.len() < text.len() && memchr(b'(', text).is_none() && closed.iter().all(u8::is_ascii_alphanumeric) {
         return Some(Before::Open);
     }
     let plain = |byte: &u8| {
@@ -197,10 +250,14 @@ fn before(text: &[u8], separator: Option<u8>) -> Option<Before> {
     }
     let address = text.starts_with(b"http://") || text.starts_with(b"https://") || text.starts_with(b"ftp://");
     let asked = memchr::memchr2(b'?', b'=', text).is_some();
-    if separator == Some(b'&') && asked && !spaced {
+    if matches!(joint, Joint::Beside) && asked && !spaced {
         return None;
     }
     if address || memchr::memchr(b'@', text).is_some() && memchr::memchr(b'/', text).is_none() {
+        return Some(Before::Value);
+    }
+    let ending = memchr::memrchr(b'.', text).and_then(|dot| text.get(dot + 1..)).unwrap_or_default();
+    if is_one_of(ending, &DOCUMENTS) {
         return Some(Before::Value);
     }
     // What has a slash is run, or what is assigned is used.
@@ -223,9 +280,8 @@ fn before(text: &[u8], separator: Option<u8>) -> Option<Before> {
     (text.len() <= 40 && !is_one_of(text, &PROGRAMS)).then_some(Before::Word)
 }
 
-/// Whether a command comes here that does not belong behind what stands before. `single` is a
-/// separator of one letter.
-fn runs(mut at: Cursor<'_>, before: Before, within: Option<u8>, single: Option<u8>) -> bool {
+/// Whether a command comes here that does not belong behind what stands before.
+fn runs(mut at: Cursor<'_>, before: Before, joint: Joint) -> bool {
     at.take(|byte| byte.is_ascii_whitespace() || byte == b'(' || byte == b'{' || byte == b'!');
     let mut name = [0; 24];
     let mut length = 0;
@@ -246,7 +302,7 @@ fn runs(mut at: Cursor<'_>, before: Before, within: Option<u8>, single: Option<u
     }
     let name = name.get(..length).unwrap_or_default();
     if name.eq_ignore_ascii_case(b"sudo") || name.eq_ignore_ascii_case(b"exec") || name.eq_ignore_ascii_case(b"eval") {
-        return runs(at, before, within, single);
+        return runs(at, before, joint);
     }
     // `/???/c?t`
     if name.contains(&b'?') && start.rest().starts_with(b"/") {
@@ -257,7 +313,6 @@ fn runs(mut at: Cursor<'_>, before: Before, within: Option<u8>, single: Option<u
         Some(byte) => {
             byte.is_ascii_whitespace()
                 || matches!(byte, b';' | b'|' | b'&' | b'<' | b'>' | b')' | b'`' | b'#' | b'$' | b'%' | b'}' | b',')
-                || Some(byte) == within
         }
     };
     if name.is_empty() || !ends {
@@ -269,11 +324,13 @@ fn runs(mut at: Cursor<'_>, before: Before, within: Option<u8>, single: Option<u
     if quoted_around && is_one_of(name, &STRONG) {
         return true;
     }
-    match (before, within) {
-        (Before::Open | Before::Value, None) if single == Some(b'\n') || single == Some(b'\r') => strong,
-        (Before::Open | Before::Value, None) => strong || is_one_of(name, &COMMANDS),
-        (Before::Open | Before::Value | Before::Word, Some(_)) => strong,
-        (Before::Word, None) => strong && single != Some(b'&') && single != Some(b'\n') && single != Some(b'\r'),
+    match (before, joint) {
+        (Before::Word, Joint::Beside | Joint::Line) => false,
+        (Before::Word, _) | (_, Joint::Line | Joint::Quote | Joint::Bracket) => strong,
+        (Before::Open | Before::Value, Joint::Then | Joint::Beside) => strong || is_one_of(name, &COMMANDS),
+        (Before::Value, Joint::Pipe | Joint::Both) => strong || is_one_of(name, &COMMANDS),
+        // A line of a script that goes on begins like this, too.
+        (Before::Open, Joint::Pipe | Joint::Both) => strong,
     }
 }
 
@@ -350,7 +407,7 @@ fn is_strong(name: &[u8], rest: &[u8]) -> bool {
 }
 
 /// Commands that are strong whatever follows.
-const STRONG: [&str; 25] = [
+const STRONG: [&str; 24] = [
     "bitsadmin",
     "cat",
     "certutil",
@@ -367,7 +424,6 @@ const STRONG: [&str; 25] = [
     "passwd",
     "poweroff",
     "printenv",
-    "ps",
     "reboot",
     "shutdown",
     "systeminfo",
@@ -382,8 +438,14 @@ const STRONG: [&str; 25] = [
 const COMMANDS: [&str; 49] = [
     "awk", "base64", "bash", "cat", "chmod", "chown", "cp", "curl", "dig", "dir", "echo", "env", "find", "grep",
     "head", "hostname", "id", "ifconfig", "kill", "ls", "mail", "mv", "nc", "netstat", "nslookup", "passwd", "perl",
-    "php", "ping", "printenv", "printf", "ps", "python", "python3", "pwd", "rm", "ruby", "scp", "sed", "sh", "sleep",
+    "php", "ping", "printenv", "printf", "ps", "pwd", "python", "python3", "rm", "ruby", "scp", "sed", "sh", "sleep",
     "ssh", "tail", "tee", "touch", "uname", "wget", "whoami", "xxd",
+];
+
+/// Endings of files that nobody runs.
+const DOCUMENTS: [&str; 17] = [
+    "csv", "doc", "docx", "gif", "htm", "html", "jpeg", "jpg", "json", "log", "md", "pdf", "png", "svg", "txt", "xls",
+    "xml",
 ];
 
 /// Programs that people run alone, with something else behind.

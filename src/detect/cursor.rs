@@ -63,6 +63,7 @@ impl<'a> Cursor<'a> {
 /// A word without regard to case, where it is one of these; they are sorted and in lower case.
 pub(super) fn is_one_of(word: &[u8], words: &[&str]) -> bool {
     const LONGEST: usize = 24;
+    debug_assert!(words.is_sorted(), "{words:?}");
     let mut lower = [0; LONGEST];
     let Some(lower) = lower.get_mut(..word.len()) else { return false };
     lower.copy_from_slice(word);

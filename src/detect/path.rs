@@ -40,7 +40,8 @@ const GOALS: [&[u8]; 16] = [
 /// Whether an argument is such a path, or holds one that is past doubt.
 pub(super) fn in_argument(text: &[u8], kinds: u16) -> bool {
     let (dots, percent) = (kinds & seen::DOT != 0, kinds & seen::PERCENT != 0);
-    if !dots && !percent && kinds & seen::WIDE == 0 {
+    let wide = kinds & (seen::WIDE | seen::PUNCTUATION) != 0;
+    if !dots && !percent && !wide {
         return false;
     }
     if text.len() <= LONGEST && kinds & seen::BREAK == 0 {
@@ -48,7 +49,7 @@ pub(super) fn in_argument(text: &[u8], kinds: u16) -> bool {
         if dots && (way.leaves(kinds) || kinds & seen::SPACE != 0 && climbs_far(text)) {
             return true;
         }
-        return (percent || kinds & seen::WIDE != 0) && !way.steps && steps_in_disguise(text);
+        return (percent || wide) && !way.steps && steps_in_disguise(text);
     }
     dots && climbs_far(text) || percent && disguised(text)
 }
@@ -81,6 +82,8 @@ impl Way {
             let (segment, behind) = rest.split_at_checked(end.unwrap_or(rest.len())).unwrap_or((rest, &[]));
             let separator = behind.first().copied();
             let behind = behind.get(1..).unwrap_or_default();
+            // `c:` and `file:` begin a path of their own.
+            let segment = if fresh { segment.rsplit(|byte| *byte == b':').next().unwrap_or_default() } else { segment };
             match segment {
                 b"" if fresh => absolute = separator.is_some_and(is_slash),
                 b"" | b"." => {}
@@ -94,8 +97,6 @@ impl Way {
                     (way.steps, way.below_root) = (true, true);
                     way.climbed += 1;
                 }
-                // `c:` and `file:` begin a path of their own.
-                [.., b':'] if separator.is_some_and(is_slash) => absolute = true,
                 _ => depth += 1,
             }
             fresh = false;

@@ -21,7 +21,7 @@ const LONGEST: usize = 512;
 
 /// Whether a value, or a name of a query, is a path of names through a prototype.
 pub(super) fn is_path(text: &[u8], kinds: u16) -> bool {
-    let possible = kinds & (seen::UNDERSCORE | seen::DOT) != 0 || text.contains(&b'[');
+    let possible = kinds & (seen::UNDERSCORE | seen::DOT | seen::SLASH) != 0 || text.contains(&b'[');
     if !possible || text.len() > LONGEST || kinds & (seen::SPACE | seen::BREAK | seen::BLANK) != 0 {
         return false;
     }

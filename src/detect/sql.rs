@@ -21,12 +21,26 @@ pub(super) fn continues(text: &[u8], kinds: u16) -> bool {
 /// What stands before the place where a text goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
+    /// What stands outside of the text.
+    Nothing,
     /// A number, or a word.
     Value,
+    /// A quote, and nothing before it.
+    BareQuote,
     /// A quote that ends a value.
     EndQuote,
     /// A quote that may as well begin something.
     AnyQuote,
+}
+
+impl Before {
+    const fn ends_a_value(self) -> bool {
+        matches!(self, Self::BareQuote | Self::EndQuote)
+    }
+}
+
+const fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'\'' | b'"')
 }
 
 /// From the beginning: a number or a word, then more.
@@ -39,13 +53,23 @@ fn behind_value(text: &[u8]) -> bool {
         at = named;
         at.blank();
     }
+    let start = at;
     at.take(|byte| matches!(byte, b'-' | b'+' | b'('));
     let word = at.take(|byte| is_word(byte) || byte == b'.');
-    if word.is_empty() || word.len() > 64 {
-        return false;
+    if word.is_empty() {
+        return matches!(start.peek(), Some(b')' | b';' | b'|' | b'&')) && goes_on(start, Before::Nothing);
+    }
+    if is_one_of(word, &["and", "or", "xor"]) {
+        return goes_on(start, Before::Nothing);
+    }
+    if is_one_of(word, &ASKING) && at.rest().starts_with(b"(") {
+        return ends_with_comment(at);
+    }
+    if word.eq_ignore_ascii_case(b"waitfor") {
+        return tail(word, at);
     }
     // Somebody who writes a statement writes it whole.
-    if is_one_of(word, &STATEMENTS) || is_one_of(word, &CLAUSES) {
+    if word.len() > 64 || is_one_of(word, &STATEMENTS) || is_one_of(word, &CLAUSES) {
         return false;
     }
     goes_on(at, Before::Value)
@@ -75,6 +99,11 @@ fn behind_quote(text: &[u8], quote: u8) -> bool {
         None => true,
         Some(byte) => before.len() <= 256 && is_value(*byte) && !before.contains(&b'\n'),
     };
+    if before.is_empty() {
+        // With more behind it, it is a comment that begins with a quote.
+        let cut = quote == b'\'' && matches!(next.rest(), b"--" | b"#" | b" --" | b"-- " | b"--+" | b"-- -");
+        return cut || goes_on(next, Before::BareQuote);
+    }
     goes_on(next, if value { Before::EndQuote } else { Before::AnyQuote })
 }
 
@@ -108,7 +137,7 @@ fn goes_on(mut at: Cursor<'_>, before: Before) -> bool {
     if at.eat(b";") {
         at.take(|byte| byte == b';' || byte.is_ascii_whitespace());
         space(&mut at);
-        return cut_off(at) && before == Before::EndQuote || statement(at);
+        return cut_off(at) && before.ends_a_value() || statement(at);
     }
     if at.eat(b"||") || at.eat(b"&&") {
         return holds(at, before);
@@ -161,7 +190,7 @@ fn cut_off(at: Cursor<'_>) -> bool {
 
 /// Whether what follows is an operand or a comparison that is known to hold, or asks the database.
 fn holds(mut at: Cursor<'_>, before: Before) -> bool {
-    let quoted = before != Before::Value;
+    let quoted = before.ends_a_value() || before == Before::AnyQuote;
     loop {
         space(&mut at);
         at.take(|byte| matches!(byte, b'(' | b'!' | b'~' | b'-' | b'+'));
@@ -173,6 +202,10 @@ fn holds(mut at: Cursor<'_>, before: Before) -> bool {
         } else {
             space(&mut at);
         }
+    }
+    // A quote that is not closed ends what the word stands in, as in `"when": 1`.
+    if at.peek().is_some_and(|quote| is_quote(quote) && memchr::memchr_iter(quote, at.rest()).nth(1).is_none()) {
+        return false;
     }
     let Some(left) = operand(&mut at) else { return false };
     space(&mut at);
@@ -188,18 +221,25 @@ fn holds(mut at: Cursor<'_>, before: Before) -> bool {
     }
     // `' or ''='`: the end is left to what stands outside.
     if at.is_end() {
-        return before == Before::EndQuote && matches!(left, Operand::Literal(_));
+        return before.ends_a_value() && matches!(left, Operand::Literal(_));
+    }
+    // `' or ''-'`
+    if let Operand::Literal(b"") = left
+        && before.ends_a_value()
+        && at.rest().len() <= 3
+    {
+        return true;
     }
     let Some(mut right) = compares(at) else { return false };
     space(&mut right);
     right.take(|byte| matches!(byte, b'(' | b'-' | b'+' | b'~' | b'!'));
     let Some(other) = operand(&mut right) else {
-        return before == Before::EndQuote && right.is_end() && left != Operand::Name;
+        return before.ends_a_value() && right.is_end() && left != Operand::Name;
     };
     match (left, other) {
         (_, Operand::Asks) => true,
         (Operand::Literal(left), Operand::Literal(right)) => quoted || left == right || ends_with_comment(at),
-        (Operand::Name, _) | (_, Operand::Name) => before == Before::EndQuote && is_last(right),
+        (Operand::Name, _) | (_, Operand::Name) => before.ends_a_value() && is_last(right),
         (Operand::Literal(_) | Operand::Call | Operand::Asks, _) => quoted,
     }
 }

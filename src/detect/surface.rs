@@ -76,7 +76,10 @@ pub fn header(name: &str, value: &[u8], wanted: Detectors) -> Detectors {
         return found.among(wanted);
     }
     found.note(Detector::Oversized, value.len() > LONGEST_VALUE);
-    if kinds & !(seen::SPACE | seen::DOT | seen::SLASH | seen::UNDERSCORE) == 0 && !has_steps(value) {
+    if kinds & !(seen::SPACE | seen::DOT | seen::SLASH | seen::UNDERSCORE) == 0
+        && !has_steps(value)
+        && !value.contains(&b'=')
+    {
         return found.among(wanted);
     }
     let levels = Levels::of(value);

@@ -5,7 +5,7 @@ use super::{Detector, Detectors, command, field, letter, path, percent::decoded,
 /// Bytes above which a string is more than anybody means to send in one.
 const LONGEST: usize = 1 << 20;
 /// Longer texts are not read again without their percent signs.
-const LONGEST_ENCODED: usize = 4096;
+const LONGEST_ENCODED: usize = 2048;
 
 /// What `wanted` find in a string of a body.
 #[must_use]
@@ -14,7 +14,7 @@ pub fn argument(text: &str, wanted: Detectors) -> Detectors {
     let kinds = seen::kinds_in(text);
     let mut found = Detectors::NONE;
     // A word, a number, a sentence without a point: there are more of them than of all else.
-    if kinds & !seen::SPACE == 0 && text.len() < 8 {
+    if kinds & !seen::SPACE == 0 && text.len() < 6 {
         return found;
     }
     let mut note = |detector, holds: &dyn Fn() -> bool| found.note(detector, wanted.contains(detector) && holds());
@@ -27,7 +27,7 @@ pub fn argument(text: &str, wanted: Detectors) -> Detectors {
     note(Detector::PathTraversal, &|| path::in_argument(text, kinds));
     note(Detector::PrototypePollution, &|| pollution::is_path(text, kinds));
     note(Detector::SqlInjection, &|| sql::continues(text, kinds));
-    if kinds & seen::PERCENT != 0 && kinds & (seen::SPACE | seen::BREAK) == 0 && text.len() <= LONGEST_ENCODED {
+    if kinds & seen::PERCENT != 0 && kinds & seen::BREAK == 0 && text.len() <= LONGEST_ENCODED {
         let plain = decoded(text);
         if plain.as_ref() != text {
             found = found.with(behind_percent(&plain, wanted.without(found)));
