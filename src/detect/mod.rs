@@ -189,4 +189,18 @@ impl FromIterator<Detector> for Detectors {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_detector_has_its_word_and_its_place() {
+        for detector in Detector::ALL {
+            assert_eq!(Detector::of_word(detector.word()), Some(detector));
+            assert_eq!(Detectors::one(detector).iter().collect::<Vec<_>>(), [detector]);
+            assert!(Detectors::ALL.contains(detector) && !Detectors::NONE.contains(detector));
+        }
+        assert!(Detector::ALL.is_sorted_by_key(|detector| detector.word()));
+        assert_eq!(Detectors::ALL.iter().count(), Detector::ALL.len());
+        assert_eq!(Detectors::ALL.without(Detectors::one(Detector::NullByte)).iter().count(), Detector::ALL.len() - 1);
+    }
+}
