@@ -62,6 +62,8 @@ mod suite;
 mod support;
 /// `portcullis token`.
 mod token;
+/// What detectors find, and what comes of it.
+mod validation;
 /// The wire before the gateway: TLS, HTTP/2, proxies, framing, floods.
 mod transport;
 /// The servers behind the gateway: real processes and real sockets, most of them hostile.
