@@ -7,6 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use portcullis::{
     audit::Trail,
+    detect::Detectors,
     id::Id,
     policy::{Because, Decision, Effect, Reason, Verdict},
     principal::Principal,
@@ -49,6 +50,7 @@ fn trail(c: &mut Criterion) {
             drift: None,
             size: 180,
         }),
+        findings: Detectors::NONE,
         decision: &decision,
         refused: None,
     };

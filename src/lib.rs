@@ -17,6 +17,7 @@ pub mod endpoint;
 pub mod chance;
 pub mod diagnostic;
 pub mod mcp;
+pub mod detect;
 
 // decide
 pub mod policy;

@@ -11,6 +11,7 @@ mod admin_default_credential;
 mod admin_public;
 mod audience_unchecked;
 mod baseline;
+mod check_never_runs;
 mod confusable_name;
 mod consent_disabled;
 mod cors_reflect_or_regex;
@@ -211,6 +212,7 @@ pub const CHECKS: &[&dyn Check] = &[
     &rate_tier_inverted::RateTierInverted,
     &no_body_limit::NoBodyLimit,
     &no_timeout::NoTimeout,
+    &check_never_runs::CheckNeverRuns,
     &inventory_drift::InventoryDrift,
     &unused_suppression::UnusedSuppression,
     &suppression_without_reason::SuppressionWithoutReason,

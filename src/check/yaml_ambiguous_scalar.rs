@@ -58,7 +58,7 @@ impl Walk<'_> {
         }
         node.items().iter().for_each(|item| self.node(item, path));
         for entry in node.entries() {
-            let ours = entry.key == "on" && matches!(path.first(), Some(&"headers" | &"rates"));
+            let ours = entry.key == "on" && matches!(path.first(), Some(&"headers" | &"rates" | &"validation"));
             if !ours {
                 self.found("key", &entry.key, entry.other, &entry.place);
             }

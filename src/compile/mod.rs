@@ -1,7 +1,7 @@
 //! A configuration's meaning → a bundle.
 //!
 //! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule`, `grant`,
-//! `rate`, `admit` and `header` turn their sections into policies, `hand_written` takes in the author's own,
+//! `rate`, `admit`, `validation` and `header` turn their sections into policies, `hand_written` takes in the author's own,
 //! `render` writes them down, `press` makes those of
 //! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
 
@@ -17,6 +17,7 @@ mod render;
 mod rule;
 mod schema;
 mod server;
+mod validation;
 mod verify;
 
 #[cfg(all(test, feature = "serve"))]
@@ -50,7 +51,7 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
     let mut drafted = HashSet::new();
     let own = |error: String, place: &Place| findings::CONDITION.at(place, error);
     let typing = argument::Typing::of(&config.rules, lock, &mut problems);
-    for shipped in [hand_written::shipped(), admit::policies(config)] {
+    for shipped in [hand_written::shipped(), admit::policies(config), validation::policies(config, &typing)] {
         match shipped {
             Ok(policies) => all.extend(policies),
             Err(error) => problems.push(own(error, whole)),

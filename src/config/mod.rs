@@ -53,6 +53,7 @@ pub use section::{
     store::Store,
     tags::Tag,
     transport::{Http, Stdio, Transport},
+    validation::{Exempt, Mode, Scope, Validation},
     views::View,
     way::{TlsFiles, Way},
 };
@@ -336,6 +337,8 @@ pub struct Config {
     pub headers: Headers,
     /// Whose pages may call the gateway.
     pub cors: Cors,
+    /// What is done about what looks like an attack.
+    pub validation: Validation,
     /// Whether callers need a token.
     pub oauth: OAuth,
     /// Where the audit trail goes.

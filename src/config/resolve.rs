@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Audit, Config, Cors, Encryption, Headers, Lint, Listen, OAuth, Store,
+    Audit, Config, Cors, Encryption, Headers, Lint, Listen, OAuth, Store, Validation,
     document::{Document, Named, Written},
     findings, look_alike, secrecy,
     section::{grants, policies, rates, rules, servers, tags, views},
@@ -55,6 +55,7 @@ pub(super) fn resolve(
         rates,
         headers,
         cors,
+        validation,
         oauth,
         audit,
         store,
@@ -82,6 +83,7 @@ pub(super) fn resolve(
     let oauth = OAuth::resolve(oauth, &mut cx);
     let headers = Headers::resolve(headers, &mut cx);
     let cors = Cors::resolve(cors, oauth.as_ref(), &mut cx);
+    let validation = Validation::resolve(validation, &mut cx);
     let listen = Listen::resolve(listen, oauth.as_ref(), &mut cx);
     let audit = Audit::resolve(audit, &mut cx);
     let store = Store::resolve(store, &mut cx);
@@ -100,6 +102,7 @@ pub(super) fn resolve(
         rates,
         headers: headers?,
         cors: cors?,
+        validation: validation?,
         oauth: oauth?,
         audit: audit?,
         store: store?,

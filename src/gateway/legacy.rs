@@ -173,7 +173,8 @@ impl Gateway {
         if ears.resources() >= MOST_RESOURCES {
             return Err(Refusal::Full("subscriptions").into());
         }
-        let moment = found.moment(&inquiry.moment);
+        let (moment, findings) = inquiry.moment_of(&found);
+        known.findings = findings;
         let decision = self.hear(inquiry.revision, inquiry.ready, &moment, &found.target, ears);
         let open = self.write_decision(known, &decision).inspect_err(|_| ears.drop_resource(uri))?;
         if !decision.is_allow() {

@@ -26,6 +26,7 @@ mod refusal;
 mod revision;
 mod session;
 mod sessions;
+mod sieve;
 mod stream;
 mod subscribe;
 mod watch;
@@ -50,6 +51,7 @@ pub(crate) use stream::{News, Stream};
 use crate::{
     audit::Trail,
     clock::Clock,
+    detect::Detectors,
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
@@ -122,6 +124,8 @@ pub(crate) struct Received {
     pub(crate) peer: Peer,
     pub(crate) tls: bool,
     pub(crate) started: Instant,
+    /// What was found in its path, query and header fields.
+    pub(crate) found: Detectors,
 }
 
 impl Received {
@@ -198,6 +202,10 @@ struct Inquiry<'a> {
     /// The scopes of the tags that its query names.
     named: Option<&'a BTreeSet<ScopeName>>,
     moment: Moment,
+    /// What was found in its path, query and header fields.
+    arrived: Detectors,
+    /// What was found in its message, whomever it is for.
+    found: Detectors,
     caller: Option<&'a Arc<Caller<Facts>>>,
     /// The session, where there is one.
     session: Option<&'a Arc<Session>>,
@@ -305,7 +313,10 @@ impl Gateway {
         known.server = received.endpoint.server().map(ToString::to_string);
         known.view = received.endpoint.view().cloned();
         let caller = self.authenticate(received, known).await?;
-        let read = (received.way == Way::Post).then(|| classify::read(&received.body, &received.headers));
+        let heard = revision.sieve.listener();
+        let read = (received.way == Way::Post).then(|| classify::read(&received.body, &received.headers, &heard));
+        let found = heard.found();
+        known.findings = received.found.with(revision.sieve.plain(found));
         if let Err(stop) = self.charge_caller(received, read.as_ref(), known) {
             match read {
                 Some(Ok(Classified::Asked(asked))) => {
@@ -359,6 +370,8 @@ impl Gateway {
             endpoint: &received.endpoint,
             named: named.as_ref(),
             moment: received.moment(known.at),
+            arrived: received.found,
+            found,
             caller: caller.as_ref(),
             session: session.as_ref(),
             body: &received.body,
@@ -565,8 +578,12 @@ fn denied(decision: &Decision, listed: bool, unknown: Refusal) -> Refusal {
         Denial::BadToken => Refusal::BadToken,
         Denial::InsufficientScope => Refusal::InsufficientScope(decision.needed.clone()),
         Denial::Forbidden => {
-            let misfit = decision.misfit.clone();
-            misfit.map_or(Refusal::Forbidden(decision.because), Refusal::Unfit)
+            let checks = decision.checks();
+            match decision.misfit.clone() {
+                Some(misfit) => Refusal::Unfit(misfit),
+                None if !checks.is_empty() => Refusal::Suspect(checks),
+                None => Refusal::Forbidden(decision.because),
+            }
         }
         // Limits are asked of before, and of other policies.
         Denial::PolicyError | Denial::RateLimited => Refusal::PolicyError,

@@ -12,6 +12,7 @@ use super::{Facts, Gateway, Revision, drift::Drifted, limit::Paid, refusal::Refu
 use crate::{
     audit::TrailError,
     chance,
+    detect::Detectors,
     id::Id,
     identity::Caller,
     mcp::{self, Method, Version},
@@ -50,6 +51,8 @@ pub(crate) struct Known {
     pub(crate) digest: Option<String>,
     /// What has drifted of the target.
     pub(crate) drift: Option<Arc<Drifted>>,
+    /// What detectors found in it.
+    pub(crate) findings: Detectors,
     /// What its caller was charged for.
     pub(super) paid: Paid,
     pub(crate) size: usize,
@@ -80,6 +83,7 @@ impl Known {
             rpc_id: None,
             digest: None,
             drift: None,
+            findings: Detectors::NONE,
             paid: Paid::Nothing,
             size,
         })
@@ -105,6 +109,7 @@ impl Known {
             rpc_id: self.rpc_id.clone(),
             digest: None,
             drift: None,
+            findings: Detectors::NONE,
             paid: Paid::Nothing,
             size: 0,
         })
@@ -175,9 +180,10 @@ impl Gateway {
         started: Instant,
         (kind, status): (&str, u16),
         decision: &Decision,
+        findings: Detectors,
     ) -> Result<(), Refusal> {
-        let known =
-            Known::new(self.revision(), self.parts.clock.now(), started, peer, 0).map_err(|_| Refusal::Internal)?;
+        let known = Known::new(self.revision(), self.parts.clock.now(), started, peer, 0);
+        let known = Known { findings, ..known.map_err(|_| Refusal::Internal)? };
         let response = Response { status, code: None, is_error: None, bytes: 0, us: micros(started) };
         // Anybody can ask as often as they like: many become one record.
         self.decided(&known, decision, Some(Refused { kind, response }), |decided| self.parts.trail.refusal(decided))
@@ -235,6 +241,7 @@ impl Gateway {
             caller: who,
             peer: Some(record::Peer { address: known.peer.address, agent: known.peer.agent.as_deref() }),
             request,
+            findings: known.findings,
             decision,
             refused,
         })

@@ -9,6 +9,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    detect::{Detector, Detectors},
     limit::Fields,
     mcp::{AskKind, Era, Misfit, code, envelope},
     name::ScopeName,
@@ -78,6 +79,8 @@ pub(crate) enum Refusal {
     Unfit(Box<Misfit>),
     /// A rate tier has no room. Here are the header fields that say so.
     RateLimited(Box<Fields>),
+    /// The caller may do this, and not with what these detectors found.
+    Suspect(Detectors),
     /// A policy could not be evaluated.
     PolicyError,
     /// The upstream could not answer. Says so in words fit for the caller.
@@ -100,7 +103,7 @@ impl Refusal {
             Self::BadQuery(_) => Denial::BadQuery.code(),
             Self::NoEndpoint => Denial::NoEndpoint.code(),
             Self::Unknown { .. } => Denial::Unknown.code(),
-            Self::Forbidden(_) | Self::Unfit(_) => Denial::Forbidden.code(),
+            Self::Forbidden(_) | Self::Unfit(_) | Self::Suspect(_) => Denial::Forbidden.code(),
             Self::RateLimited(_) => Denial::RateLimited.code(),
             Self::PolicyError => Denial::PolicyError.code(),
             Self::Malformed { code, .. } => *code,
@@ -143,6 +146,7 @@ impl Refusal {
             Self::Unanswered => "unanswered",
             Self::Forbidden(_) => "forbidden",
             Self::Unfit(_) => "unfit-arguments",
+            Self::Suspect(_) => "suspect",
             Self::RateLimited(_) => "rate-limited",
             Self::PolicyError => "policy-error",
             Self::Upstream(_) => "upstream",
@@ -176,7 +180,8 @@ impl Refusal {
             | Self::Unanswered
             | Self::BadEnvelope(_)
             | Self::BadParams(_)
-            | Self::Unfit(_) => Because::ValidationFailed,
+            | Self::Unfit(_)
+            | Self::Suspect(_) => Because::ValidationFailed,
             Self::Full(_) | Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => {
                 Because::PolicyError
             }
@@ -190,7 +195,8 @@ impl Refusal {
             | Self::InsufficientScope(_)
             | Self::NoEndpoint
             | Self::Unknown { .. }
-            | Self::Forbidden(_) => true,
+            | Self::Forbidden(_)
+            | Self::Suspect(_) => true,
             // Whoever comes without a token is told where to get one, and guesses nothing.
             Self::Unauthenticated
             | Self::BadQuery(_)
@@ -252,6 +258,11 @@ impl Refusal {
             Self::Unknown { kind, name } => format!("unknown {kind}: {}", plain::quoted(name)),
             Self::Forbidden(_) => "policy forbids this call".into(),
             Self::Unfit(misfit) => misfit.to_string(),
+            Self::Suspect(checks) => {
+                let checks: Vec<String> =
+                    checks.iter().map(|check| format!("{} (`{check}`)", check.about())).collect();
+                format!("policy forbids this call: it looks like {}", checks.join(", and like "))
+            }
             Self::RateLimited(fields) => format!("too many requests; try again in {} seconds", fields.retry_after),
             Self::PolicyError => "the policy could not be evaluated, so the answer is no".into(),
             Self::NoAudit => "the audit trail cannot be written, so nothing is done".into(),
@@ -270,6 +281,11 @@ impl Refusal {
                 }
                 Self::MissingCapability(kind) => {
                     data.insert("requiredCapabilities".into(), json!({ kind.as_str(): {} }));
+                }
+                Self::Suspect(checks) => {
+                    let words: Vec<&str> = checks.iter().map(Detector::word).collect();
+                    data.insert("because".into(), Value::from(self.because().to_string()));
+                    data.insert("checks".into(), json!(words));
                 }
                 Self::Forbidden(_) | Self::Unfit(_) => {
                     data.insert("because".into(), Value::from(self.because().to_string()));

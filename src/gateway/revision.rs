@@ -12,6 +12,7 @@ use super::{
     drift::Watch,
     limit::Limits,
     offer::{Offers, Ready, serial},
+    sieve::Sieve,
 };
 use crate::{endpoint::Endpoint, name::ViewName, policy::Standing, snapshot::Snapshot, upstream::Upstreams};
 
@@ -26,6 +27,7 @@ pub(crate) struct Revision {
     /// The same, through each view; with OAuth on there are none.
     viewing: BTreeMap<ViewName, Arc<Ready>>,
     pub(super) limits: Limits,
+    pub(super) sieve: Sieve,
     serial: u64,
 }
 
@@ -49,7 +51,8 @@ impl Revision {
         }
         let offers = Offers::new(Watch::new(parts, Arc::clone(&snapshot)));
         let limits = Limits::new(&snapshot.engine, before.map(|before| &before.limits));
-        Ok(Self { snapshot, upstreams, offers, anonymous, viewing, limits, serial: serial() })
+        let sieve = Sieve::new(&snapshot.config.validation, &snapshot.engine);
+        Ok(Self { snapshot, upstreams, offers, anonymous, viewing, limits, sieve, serial: serial() })
     }
 
     /// Callers without a token, ready to ask at an endpoint.

@@ -99,7 +99,8 @@ impl Gateway {
         let (decision, refusal) = match self.find(inquiry, &act, &mut beside).await {
             Ok(found) => {
                 beside.target = Some(found.target.clone());
-                let moment = found.moment(&inquiry.moment);
+                let (moment, findings) = inquiry.moment_of(&found);
+                beside.findings = findings;
                 let decision = self.hear(inquiry.revision, inquiry.ready, &moment, &found.target, ears);
                 if decision.is_allow() && !self.may_subscribe(inquiry, found.target.server()).await {
                     ears.drop_resource(uri);

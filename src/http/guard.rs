@@ -7,7 +7,6 @@
 //! SPEC: MCP Streamable HTTP, "Security"; Fetch Metadata; TR-02, T-116, T-118, T-119, T-122; design §2 "OAuth off".
 
 use std::{
-    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -17,13 +16,19 @@ use http::{HeaderMap, Method, Uri, header};
 use jiff::Timestamp;
 
 use crate::{
+    config::Validation,
+    detect::{self, Detectors},
     gateway::Revision,
     policy::{Arrival, EndpointClass, Origin, Ours},
 };
 
-/// The names and pages that are ours.
+/// The names and pages that are ours, and what is looked for.
 #[derive(Debug)]
-pub(crate) struct Guard(Ours);
+pub(crate) struct Guard {
+    ours: Ours,
+    /// The detectors that run at each class of endpoint, in the order of [`EndpointClass::ALL`].
+    runs: [Detectors; EndpointClass::ALL.len()],
+}
 
 /// The head of a request, and where it came from.
 #[derive(Debug, Clone, Copy)]
@@ -63,35 +68,39 @@ impl Current {
 
 impl Guard {
     fn of(revision: &Revision, bound: SocketAddr) -> Self {
-        Self::new(&revision.snapshot.public_url, bound)
+        Self::new(&revision.snapshot.public_url, bound, &revision.snapshot.config.validation)
     }
 
     /// The guard of a listener known by `public_url`, bound to `bound`.
-    pub(crate) fn new(public_url: &str, bound: SocketAddr) -> Self {
-        Self(Ours::new(public_url, bound))
+    pub(crate) fn new(public_url: &str, bound: SocketAddr, validation: &Validation) -> Self {
+        let runs = EndpointClass::ALL.map(|class| validation.runs_at(class));
+        Self { ours: Ours::new(public_url, bound), runs }
     }
 
-    /// What a request's head says, as facts that policies decide on.
-    pub(crate) fn arrival(&self, head: &Head<'_>, now: Timestamp) -> Arrival {
+    /// What a request's head says, as facts that policies decide on, and what detectors found in it.
+    pub(crate) fn arrival(&self, head: &Head<'_>, now: Timestamp) -> (Arrival, Detectors) {
         let Head { uri, method, headers, address, tls, misled } = *head;
         let path = uri.path();
         let class = EndpointClass::of_path(path);
         let server = path.strip_prefix("/mcp/").and_then(|name| name.parse().ok());
         let forwarded =
             headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
-        Arrival {
+        let wanted = EndpointClass::ALL.iter().zip(self.runs).find(|(known, _)| **known == class);
+        let found = found(uri, headers, wanted.map_or(Detectors::NONE, |(_, wanted)| wanted));
+        let arrival = Arrival {
             class,
             method: method.as_str().to_owned(),
             host_known: self.knows_host(uri, headers),
             origin: self.origin(method, headers),
             forwarded,
             misled,
-            findings: BTreeSet::new(),
+            findings: found.iter().map(|detector| detector.word().to_owned()).collect(),
             server,
             tls,
             address,
             now,
-        }
+        };
+        (arrival, found)
     }
 
     fn knows_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {
@@ -108,7 +117,7 @@ impl Guard {
             }
             _ => return false,
         };
-        self.0.knows(host)
+        self.ours.knows(host)
     }
 
     /// The page that a request comes from. One that is said twice, or cannot be read, is no page of anybody.
@@ -120,8 +129,18 @@ impl Guard {
             return foreign.then(|| Origin { text: "null".to_owned(), own: false, loopback: false });
         };
         let text = first.to_str().ok().filter(|_| origins.next().is_none()).unwrap_or("null");
-        Some(self.0.origin(text))
+        Some(self.ours.origin(text))
     }
+}
+
+/// What is found in path, query and header fields.
+fn found(uri: &Uri, headers: &HeaderMap, wanted: Detectors) -> Detectors {
+    if wanted.is_empty() {
+        return wanted;
+    }
+    let query = uri.query().map_or(Detectors::NONE, |query| detect::query(query, wanted));
+    let fields = headers.iter().map(|(name, value)| detect::header(name.as_str(), value.as_bytes(), wanted));
+    fields.fold(detect::path(uri.path(), wanted).with(query), Detectors::with)
 }
 
 /// Whether what `Sec-Fetch-Site` says, where it is there, is that no other site is behind it.
@@ -140,7 +159,7 @@ mod tests {
         );
         let config = crate::config::load_text("f", &yaml, &|_| None).config.unwrap();
         let engine = crate::policy::Engine::new(Arc::new(crate::compile::bundle(&config, None).unwrap())).unwrap();
-        let guard = Guard::new("https://gate.example.com", "127.0.0.1:3050".parse().unwrap());
+        let guard = Guard::new("https://gate.example.com", "127.0.0.1:3050".parse().unwrap(), &config.validation);
         let headers = pairs
             .iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
@@ -151,7 +170,7 @@ mod tests {
         let address = [127, 0, 0, 1].into();
         let (uri, method) = (Uri::from_static("/mcp"), Method::POST);
         let head = Head { uri: &uri, method: &method, headers: &headers, address, tls: false, misled: false };
-        let decision = engine.admit(&guard.arrival(&head, Timestamp::UNIX_EPOCH));
+        let decision = engine.admit(&guard.arrival(&head, Timestamp::UNIX_EPOCH).0);
         if decision.is_allow() {
             return Ok(());
         }

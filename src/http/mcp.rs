@@ -21,6 +21,7 @@ use poem::{
 
 use super::{method_not_allowed, respond};
 use crate::{
+    detect::Detectors,
     gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Refused, Said, Way},
     mcp::{self, Era, envelope},
     policy::{Because, Decision},
@@ -56,11 +57,12 @@ impl PoemEndpoint for Mcp {
         let Some(endpoint) = endpoint(&request) else {
             return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
         };
+        let found = request.extensions().get::<Detectors>().copied().unwrap_or_default();
         let (peer, tls) = (peer(&request), *request.scheme() == Scheme::HTTPS);
         let body = match way {
             Way::Post => match self.body(&mut request).await {
                 Ok(body) => body,
-                Err(refused) => return Ok(self.unread(&peer, started, refused)),
+                Err(refused) => return Ok(self.unread(&peer, started, refused, found)),
             },
             // Nothing of a body is read that means nothing.
             Way::Get | Way::Delete => Bytes::new(),
@@ -75,6 +77,7 @@ impl PoemEndpoint for Mcp {
             peer,
             tls,
             started,
+            found,
         };
         let answer = self.gateway.handle(received).await;
         Ok(self.write(answer, &here))
@@ -145,9 +148,9 @@ impl Mcp {
         self.write(self.gateway.refused_entering(peer, started, refused, modern), &Endpoint::All)
     }
 
-    fn unread(&self, peer: &Peer, started: Instant, unread: Unread) -> Response {
+    fn unread(&self, peer: &Peer, started: Instant, unread: Unread, found: Detectors) -> Response {
         let decision = Decision::deny(Because::ValidationFailed);
-        let mut response = refused_early(&self.gateway, peer.clone(), started, unread.form(), &decision);
+        let mut response = refused_early(&self.gateway, peer.clone(), started, unread.form(), &decision, found);
         // What is left of the body is not waited for.
         response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
         response
@@ -239,9 +242,10 @@ pub(super) fn refused_early(
     started: Instant,
     (status, word, message): (StatusCode, &str, &str),
     decision: &Decision,
+    found: Detectors,
 ) -> Response {
     let response = respond::plain(status, word, message);
-    match gateway.refused_early(peer, started, (word, status.as_u16()), decision) {
+    match gateway.refused_early(peer, started, (word, status.as_u16()), decision, found) {
         Ok(()) => response,
         Err(refusal) => respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message()),
     }

@@ -29,6 +29,7 @@ pub(crate) use outgoing::Outgoing;
 
 use crate::{
     cross_origin::Page,
+    detect::Detectors,
     gateway::{Entering, Gateway, Refusal, says_modern},
     policy::EndpointClass,
 };
@@ -48,10 +49,13 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/.well-known/oauth-protected-resource/mcp/:server", well_known)
         .at("/healthz", health.live())
         .at("/readyz", health)
-        .around(move |route, request: Request| {
+        .around(move |route, mut request: Request| {
             let class = EndpointClass::of_path(request.uri().path());
-            let admitted = admit(&gateway, &guard, &request);
-            let charged = admitted.is_ok().then(|| charge(&gateway, &answers, &request)).flatten();
+            let (admitted, found) = admit(&gateway, &guard, &request);
+            if !found.is_empty() {
+                request.extensions_mut().insert(found);
+            }
+            let charged = admitted.is_ok().then(|| charge(&gateway, &answers, &request, found)).flatten();
             async move {
                 let page = match admitted {
                     Ok(page) => page,
@@ -84,8 +88,12 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
 }
 
 /// Asks whether a request may come in: the page of another origin that it comes from, where there is one,
-/// or what it is answered where it may not.
-fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> Result<Option<Page>, Box<Response>> {
+/// or what it is answered where it may not; and what detectors found in it.
+fn admit(
+    gateway: &Arc<Gateway>,
+    guard: &guard::Current,
+    request: &Request,
+) -> (Result<Option<Page>, Box<Response>>, Detectors) {
     let revision = gateway.revision();
     let peer = mcp::peer(request);
     let head = guard::Head {
@@ -97,15 +105,15 @@ fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> R
         misled: request.extensions().get::<Malformed>().is_some(),
     };
     let engine = &revision.snapshot.engine;
-    let arrival = guard.of(&revision).1.arrival(&head, gateway.parts().clock.now());
+    let (arrival, found) = guard.of(&revision).1.arrival(&head, gateway.parts().clock.now());
     let decision = engine.admit(&arrival);
     if decision.is_allow() {
-        return Ok(Page::of(&arrival, &revision.snapshot.config.cors));
+        return (Ok(Page::of(&arrival, &revision.snapshot.config.cors)), found);
     }
     let refused = |status, word: &str, message: &str| {
-        mcp::refused_early(gateway, peer.clone(), Instant::now(), (status, word, message), &decision)
+        mcp::refused_early(gateway, peer.clone(), Instant::now(), (status, word, message), &decision, found)
     };
-    Err(Box::new(match engine.check_behind(&decision) {
+    let refused = match engine.check_behind(&decision) {
         Some(check) => {
             refused(StatusCode::from_u16(check.status).unwrap_or(StatusCode::FORBIDDEN), &check.code, &check.message)
         }
@@ -114,11 +122,12 @@ fn admit(gateway: &Arc<Gateway>, guard: &guard::Current, request: &Request) -> R
             let message = "whether this request may come in cannot be decided, so it may not";
             refused(StatusCode::INTERNAL_SERVER_ERROR, "policy-error", message)
         }
-    }))
+    };
+    (Err(Box::new(refused)), found)
 }
 
 /// Charges a request for where it comes from, before its body is read; what it is answered over the limit.
-fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request) -> Option<Response> {
+fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request, found: Detectors) -> Option<Response> {
     let (revision, peer, started) = (gateway.revision(), mcp::peer(request), Instant::now());
     let path = request.uri().path();
     let class = EndpointClass::of_path(path);
@@ -136,7 +145,7 @@ fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request) -> Option<R
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let form = (status, refusal.word(), &*refusal.message());
-    let mut response = mcp::refused_early(gateway, peer, started, form, &decision);
+    let mut response = mcp::refused_early(gateway, peer, started, form, &decision, found);
     respond::limits(&refusal, response.headers_mut());
     Some(response)
 }

@@ -24,7 +24,7 @@ pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
         Refusal::NoEndpoint => decided(Denial::NoEndpoint),
         Refusal::BadQuery(_) => decided(Denial::BadQuery),
         Refusal::Unknown { .. } => decided(Denial::Unknown),
-        Refusal::Forbidden(_) | Refusal::Unfit(_) => decided(Denial::Forbidden),
+        Refusal::Forbidden(_) | Refusal::Unfit(_) | Refusal::Suspect(_) => decided(Denial::Forbidden),
         Refusal::RateLimited(_) => decided(Denial::RateLimited),
         Refusal::PolicyError => decided(Denial::PolicyError),
         Refusal::NoSession
@@ -97,6 +97,7 @@ pub(crate) fn challenge(refusal: &Refusal, metadata: &str) -> Option<String> {
         | Refusal::Unknown { .. }
         | Refusal::Forbidden(_)
         | Refusal::Unfit(_)
+        | Refusal::Suspect(_)
         | Refusal::RateLimited(_)
         | Refusal::PolicyError
         | Refusal::Upstream(_)

@@ -37,5 +37,5 @@ pub use method::Method;
 pub use object::{Object, ObjectError, members, object};
 pub use param_header::{ParamHeader, ParamHeaderError};
 pub use result::{has_field, with_field, with_value};
-pub use strict::{MAX_DEPTH, MAX_NODES, Untidy, check};
+pub use strict::{Listener, MAX_DEPTH, MAX_NODES, Nobody, Untidy, check, check_heard};
 pub use version::{Era, Version};

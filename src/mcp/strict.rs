@@ -4,6 +4,9 @@
 //! and the count of values are bounded. Keys are compared as they read, not as they are written:
 //! `"name"` and `"n\u0061me"` are one key.
 //!
+//! Whoever wants to know what is said in it [listens](Listener) while it is read, and it need not be
+//! read again.
+//!
 //! INVARIANT: a text that passes has one value for every path, whoever reads it.
 
 use std::{borrow::Cow, cell::Cell, collections::HashSet, fmt};
@@ -40,18 +43,49 @@ pub enum Untidy {
 /// # Errors
 /// With the first thing that is wrong.
 pub fn check(json: &str) -> Result<(), Untidy> {
-    let state = State { nodes: Cell::new(0), why: Cell::new(None) };
+    check_heard(json, &Nobody)
+}
+
+/// Is told what is read. An error may come after part of it was told.
+pub trait Listener {
+    /// A value, and how many objects and lists it stands in.
+    fn value(&self, depth: u32);
+    /// A key, and how many objects and lists it stands in.
+    fn key(&self, depth: u32, key: &str);
+    /// A string that is a value.
+    fn text(&self, text: &str);
+}
+
+/// Does not listen.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+impl Listener for Nobody {
+    fn value(&self, _: u32) {}
+
+    fn key(&self, _: u32, _: &str) {}
+
+    fn text(&self, _: &str) {}
+}
+
+/// Like [`check`], with somebody who listens.
+///
+/// # Errors
+/// With the first thing that is wrong.
+pub fn check_heard(json: &str, listener: &impl Listener) -> Result<(), Untidy> {
+    let state = State { nodes: Cell::new(0), why: Cell::new(None), listener };
     let mut reader = serde_json::Deserializer::from_str(json);
     let read = Walk { state: &state, depth: 0 }.deserialize(&mut reader).and_then(|()| reader.end());
     read.map_err(|_| state.why.take().unwrap_or(Untidy::NotJson))
 }
 
-struct State {
+struct State<'l, L> {
     nodes: Cell<u32>,
     why: Cell<Option<Untidy>>,
+    listener: &'l L,
 }
 
-impl State {
+impl<L> State<'_, L> {
     fn fail<E: de::Error>(&self, why: Untidy) -> E {
         self.why.set(Some(why));
         E::custom("refused")
@@ -59,13 +93,20 @@ impl State {
 }
 
 /// Walks over one value, keeping nothing of it.
-#[derive(Clone, Copy)]
-struct Walk<'s> {
-    state: &'s State,
+struct Walk<'s, L> {
+    state: &'s State<'s, L>,
     depth: u32,
 }
 
-impl Walk<'_> {
+impl<L> Clone for Walk<'_, L> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<L> Copy for Walk<'_, L> {}
+
+impl<L> Walk<'_, L> {
     fn inner<E: de::Error>(self) -> Result<Self, E> {
         if self.depth >= MAX_DEPTH {
             return Err(self.state.fail(Untidy::TooDeep));
@@ -74,7 +115,7 @@ impl Walk<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de, L: Listener> DeserializeSeed<'de> for Walk<'_, L> {
     type Value = ();
 
     fn deserialize<D: de::Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -83,11 +124,12 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
             return Err(self.state.fail(Untidy::TooMany));
         }
         self.state.nodes.set(nodes);
+        self.state.listener.value(self.depth);
         from.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de, L: Listener> Visitor<'de> for Walk<'_, L> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +156,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
         Ok(())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.state.listener.text(text);
         Ok(())
     }
 
@@ -128,6 +171,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         let inner = self.inner()?;
         let mut seen = Seen::default();
         while let Some(key) = fields.next_key_seed(Key)? {
+            self.state.listener.key(inner.depth, &key);
             if !seen.insert(key) {
                 return Err(self.state.fail(Untidy::DuplicateKey));
             }

@@ -7,7 +7,12 @@ use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
-use crate::{diagnostic::Place, mcp::Misfit, name::ScopeName};
+use crate::{
+    detect::{Detector, Detectors},
+    diagnostic::Place,
+    mcp::Misfit,
+    name::ScopeName,
+};
 
 /// Allow or deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -136,6 +141,16 @@ impl Decision {
     #[must_use]
     pub(super) fn unfit(misfit: Misfit) -> Self {
         Self { misfit: Some(Box::new(misfit)), ..Self::deny(Because::ValidationFailed) }
+    }
+
+    /// The detectors whose checks determined it: their policies are called `check/WORD…`.
+    #[must_use]
+    pub fn checks(&self) -> Detectors {
+        let word = |reason: &Reason| {
+            let of = reason.policy.strip_prefix("check/")?;
+            Detector::of_word(of.split('/').next().unwrap_or(of))
+        };
+        self.reasons.iter().filter_map(word).collect()
     }
 
     /// Whether it is an allow.

@@ -28,7 +28,7 @@ use super::{
     entity::{self, Inventory},
     front::Front,
     question::{Moment, Standing, Target, Verb},
-    shard::{Grants, Shard, Shards, Tool},
+    shard::{Breadth, Grants, Shard, Shards, Tool},
 };
 use crate::{
     mcp::Misfit,
@@ -115,6 +115,8 @@ pub struct Engine {
     actions: [EntityUid; Verb::ALL.len()],
     /// Which of [`VOLATILE`] some policy reads: the schema declares these and no other.
     volatile: [bool; VOLATILE.len()],
+    /// Whether some policy reads what was found in a message.
+    findings: bool,
 }
 
 /// The facts that differ from request to request of one token; see [`Moment`].
@@ -136,6 +138,7 @@ impl Engine {
         Ok(Self {
             shards: Shards::plan(&bundle),
             volatile: VOLATILE.map(|fact| bundle.reads(fact)),
+            findings: bundle.reads("findings"),
             actions: Verb::ALL.map(entity::action),
             authorizer: Authorizer::new(),
             grants: Grants::plan(&bundle),
@@ -395,15 +398,18 @@ impl Engine {
             return Err(Because::UnknownTool);
         }
         let standing = &question.asker.standing;
-        let wide = standing.principal == Principal::Anonymous || standing.named.is_some();
+        let breadth = Breadth {
+            wide: standing.principal == Principal::Anonymous || standing.named.is_some(),
+            found: !question.moment.findings.is_empty(),
+        };
         let policies = &self.bundle.policies;
         let typed = match target {
             Target::Tool(_, tool) if question.verb == Verb::ToolsCall => {
-                shards.of_call(policies, tool, question.arguments, wide)
+                shards.of_call(policies, tool, question.arguments, breadth)
             }
             Target::Tool(..) | Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
         };
-        Ok(typed.unwrap_or_else(|| shards.of(policies, question.verb, wide)))
+        Ok(typed.unwrap_or_else(|| shards.of(policies, question.verb, breadth)))
     }
 
     /// The question as Cedar takes it; where its arguments are no facts, without them.
@@ -454,6 +460,12 @@ impl Engine {
         let context = self.context(&asker.standing, acts, Some(moment), args)?;
         let schema: Option<&Schema> = (acts && whole).then_some(&self.bundle.schema);
         Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string().into())
+    }
+
+    /// Whether some policy reads what was found in a message.
+    #[must_use]
+    pub const fn reads_findings(&self) -> bool {
+        self.findings
     }
 
     /// Whether some policy reads when or whence a request comes, and so may answer two alike unlike.
@@ -546,7 +558,9 @@ impl Engine {
         }
         let (missing, needed) = self.missing(question, shard);
         if missing.is_empty() {
-            if decision.because == Because::ExplicitForbid && self.depends_on_request(&decision) {
+            if decision.because == Because::ExplicitForbid && !decision.checks().is_empty() {
+                decision.because = Because::ValidationFailed;
+            } else if decision.because == Because::ExplicitForbid && self.depends_on_request(&decision) {
                 decision.because = Because::ConditionFailed;
             }
             return decision;

@@ -32,6 +32,9 @@ pub struct Shape {
     pub uses_in: bool,
     /// Whether it begins with `context.filtered`, and so says nothing of an unfiltered request.
     pub filtered_only: bool,
+    /// Whether it begins with `context.findings.contains("…")`, be it behind its pin, and so says nothing
+    /// where nothing was found.
+    pub found_only: bool,
 }
 
 /// How a policy's scope names actions.
@@ -78,6 +81,7 @@ impl Shape {
                 != Some("All"),
             uses_in: scope_uses_in(&json, "principal") || scope_uses_in(&json, "resource"),
             filtered_only: false,
+            found_only: false,
         };
         let conditions = json.get("conditions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for (nth, condition) in conditions.iter().enumerate() {
@@ -89,6 +93,9 @@ impl Shape {
                 let first = first_conjunct(body);
                 shape.pin = pin(first);
                 shape.filtered_only = fact(first) == Some("filtered");
+                // A pin never errors, so what stands behind it is as good as first.
+                let conjuncts = [Some(first), second_conjunct(body).filter(|_| shape.pin.is_some())];
+                shape.found_only = conjuncts.into_iter().flatten().any(asks_for_a_finding);
             }
         }
         Ok(shape)
@@ -193,6 +200,25 @@ fn first_conjunct(mut expression: &Value) -> &Value {
     expression
 }
 
+/// The `b` of `a && b && c`.
+fn second_conjunct(mut expression: &Value) -> Option<&Value> {
+    loop {
+        let and = expression.get("&&")?;
+        let (left, right) = (and.get("left")?, and.get("right")?);
+        if left.get("&&").is_none() {
+            return Some(right);
+        }
+        expression = left;
+    }
+}
+
+/// `context.findings.contains("…")`
+fn asks_for_a_finding(conjunct: &Value) -> bool {
+    let Some(contains) = conjunct.get("contains") else { return false };
+    contains.get("left").and_then(fact) == Some("findings")
+        && contains.get("right").and_then(|right| right.get("Value")).is_some_and(Value::is_string)
+}
+
 /// The server of `resource.server == Portcullis::Server::"name"`.
 fn pin(conjunct: &Value) -> Option<ServerName> {
     let equal = conjunct.get("==")?;
@@ -272,6 +298,30 @@ mod tests {
         {
             assert!(!shape(text).reads_name, "{text}");
         }
+    }
+
+    #[test]
+    fn a_policy_that_begins_with_a_finding_is_known_as_such() {
+        let found =
+            |condition: &str| shape(&format!("forbid(principal, action, resource) when {{ {condition} }};")).found_only;
+        assert!(found(r#"context.findings.contains("a")"#));
+        assert!(found(r#"context.findings.contains("a") && context.oauth"#));
+        assert!(found(
+            r#"resource.server == Portcullis::Server::"s" && context.findings.contains("a") && context.oauth"#
+        ));
+        for other in [
+            r#"!context.findings.contains("a")"#,
+            r#"context.oauth && context.findings.contains("a")"#,
+            r#"context.oauth && context.findings.contains("a") && context.filtered"#,
+            r#"context.findings.contains("a") || context.oauth"#,
+            r#"context.findings.containsAll(["a"])"#,
+            r#"context.scopes.contains("a")"#,
+            r#"context.findings.contains(context.client)"#,
+            r#"resource.server == Portcullis::Server::"s" && context.oauth && context.findings.contains("a")"#,
+        ] {
+            assert!(!found(other), "{other}");
+        }
+        assert!(!shape(r#"forbid(principal, action, resource) unless { context.findings.contains("a") };"#).found_only);
     }
 
     #[test]

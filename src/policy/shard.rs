@@ -11,7 +11,8 @@
 //! with arguments, and two that are asked without (`unknown`).
 //!
 //! The *narrow* shard leaves out what says nothing of a caller with a token and no filter: policies
-//! about `Anonymous`, and those that begin with `context.filtered`.
+//! about `Anonymous`, and those that begin with `context.filtered`. The *clean* ones leave out what says
+//! nothing where nothing was found.
 
 use std::{
     collections::HashMap,
@@ -120,6 +121,39 @@ impl Grants {
     }
 }
 
+/// Which shard of a verb is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Breadth {
+    /// For a caller without a token, or with a filter.
+    pub(super) wide: bool,
+    /// For a request in which something was found.
+    pub(super) found: bool,
+}
+
+impl Breadth {
+    /// Whether a policy says nothing of such requests.
+    fn leaves_out(self, policy: &Policy) -> bool {
+        let narrow = policy.shape.filtered_only || policy.shape.principal.as_deref() == Some("Anonymous");
+        narrow && !self.wide || policy.shape.found_only && !self.found
+    }
+}
+
+/// The shards of one verb.
+#[derive(Debug, Default)]
+struct Slots([OnceLock<Arc<Shard>>; 4]);
+
+impl Slots {
+    fn of(&self, breadth: Breadth) -> &OnceLock<Arc<Shard>> {
+        let Self([narrow_clean, narrow, wide_clean, wide]) = self;
+        match breadth {
+            Breadth { wide: false, found: false } => narrow_clean,
+            Breadth { wide: false, found: true } => narrow,
+            Breadth { wide: true, found: false } => wide_clean,
+            Breadth { wide: true, found: true } => wide,
+        }
+    }
+}
+
 /// The shards of one server.
 #[derive(Debug)]
 pub(super) struct Shards {
@@ -127,7 +161,7 @@ pub(super) struct Shards {
     own: Vec<usize>,
     /// The policies that pin none, shared by all servers.
     global: Arc<[usize]>,
-    slots: [[OnceLock<Arc<Shard>>; 2]; Verb::ALL.len()],
+    slots: [Slots; Verb::ALL.len()],
     classes: [OnceLock<Option<Vec<Pattern>>>; Verb::ALL.len()],
     tools: HashMap<ToolName, Tool>,
 }
@@ -145,7 +179,7 @@ pub(super) struct Tool {
 struct Typed {
     action: Arc<str>,
     uid: EntityUid,
-    slots: [[OnceLock<Arc<Shard>>; 2]; 3],
+    slots: [Slots; 3],
 }
 
 impl Tool {
@@ -192,13 +226,12 @@ impl Shards {
             .collect()
     }
 
-    /// The shard of a verb; `wide` for a caller without a token, or with a filter.
-    pub(super) fn of(&self, policies: &[Policy], verb: Verb, wide: bool) -> &Shard {
-        let [narrow_slot, wide_slot] = self.slots_of(verb);
-        let slot = if wide { wide_slot } else { narrow_slot };
-        slot.get_or_init(|| {
-            let members = self.members(policies, verb, None, wide);
-            let twin = self.slots.iter().flatten().filter_map(OnceLock::get).find(|shard| shard.members == members);
+    /// The shard of a verb.
+    pub(super) fn of(&self, policies: &[Policy], verb: Verb, breadth: Breadth) -> &Shard {
+        self.slots_of(verb).of(breadth).get_or_init(|| {
+            let members = self.members(policies, verb, None, breadth);
+            let made = self.slots.iter().flat_map(|Slots(slots)| slots).filter_map(OnceLock::get);
+            let twin = made.into_iter().find(|shard| shard.members == members);
             twin.map_or_else(|| Arc::new(Shard::of_verb(policies, members, Arguments::NONE)), Arc::clone)
         })
     }
@@ -214,36 +247,32 @@ impl Shards {
         policies: &[Policy],
         tool: &ToolName,
         arguments: Arguments<'_>,
-        wide: bool,
+        breadth: Breadth,
     ) -> Option<&Shard> {
         let Typed { action, slots: [given, best, worst], .. } = self.tools.get(tool)?.typed.as_ref()?;
-        let [narrow_slot, wide_slot] = match arguments {
+        let slots = match arguments {
             Arguments::Given(_) => given,
             Arguments::Best => best,
             Arguments::Worst => worst,
         };
-        let slot = if wide { wide_slot } else { narrow_slot };
         let made = || {
-            let members = self.members(policies, Verb::ToolsCall, Some(action), wide);
+            let members = self.members(policies, Verb::ToolsCall, Some(action), breadth);
             Arc::new(Shard::of_verb(policies, members, arguments))
         };
-        Some(slot.get_or_init(made))
+        Some(slots.of(breadth).get_or_init(made))
     }
 
     #[expect(clippy::indexing_slicing, reason = "one slot for each variant of a fieldless enum")]
-    fn slots_of(&self, verb: Verb) -> &[OnceLock<Arc<Shard>>; 2] {
+    fn slots_of(&self, verb: Verb) -> &Slots {
         &self.slots[verb as usize]
     }
 
-    /// The policies that a question of this verb is asked of, `wide` as above; `typed` is the action of a
-    /// call whose arguments are typed.
-    fn members(&self, policies: &[Policy], verb: Verb, typed: Option<&str>, wide: bool) -> Vec<usize> {
+    /// The policies that a question of this verb is asked of; `typed` is the action of a call whose
+    /// arguments are typed.
+    fn members(&self, policies: &[Policy], verb: Verb, typed: Option<&str>, breadth: Breadth) -> Vec<usize> {
         let mut members = self.all(policies, verb);
         members.retain(|&member| {
-            policies.get(member).is_some_and(|policy| {
-                let silent = policy.shape.filtered_only || policy.shape.principal.as_deref() == Some("Anonymous");
-                policy.applies_to(verb, typed) && (wide || !silent)
-            })
+            policies.get(member).is_some_and(|policy| policy.applies_to(verb, typed) && !breadth.leaves_out(policy))
         });
         members
     }
@@ -261,7 +290,8 @@ impl Shards {
     pub(super) fn class(&self, policies: &[Policy], verb: Verb, name: &str) -> Option<u64> {
         let patterns = self.classes.get(verb as usize)?.get_or_init(|| {
             let mut patterns = Vec::new();
-            for policy in self.members(policies, verb, None, true).into_iter().filter_map(|member| policies.get(member))
+            let all = Breadth { wide: true, found: true };
+            for policy in self.members(policies, verb, None, all).into_iter().filter_map(|member| policies.get(member))
             {
                 if policy.shape.reads_name && policy.patterns.is_empty() {
                     return None;

@@ -9,6 +9,7 @@ use super::{
     Access, Decided, Drift, Event, Family, Gateway, Peer, Refused, Request, Response, Revision, Target, Who, text,
 };
 use crate::{
+    detect::Detector,
     diagnostic::Place,
     policy::{Decision, Effect, Verdict},
 };
@@ -19,7 +20,7 @@ const MOST_ARGUMENTS: usize = 16 << 10;
 const MOST_ENTRIES: usize = 64;
 
 pub(super) fn decided(record: &Decided<'_>, to: &mut Vec<u8>) {
-    let Decided { id, at, gateway, revision, caller, peer, request, decision, refused } = record;
+    let Decided { id, at, gateway, revision, caller, peer, request, findings, decision, refused } = record;
     let mut line = Line::new(to);
     line.word("type", "decision");
     if let Some(Refused { kind, .. }) = refused {
@@ -45,6 +46,11 @@ pub(super) fn decided(record: &Decided<'_>, to: &mut Vec<u8>) {
     if let Some(request) = request {
         asked(&mut line, request);
     }
+    let findings: Vec<Detector> = findings.iter().collect();
+    line.list("findings", &findings, |line, finding| {
+        line.element();
+        line.print(format_args!("\"{finding}\""));
+    });
     answered(&mut line, decision);
     if let Some(Refused { response, .. }) = refused {
         outcome(&mut line, Some(response));

@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
+    detect::Detectors,
     id::Id,
     name::{ClientId, ScopeName, ServerName},
     policy::Decision,
@@ -77,6 +78,8 @@ pub struct Decided<'a> {
     pub peer: Option<Peer<'a>>,
     /// What is asked; nothing where it could not be read.
     pub request: Option<Request<'a>>,
+    /// What detectors found in it that are not off.
+    pub findings: Detectors,
     /// The answer.
     pub decision: &'a Decision,
     /// Set where the request was refused before a policy was asked.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    detect::Detector,
     diagnostic::Place,
     policy::{Because, Effect, Reason, Verdict},
 };
@@ -71,6 +72,7 @@ fn a_decision_reads_as_the_sheet_says() {
             drift: None,
             size: 120,
         }),
+        findings: [Detector::SqlInjection, Detector::NullByte].into_iter().collect(),
         decision: &decision,
         refused: None,
     }));
@@ -84,6 +86,7 @@ fn a_decision_reads_as_the_sheet_says() {
             "peer": {"address": "127.0.0.1", "agent": "curl"},
             "request": {"method": "tools/call", "server": "files", "view": "frontend", "tool": "write_file", "protocol": "2026-07-28",
                 "rpc_id": "\"7\"", "arguments": {"/path": "docs/a.md"}, "digest": "cc", "size": 120},
+            "findings": ["null-byte", "sql-injection"],
             "decision": {"verdict": "allow", "because": "permitted", "determining": [
                 {"policy": "server/files", "effect": "permit", "place": {"file": "portcullis.yaml", "line": 7, "column": 3}}]},
         })
@@ -127,6 +130,7 @@ fn t221_long_fields_are_cut_and_named_with_a_digest_of_the_whole() {
             caller: None,
             peer: None,
             request: Some(request(read)),
+            findings: Detectors::NONE,
             decision: &decision,
             refused: None,
         }))
@@ -167,6 +171,7 @@ fn t215_hostile_fields_stay_one_line_of_json() {
             drift: None,
             size: 1,
         }),
+        findings: Detectors::NONE,
         decision: &decision,
         refused: Some(Refused {
             kind: hostile,

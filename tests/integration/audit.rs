@@ -13,6 +13,7 @@ use std::{
 use jiff::Timestamp;
 use portcullis::{
     audit::{Trail, TrailError},
+    detect::Detectors,
     id::Id,
     policy::{Because, Decision, Verdict},
     record::{Access, Decided, Event, Family, Gateway, Peer, Refused, Request, Response, Target},
@@ -55,6 +56,7 @@ fn decided<'a>(number: u32, decision: &'a Decision, tool: &'a str) -> Decided<'a
             drift: None,
             size: 2,
         }),
+        findings: Detectors::NONE,
         decision,
         refused: None,
     }

@@ -26,6 +26,8 @@ mod config;
 mod connect;
 /// Pages of other origins.
 mod cors;
+/// What detectors find in what attacks, and in what is ordinary.
+mod detect;
 /// One environment laid over the configuration.
 mod environment;
 /// The fixture upstream: that it offers what tests and the conformance suite rely on.
@@ -60,6 +62,8 @@ mod suite;
 mod support;
 /// `portcullis token`.
 mod token;
+/// What detectors find, and what comes of it.
+mod validation;
 /// The wire before the gateway: TLS, HTTP/2, proxies, framing, floods.
 mod transport;
 /// The servers behind the gateway: real processes and real sockets, most of them hostile.

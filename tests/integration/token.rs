@@ -8,7 +8,7 @@ use portcullis::{
     cli::token::{Setting, TokenCommand, TokenFault, run},
     config::{
         Audit, Config, Cors, Encryption, Headers, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport,
-        Way,
+        Validation, Way,
     },
     diagnostic::{Place, Placed},
     name::{ClientId, ScopeName},
@@ -62,6 +62,7 @@ fn config(directory: &Path) -> Config {
         rates: Default::default(),
         headers: Headers::default(),
         cors: Cors::default(),
+        validation: Validation::default(),
         oauth: OAuth { enabled: Placed::new(true, place()), failure_delay: None },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },

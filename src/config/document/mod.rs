@@ -45,6 +45,7 @@ use super::{
         servers::ServerSection,
         store::StoreSection,
         tags::TagSection,
+        validation::ValidationSection,
         views::ViewSection,
     },
 };
@@ -81,6 +82,8 @@ pub(crate) struct Document {
     pub(crate) headers: Option<Written<ListOr<HeaderSection, HeadersSection>>>,
     /// Pages of which origins may call the gateway from a browser.
     pub(crate) cors: Option<Written<CorsSection>>,
+    /// What is done about what looks like an attack: `deny`, `report` or `off`, for each detector.
+    pub(crate) validation: Option<Written<ValidationSection>>,
     /// Whether callers need a token of the gateway.
     pub(crate) oauth: Option<Written<OAuthSection>>,
     /// Where the audit trail is written.

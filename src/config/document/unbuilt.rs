@@ -6,7 +6,7 @@
 /// Section by section, the keys that are known but not built.
 const UNBUILT: &[(&str, &[&str])] = &[
     ("AuditSection", &["mask", "on_error", "record_args", "seal"]),
-    ("Document", &["admin", "invariants", "reload", "telemetry", "validation"]),
+    ("Document", &["admin", "invariants", "reload", "telemetry"]),
     ("ListenSection", &["behind_tls_proxy"]),
     ("OAuthSection", &["access_token", "allow", "baseline", "clients", "login", "scope_drift"]),
     ("PrincipalSection", &["claims"]),

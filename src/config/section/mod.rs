@@ -24,5 +24,6 @@ pub(crate) mod servers;
 pub(crate) mod store;
 pub(crate) mod tags;
 pub(crate) mod transport;
+pub(crate) mod validation;
 pub(crate) mod views;
 pub(crate) mod way;

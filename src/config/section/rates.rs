@@ -207,12 +207,14 @@ fn sites(written: Written<Vec<Written<String>>>, cx: &mut Resolver<'_>) -> Optio
         return None;
     }
     let count = items.len();
-    let found: Vec<Placed<Site>> = good(items).into_iter().filter_map(|item| site(item, cx)).collect();
+    let found: Vec<Placed<Site>> =
+        good(items).into_iter().filter_map(|item| site(item, "so this limits nothing", cx)).collect();
     // A tier that lost a site to a finding must not be taken for a narrower one.
     (found.len() == count).then(|| cx.distinct(found))
 }
 
-fn site(written: Placed<String>, cx: &mut Resolver<'_>) -> Option<Placed<Site>> {
+/// One word of `on`; `outcome` says what comes of one that names nothing.
+pub(super) fn site(written: Placed<String>, outcome: &str, cx: &mut Resolver<'_>) -> Option<Placed<Site>> {
     let Placed { value: name, place } = written;
     let site = match (EndpointClass::of_word(&name), name.split_once('/')) {
         (Some(classes), _) => {
@@ -226,7 +228,7 @@ fn site(written: Placed<String>, cx: &mut Resolver<'_>) -> Option<Placed<Site>> 
             Site::Endpoints(name.into(), classes)
         }
         (None, Some((server, pattern))) => {
-            let server = cx.server(server, &place, "so this limits nothing");
+            let server = cx.server(server, &place, outcome);
             let pattern = cx.named(&place, pattern.parse::<Pattern>());
             Site::Tool(server?, pattern?.value)
         }

@@ -37,7 +37,8 @@ impl Gateway {
         let act = Act::on(complete.kind, complete.name.clone());
         let found = self.find(inquiry, &act, known).await?;
         known.target = Some(found.target.clone());
-        let moment = found.moment(&inquiry.moment);
+        let (moment, findings) = inquiry.moment_of(&found);
+        known.findings = findings;
         let question = Question {
             asker: &inquiry.ready.asker,
             verb: Verb::CompletionComplete,

@@ -39,7 +39,8 @@ use crate::{
     upstream::{self, Ask, Call, Manner, Outgoing, Reply, Side, Told},
 };
 use asking::Asking;
-use find::{Found, singular};
+pub(in crate::gateway) use find::Found;
+use find::singular;
 use form::{Form, Sealing, whole};
 pub(crate) use messages::Messages;
 pub(crate) use parked::Parked;
@@ -78,6 +79,8 @@ impl Gateway {
             .map(|arguments| crate::policy::hex(&seal::mac(&self.parts.digest_key, arguments.get().as_bytes())));
         let found = self.find(inquiry, act, known).await?;
         known.target = Some(found.target.clone());
+        let (moment, findings) = inquiry.moment_of(&found);
+        known.findings = findings;
         let form = Form {
             id: asked.id.clone(),
             era: asked.version.era(),
@@ -96,7 +99,6 @@ impl Gateway {
         let asking = asking(inquiry, asked, found.target.server());
         let plan = Plan { inquiry, asked, act, known, form, asking, state };
         let (call, heard) = plan.call(&found.target);
-        let moment = found.moment(&inquiry.moment);
         let question = Question {
             asker: &inquiry.ready.asker,
             verb: acted_by(act.kind),
@@ -270,6 +272,7 @@ impl Gateway {
             timeout: plan.timeout(),
             known: plan.known.clone(),
             tls: plan.inquiry.moment.tls,
+            found: plan.inquiry.found,
             listens: plan.listens(),
             target: found.target,
         });

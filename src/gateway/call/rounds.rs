@@ -23,6 +23,7 @@ use super::{
     wanted::Wanted,
 };
 use crate::{
+    detect::Detectors,
     endpoint::Endpoint,
     identity::Caller,
     mcp::{Era, Id, Kind, Method, Object},
@@ -53,6 +54,8 @@ pub(super) struct Again {
     pub(super) timeout: std::time::Duration,
     pub(super) known: Known,
     pub(super) tls: bool,
+    /// What was found in its message.
+    pub(super) found: Detectors,
     pub(super) listens: bool,
 }
 
@@ -158,7 +161,9 @@ impl Again {
         })?;
         let drift = revision.offers.drift(self.target.server(), self.kind, self.target.name());
         let drifted = drift.is_some_and(|drift| drift.refused);
-        let moment = Moment { now, address: known.peer.address, tls: self.tls, findings: BTreeSet::new(), drifted };
+        let counted = revision.sieve.meant_for(&revision.snapshot.config.validation, self.found, &self.target);
+        let findings = revision.sieve.told(counted);
+        let moment = Moment { now, address: known.peer.address, tls: self.tls, findings, drifted };
         // The very arguments that are sent: each round holds them against what is now in force.
         let params = std::str::from_utf8(&self.params).ok().and_then(|params| Object::read(params).ok());
         let arguments = params.ok_or(Refusal::Internal)?.get("arguments");
@@ -217,6 +222,7 @@ impl Again {
             version: first.version,
             rpc_id: first.rpc_id.clone(),
             digest: first.digest.clone(),
+            findings: first.findings,
             ..known
         })
     }

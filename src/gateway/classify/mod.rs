@@ -13,7 +13,7 @@ use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use super::refusal::Refusal;
-use crate::mcp::{Era, Id, Kind, LogLevel, Message, Meta, Method, Object, Outcome, Version, code, header};
+use crate::mcp::{Era, Id, Kind, Listener, LogLevel, Message, Meta, Method, Object, Outcome, Version, code, header};
 
 /// A request, understood.
 #[derive(Debug)]
@@ -145,11 +145,15 @@ pub(crate) struct Unclear {
     pub(crate) of_session: bool,
 }
 
-/// Reads what came in.
-pub(crate) fn read<'a>(body: &'a [u8], headers: &HeaderMap) -> Result<Classified<'a>, Unclear> {
+/// Reads what came in, with somebody who listens.
+pub(crate) fn read<'a>(
+    body: &'a [u8],
+    headers: &HeaderMap,
+    listener: &impl Listener,
+) -> Result<Classified<'a>, Unclear> {
     let version = one(headers, header::PROTOCOL_VERSION);
     let modern_header = matches!(&version, Ok(Some(text)) if era_of_header(text) == Era::Modern);
-    let message = Message::from_caller(body).map_err(|error| {
+    let message = Message::from_caller_heard(body, listener).map_err(|error| {
         let (code, problem) = (error.problem.code(), error.problem.to_string());
         let refusal = Refusal::Malformed { code, problem };
         Unclear { refusal, id: error.id, method: None, modern: modern_header, of_session: false }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::mcp::Nobody;
 
 const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 
@@ -7,12 +8,12 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 fn refused(body: &str, pairs: &[(&'static str, &str)]) -> (i32, bool) {
-    let unclear = read(body.as_bytes(), &headers(pairs)).unwrap_err();
+    let unclear = read(body.as_bytes(), &headers(pairs), &Nobody).unwrap_err();
     (unclear.refusal.code(Era::Modern), unclear.modern)
 }
 
 fn asked(body: &str, pairs: &[(&'static str, &str)]) -> (Version, String) {
-    match read(body.as_bytes(), &headers(pairs)).unwrap() {
+    match read(body.as_bytes(), &headers(pairs), &Nobody).unwrap() {
         Classified::Asked(asked) => (asked.version, format!("{:?}", asked.what)),
         Classified::Noted(_) | Classified::Answered(..) => panic!("a request was taken for a notification"),
     }
@@ -90,8 +91,8 @@ fn t018_t021_t025_t027_what_is_not_exactly_a_request_is_refused() {
 #[test]
 fn t025_an_answer_is_one_in_the_legacy_era_alone() {
     let body = br#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
-    assert!(matches!(read(body, &headers(&[])), Ok(Classified::Answered(Id::Number(1), Outcome::Result(_)))));
-    let unclear = read(body, &headers(&[("mcp-protocol-version", "2026-07-28")])).unwrap_err();
+    assert!(matches!(read(body, &headers(&[]), &Nobody), Ok(Classified::Answered(Id::Number(1), Outcome::Result(_)))));
+    let unclear = read(body, &headers(&[("mcp-protocol-version", "2026-07-28")]), &Nobody).unwrap_err();
     assert!(unclear.modern && !unclear.of_session && unclear.refusal.code(Era::Modern) == -32600);
 }
 

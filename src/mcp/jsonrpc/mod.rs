@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::{
     code,
     id::Id,
-    strict::{self, Key, Untidy},
+    strict::{self, Key, Listener, Nobody, Untidy},
 };
 
 /// A message, its parts as they stand in the text.
@@ -149,10 +149,18 @@ impl<'a> Message<'a> {
     /// # Errors
     /// With the first thing that is wrong, and the id where it could be read.
     pub fn from_caller(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        Self::from_caller_heard(bytes, &Nobody)
+    }
+
+    /// Reads what a caller sent, whole, with somebody who listens to its parameters or its result.
+    ///
+    /// # Errors
+    /// With the first thing that is wrong, and the id where it could be read.
+    pub fn from_caller_heard(bytes: &'a [u8], listener: &impl Listener) -> Result<Self, ParseError> {
         let envelope = Envelope::read(text(bytes)?)?;
         let id = envelope.id();
         for part in [envelope.params, envelope.result, envelope.error].into_iter().flatten() {
-            strict::check(part.get()).map_err(|why| ParseError {
+            strict::check_heard(part.get(), listener).map_err(|why| ParseError {
                 problem: if why == Untidy::NotJson { Problem::Grammar(why) } else { Problem::Untidy(why) },
                 id: id.clone().ok().flatten(),
             })?;

@@ -115,6 +115,8 @@ const UNKEPT: [&str; 4] = ["address", "method", "now", "server"];
 #[derive(Debug)]
 pub(super) struct Front {
     admit: PolicySet,
+    /// Without what says nothing where nothing was found.
+    admit_clean: PolicySet,
     checks: HashMap<PolicyId, Arc<Check>>,
     /// Before the caller is known, and after.
     charge: [Charge; 2],
@@ -186,6 +188,7 @@ impl Front {
         };
         Ok(Self {
             admit: set(of(QuestionKind::Admit)),
+            admit_clean: set(of(QuestionKind::Admit).filter(|policy| !policy.shape.found_only)),
             checks,
             charge,
             emit: set(of(QuestionKind::Emit)),
@@ -263,7 +266,8 @@ impl Engine {
         facts.extend(server.iter().map(|server| fact("server", text(server.as_str()))));
         match self.front_request(entity::peer(), entity::plain_action("request"), *class, facts) {
             Ok(request) => {
-                let mut decision = self.answer(&request, &self.front.admit, &Entities::empty());
+                let policies = if findings.is_empty() { &self.front.admit_clean } else { &self.front.admit };
+                let mut decision = self.answer(&request, policies, &Entities::empty());
                 if decision.because == Because::ExplicitForbid {
                     decision.because = Because::ValidationFailed;
                 }

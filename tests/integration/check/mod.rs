@@ -59,6 +59,7 @@ mod pc502;
 mod pc503;
 mod pc504;
 mod pc505;
+mod pc509;
 mod pc801;
 mod pc901;
 mod pc902;
