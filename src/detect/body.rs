@@ -5,6 +5,8 @@
 
 use std::cell::Cell;
 
+use serde_json::Value;
+
 use super::{
     Detector, Detectors,
     pollution::{CONSTRUCTOR, PROTO, PROTOTYPE},
@@ -16,6 +18,9 @@ use crate::mcp::Listener;
 const DEEPEST: u32 = 48;
 /// How many values there are in anything ordinary.
 const MOST: u32 = 50_000;
+
+/// How deep the arguments of a call stand in their message.
+const OF_ARGUMENTS: u32 = 3;
 
 /// Listens to a body that is read.
 #[derive(Debug)]
@@ -38,6 +43,26 @@ impl Body {
     #[must_use]
     pub const fn found(&self) -> Detectors {
         self.found.get()
+    }
+
+    /// Hears a value that was read already, as deep as the arguments of a call stand in their message.
+    pub fn hear(&self, value: &Value) {
+        self.hear_at(value, OF_ARGUMENTS);
+    }
+
+    fn hear_at(&self, value: &Value, depth: u32) {
+        Listener::value(self, depth);
+        match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => Listener::text(self, text),
+            Value::Array(values) => values.iter().for_each(|value| self.hear_at(value, depth + 1)),
+            Value::Object(members) => {
+                for (key, value) in members {
+                    Listener::key(self, depth, key);
+                    self.hear_at(value, depth + 1);
+                }
+            }
+        }
     }
 
     fn note(&self, detector: Detector, found: bool) {

@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::{HERE, Limit};
 use crate::{
-    config::{Config, Listen},
+    config::Config,
     cross_origin::{Page, varies},
+    detect,
     diagnostic::Place,
     policy::{Arrival, Decision, Draw, EndpointClass, Engine, Header, Ours, Reason},
 };
@@ -29,6 +30,8 @@ pub struct Surface {
     pub origin: Option<String>,
     /// The method that a preflight asks for.
     pub preflight: Option<String>,
+    /// Its other header fields, their names in lower case.
+    pub fields: Vec<(String, String)>,
     /// Whether it has a forwarding header.
     pub forwarded: bool,
     /// Where it comes from.
@@ -48,6 +51,8 @@ pub struct SurfaceExplained {
     pub path: String,
     /// The class of its endpoint.
     pub endpoint: &'static str,
+    /// What detectors find in its path, query and header fields.
+    pub findings: Vec<String>,
     /// Whether it may come in.
     pub decision: Decision,
     /// The HTTP status of its refusal.
@@ -89,6 +94,7 @@ impl Surface {
             host: None,
             origin: None,
             preflight: None,
+            fields: Vec::new(),
             forwarded: false,
             address: HERE,
             tls: false,
@@ -98,18 +104,24 @@ impl Surface {
 
     /// What is known of it as it comes in.
     #[must_use]
-    pub fn arrival(&self, listen: &Listen, now: Timestamp) -> Arrival {
-        let Self { method, path, host, origin, preflight: _, forwarded, address, tls, now: at } = self;
-        let ours = Ours::new(&listen.public_url.value, listen.address.value);
-        let path = path.split_once('?').map_or(path.as_str(), |(path, _)| path);
+    pub fn arrival(&self, config: &Config, now: Timestamp) -> Arrival {
+        let Self { method, path, host, origin, preflight: _, fields, forwarded, address, tls, now: at } = self;
+        let ours = Ours::new(&config.listen.public_url.value, config.listen.address.value);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let class = EndpointClass::of_path(path);
+        let wanted = config.validation.runs_at(class);
+        let found = detect::path(path, wanted).with(detect::query(query, wanted));
+        let found = fields
+            .iter()
+            .fold(found, |found, (name, value)| found.with(detect::header(name, value.as_bytes(), wanted)));
         Arrival {
-            class: EndpointClass::of_path(path),
+            class,
             method: method.clone(),
             host_known: host.as_ref().is_none_or(|host| ours.knows(host)),
             origin: origin.as_ref().map(|origin| ours.origin(origin)),
             forwarded: *forwarded,
             misled: false,
-            findings: Default::default(),
+            findings: found.iter().map(|detector| detector.word().to_owned()).collect(),
             server: path.strip_prefix("/mcp/").and_then(|name| name.parse().ok()),
             tls: *tls,
             address: *address,
@@ -134,7 +146,7 @@ pub fn explain_surface(
     surface: &Surface,
     now: Timestamp,
 ) -> Result<SurfaceExplained, String> {
-    let arrival = surface.arrival(&config.listen, now);
+    let arrival = surface.arrival(config, now);
     let decision = engine.admit(&arrival);
     let check = engine.check_behind(&decision).filter(|_| !decision.is_allow());
     let Arrival { class, ref server, tls, address, now, .. } = arrival;
@@ -152,6 +164,7 @@ pub fn explain_surface(
         status: check.map(|check| check.status),
         code: check.map(|check| Arc::clone(&check.code)),
         message: check.map(|check| Arc::clone(&check.message)),
+        findings: arrival.findings.iter().cloned().collect(),
         decision,
         tiers: tiers.iter().map(|tier| Limit::of(tier, true)).collect(),
         headers,

@@ -94,9 +94,13 @@ impl<'c> Ground<'c> {
         let standing = self.standing(who, ask.view.as_ref(), ask.named.as_ref())?;
         let asker = self.engine().asker(standing.clone())?;
         let arguments = ask.arguments();
-        let mut decision = self.decide(&asker, ask.verb, &ask.target, (&ask.moment, arguments))?;
+        let mut moment = ask.moment.clone();
+        if let Some(args) = ask.args.as_ref().and_then(|args| serde_json::from_str(args.get()).ok()) {
+            moment.findings.extend(self.reach.config().validation.found_in(&args, &ask.target));
+        }
+        let mut decision = self.decide(&asker, ask.verb, &ask.target, (&moment, arguments))?;
         let listed =
-            self.decide(&asker, ask.verb.shown_by(&ask.target), &ask.target, (&ask.moment, arguments))?.is_allow();
+            self.decide(&asker, ask.verb.shown_by(&ask.target), &ask.target, (&moment, arguments))?.is_allow();
         let denial = match self.engine().admits(&standing, &ask.target) {
             Err(denial) => {
                 if denial == Denial::Unauthenticated {

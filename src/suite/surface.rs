@@ -44,6 +44,8 @@ pub(super) struct HttpSection {
     origin: Option<Written<String>>,
     /// The method that a preflight asks for; the request is then an `OPTIONS`.
     preflight: Option<Written<String>>,
+    /// Its other header fields, by name.
+    fields: Option<Written<Named<String>>>,
     /// Whether it has a forwarding header.
     forwarded: Option<Written<bool>>,
     /// Where it comes from: an IP address. Default: `127.0.0.1`.
@@ -67,6 +69,8 @@ pub(super) struct AnswerSection {
     present: Option<Written<Named<String>>>,
     /// Header fields that the answer does not have.
     absent: Option<Written<Vec<Written<String>>>>,
+    /// What detectors find in its path, query and header fields: exactly these.
+    findings: Option<Written<Vec<Written<String>>>>,
     /// Policies that say so, by id.
     by: Option<Written<OneOrMany>>,
     /// The rate tiers that it draws from before anybody knows whose it is: exactly these.
@@ -95,6 +99,7 @@ struct Expected {
     admitted: Option<bool>,
     present: Vec<(String, String)>,
     absent: Vec<String>,
+    findings: Option<Vec<String>>,
     by: Vec<String>,
     tiers: Option<Vec<String>>,
 }
@@ -121,7 +126,7 @@ fn surface(entry: Written<SurfaceSection>, now: Timestamp, cx: &mut Cx<'_>) -> O
 }
 
 fn http(section: HttpSection, now: Timestamp, cx: &mut Cx<'_>) -> Option<Surface> {
-    let HttpSection { path, method, host, origin, preflight, forwarded, address, tls } = section;
+    let HttpSection { path, method, host, origin, preflight, fields, forwarded, address, tls } = section;
     let path = path.placed()?;
     if !path.value.starts_with('/') {
         cx.wrong(&path.place, "`path` must begin with `/`, as in `/mcp`");
@@ -153,7 +158,10 @@ fn http(section: HttpSection, now: Timestamp, cx: &mut Cx<'_>) -> Option<Surface
     let value = |written: Option<Written<String>>| written.and_then(|written| written.value);
     let method = method.map(|method| method.value);
     let method = method.unwrap_or_else(|| if preflight.is_some() { "OPTIONS" } else { "GET" }.to_owned());
+    let Named(fields) = fields.and_then(|fields| fields.value).unwrap_or_default();
+    let fields = fields.into_iter().filter_map(|(name, value)| Some((name.value.to_ascii_lowercase(), value.value?)));
     Some(Surface {
+        fields: fields.collect(),
         host: value(host),
         origin: value(origin),
         preflight: preflight.map(|preflight| preflight.value),
@@ -167,7 +175,7 @@ fn http(section: HttpSection, now: Timestamp, cx: &mut Cx<'_>) -> Option<Surface
 
 fn answer(section: Written<AnswerSection>, cx: &mut Cx<'_>) -> Option<Expected> {
     let Written { place, value } = section;
-    let AnswerSection { status, code, admitted, present, absent, by, tiers } = value?;
+    let AnswerSection { status, code, admitted, present, absent, findings, by, tiers } = value?;
     let Named(present) = present.and_then(|present| present.value).unwrap_or_default();
     let listed = |list: Written<Vec<Written<String>>>| -> Vec<String> {
         list.value.unwrap_or_default().into_iter().filter_map(|entry| entry.value).collect()
@@ -182,14 +190,15 @@ fn answer(section: Written<AnswerSection>, cx: &mut Cx<'_>) -> Option<Expected> 
             .collect(),
         absent: absent.map(listed).unwrap_or_default().into_iter().map(|name| name.to_ascii_lowercase()).collect(),
         by: by.map(|by| cx.names("by", by)).unwrap_or_default().into_iter().map(|by| by.value).collect(),
+        findings: findings.map(listed),
         tiers: tiers.map(listed),
     };
-    let Expected { status, code, admitted, present, absent, by, tiers } = &expected;
-    let nothing = status.is_none() && code.is_none() && admitted.is_none() && tiers.is_none();
+    let Expected { status, code, admitted, present, absent, findings, by, tiers } = &expected;
+    let nothing = status.is_none() && code.is_none() && admitted.is_none() && findings.is_none() && tiers.is_none();
     if nothing && present.is_empty() && absent.is_empty() && by.is_empty() {
         cx.wrong(
             &place,
-            "this expects nothing: say `admitted`, `status`, `code`, `present`, `absent`, `by` or `tiers`",
+            "this expects nothing: say `admitted`, `status`, `code`, `present`, `absent`, `findings`, `by` or `tiers`",
         );
         return None;
     }
@@ -203,7 +212,7 @@ fn answer(section: Written<AnswerSection>, cx: &mut Cx<'_>) -> Option<Expected> 
 pub(super) fn differences(ground: &Ground<'_>, test: &SurfaceTest) -> Result<(Vec<String>, SurfaceExplained), String> {
     let config = ground.reach().config();
     let explained = explain_surface(ground.engine(), config, &test.surface, Timestamp::UNIX_EPOCH)?;
-    let Expected { status, code, admitted, present, absent, by, tiers } = &test.expected;
+    let Expected { status, code, admitted, present, absent, findings, by, tiers } = &test.expected;
     let mut differs = Vec::new();
     let is = explained.decision.is_allow();
     let word = |admitted: bool| if admitted { "admitted" } else { "refused" };
@@ -241,22 +250,26 @@ pub(super) fn differences(ground: &Ground<'_>, test: &SurfaceTest) -> Result<(Ve
     };
     differs
         .extend(by.iter().filter(|by| !said(by)).map(|by| format!("expected the policy {by} among those behind it")));
-    if let Some(tiers) = tiers {
-        let mut wanted: Vec<&str> = tiers.iter().map(String::as_str).collect();
-        wanted.sort_unstable();
-        let found: Vec<&str> = explained.tiers.iter().map(|limit| &*limit.tier).collect();
-        if wanted != found {
-            let words = |tiers: &[&str]| if tiers.is_empty() { "none".to_owned() } else { tiers.join(" ") };
-            differs.push(format!("expected the tiers {}; they are {}", words(&wanted), words(&found)));
-        }
+    let tiers_found = explained.tiers.iter().map(|limit| &*limit.tier).collect();
+    let found = explained.findings.iter().map(String::as_str).collect();
+    for (what, wanted, found) in [("tiers", tiers, tiers_found), ("findings", findings, found)] {
+        differs.extend(wanted.as_ref().and_then(|wanted| unlike(what, wanted, &found)));
     }
     Ok((differs, explained))
+}
+
+/// What differs between two sets of words.
+fn unlike(what: &str, wanted: &[String], found: &Vec<&str>) -> Option<String> {
+    let mut wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+    wanted.sort_unstable();
+    let words = |words: &[&str]| if words.is_empty() { "none".to_owned() } else { words.join(" ") };
+    (wanted != *found).then(|| format!("expected the {what} {}; they are {}", words(&wanted), words(found)))
 }
 
 impl SurfaceTest {
     /// The command that explains the request.
     pub(super) fn command(&self) -> String {
-        let Surface { method, path, host, origin, preflight, forwarded, address, tls, now: _ } = &self.surface;
+        let Surface { method, path, host, origin, preflight, fields, forwarded, address, tls, now: _ } = &self.surface;
         let mut words = vec!["--path".to_owned(), path.clone()];
         let mut flag = |name: &str, value: Option<String>| {
             words.push(name.to_owned());
@@ -269,6 +282,9 @@ impl SurfaceTest {
             if let Some(value) = value {
                 flag(name, Some(value.clone()));
             }
+        }
+        for (name, value) in fields {
+            flag("--header", Some(format!("{name}: {value}")));
         }
         if *forwarded {
             flag("--forwarded", None);

@@ -82,8 +82,12 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitC
     let engine = Engine::new(bundle).map_err(|error| anyhow!(error))?;
     let colour = args.format == Format::Human && globals.colour_of_stdout();
     let (text, allowed) = match asked {
-        Ok(supposed) => {
+        Ok(mut supposed) => {
             declared(&supposed, engine.bundle())?;
+            // As the gateway would find it.
+            if let Some(args) = &supposed.args {
+                supposed.findings.extend(config.validation.found_in(args, &supposed.target));
+            }
             let explanation = explained(&engine, &supposed)?;
             (one(&explanation, args.format, colour)?, Some(explanation.decision.is_allow()))
         }

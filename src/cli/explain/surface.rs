@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use annotate_snippets::normalize_untrusted_str as safe;
+use anyhow::Context as _;
 use clap::Args;
 
 use super::asked::About;
@@ -30,6 +31,9 @@ pub(super) struct Path {
     /// It is a preflight that asks for this method
     #[arg(long, value_name = "METHOD", requires = "origin", conflicts_with = "method")]
     preflight: Option<String>,
+    /// Another header field of it, as 'User-Agent: curl/8.5'; may be given more than once
+    #[arg(long = "header", value_name = "FIELD", requires = "path")]
+    fields: Vec<String>,
     /// It has a forwarding header
     #[arg(long, requires = "path")]
     forwarded: bool,
@@ -38,7 +42,7 @@ pub(super) struct Path {
 impl Path {
     /// The request, where one is named.
     pub(super) fn surface(&self, about: &About) -> anyhow::Result<Option<Surface>> {
-        let Self { path, method, host, origin, preflight, forwarded } = self;
+        let Self { path, method, host, origin, preflight, fields, forwarded } = self;
         let Some(path) = path else { return Ok(None) };
         anyhow::ensure!(path.starts_with('/'), "`--path` must begin with `/`, as in `/mcp`");
         let method = method.as_deref().unwrap_or(if preflight.is_some() { "OPTIONS" } else { "GET" });
@@ -47,14 +51,23 @@ impl Path {
         let (address, tls, now) = about.circumstances()?;
         let of = Surface::of(method, path);
         let address = address.unwrap_or(HERE);
+        let fields = fields
+            .iter()
+            .map(|field| {
+                let (name, value) =
+                    field.split_once(':').with_context(|| format!("`{field}` must be `NAME: VALUE`"))?;
+                Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+            })
+            .collect::<anyhow::Result<_>>()?;
         let (host, origin, preflight) = (host.clone(), origin.clone(), preflight.clone());
-        Ok(Some(Surface { host, origin, preflight, forwarded: *forwarded, address, tls, now, ..of }))
+        Ok(Some(Surface { host, origin, preflight, fields, forwarded: *forwarded, address, tls, now, ..of }))
     }
 }
 
 /// What becomes of it, for people.
 pub(super) fn human(explained: &SurfaceExplained) -> String {
-    let SurfaceExplained { method, path, endpoint, decision, status, code, message, tiers, headers } = explained;
+    let SurfaceExplained { method, path, endpoint, findings, decision, status, code, message, tiers, headers } =
+        explained;
     let mut text = String::new();
     let mut line = |words: &str| _ = writeln!(text, "{}", safe(words));
     if decision.is_allow() {
@@ -64,6 +77,9 @@ pub(super) fn human(explained: &SurfaceExplained) -> String {
         let code = code.as_deref().map_or_else(|| decision.because.to_string(), str::to_owned);
         line(&format!("REFUSE {method} {path}: endpoint `{endpoint}`, {status}{code}"));
         message.iter().for_each(|message| line(&format!("      {message}")));
+    }
+    if !findings.is_empty() {
+        line(&format!("      detectors find: {}", findings.join(" ")));
     }
     for reason in &*decision.reasons {
         let effect = if reason.effect == Effect::Permit { "permit" } else { "forbid" };

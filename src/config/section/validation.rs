@@ -9,7 +9,10 @@
 //!
 //! To add a detector: its key in [`Modes`], then follow the compiler.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,10 +24,10 @@ use crate::{
         findings,
         resolve::{Resolver, good},
     },
-    detect::{Detector, Detectors},
+    detect::{Body, Detector, Detectors},
     diagnostic::{Place, Placed},
     name::{Pattern, ServerName},
-    policy::EndpointClass,
+    policy::{EndpointClass, Target},
 };
 
 /// What is done about what a detector finds; the stricter is the greater.
@@ -234,6 +237,19 @@ impl Validation {
     #[must_use]
     pub fn runs_in(&self, to: Option<(&ServerName, Option<&str>)>) -> Detectors {
         Detector::ALL.into_iter().filter(|detector| self.in_message(*detector, to) != Mode::Off).collect()
+    }
+
+    /// What detectors find in the arguments of a call, as far as it counts for its target.
+    #[must_use]
+    pub fn found_in(&self, args: &serde_json::Value, target: &Target) -> BTreeSet<String> {
+        let tool = match target {
+            Target::Tool(_, tool) => Some(tool.as_str()),
+            Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
+        };
+        let body = Body::new(self.runs_over_messages());
+        body.hear(args);
+        let counted = body.found().among(self.runs_in(Some((target.server(), tool))));
+        counted.iter().map(|detector| detector.word().to_owned()).collect()
     }
 
     /// The detectors that run over messages, wherever they go.

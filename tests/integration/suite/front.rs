@@ -67,13 +67,15 @@ fn sm20_sm22_headers_are_what_serve_would_send() {
     expect: {present: {access-control-allow-methods: '*'}}
   - request: {path: /oauth/token, method: POST}
     expect: {present: {X-Frame-Options: SAMEORIGIN, Cache-Control: no-store}, absent: [Strict-Transport-Security]}
+  - request: {path: '/oauth/authorize?state=..%2f..%2fetc%2fpasswd', fields: {User-Agent: curl/8.5}}
+    expect: {status: 400, findings: [path-traversal]}
   - request: {path: /healthz, host: evil.test}
     expect: {status: 403, code: bad-host}
   - request: {path: /healthz}
     expect: {admitted: true, tiers: []}
 ",
     );
-    assert!(good.len() == 6 && good.iter().all(|case| case.ends_with("| ok")), "{good:#?}");
+    assert!(good.len() == 7 && good.iter().all(|case| case.ends_with("| ok")), "{good:#?}");
     let bad = said(
         "headers:
   - request: {path: /mcp, origin: 'https://app.example.com'}
