@@ -29,12 +29,13 @@ const PAGE: Page = Page {
     fix: Fixable::Unsafe,
     ..Page::new(
         "whoever reaches the listener may guess tokens, and keep servers and their bills busy, as fast as the line allows",
-        written::REACHED_BY_OTHERS,
         and!(
-            r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com"}
-rates:
-  general: {limit: 100, window: 15m, by: address, on: [oauth]}
-  mcp: {limit: 600, window: 1m, by: address, on: [mcp]}
+            r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true}
+"#
+        ),
+        and!(
+            r#"rates: {general: {limit: 600, window: 1m, by: address}}
+listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true}
 "#
         ),
     )

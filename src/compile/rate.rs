@@ -27,13 +27,10 @@ pub(super) fn policy(name: &EntryId, rate: &Rate) -> Result<Policy, Vec<Diagnost
     if let Some(problem) = when.as_ref().and_then(condition_problem) {
         return Err(vec![problem]);
     }
-    let mut notes = vec![
-        ("tier", name.to_string()),
-        ("limit", limit.to_string()),
-        ("window", window.as_secs().to_string()),
-        ("by", by.as_str().to_owned()),
-    ];
+    let mut notes =
+        vec![("tier", name.to_string()), ("limit", limit.to_string()), ("window", window.as_secs().to_string())];
     notes.extend(burst.map(|burst| ("burst", burst.to_string())));
+    notes.push(("by", by.as_str().to_owned()));
     notes.extend(
         penalty.map(|penalty| ("penalty", format!("{} {} {}", penalty.after, penalty.factor, penalty.time.as_secs()))),
     );

@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 
 use crate::{
     gateway::DEMO,
-    support::running::{Answer, Running, request},
+    support::{
+        golden,
+        running::{Answer, Running, request},
+    },
 };
 
 /// A gateway of the demonstration servers with these tiers.
@@ -127,7 +130,7 @@ fn sm19_px24_the_answer_and_the_record_say_which_limit_and_until_when() {
     let line = with("").lines().count() + 1;
     assert_eq!((&tier["policy"], &tier["place"]["line"]), (&json!("rate/calls"), &json!(line)), "{record}");
     assert_eq!((&record["response"]["status"], &record["request"]["method"]), (&json!(429), &json!("tools/call")));
-    assert_eq!(record["caller"]["principal"], "local/owner", "{record}");
+    assert_eq!(record["principal"]["id"], "local/owner", "{record}");
     // The legacy era is told the same.
     let gateway = limited("  calls: {limit: 2, window: 1h, by: user, on: [mcp]}\n");
     let token = gateway.token("tag:clock", &[]);
@@ -321,7 +324,7 @@ fn limits_outlive_a_reload_where_the_tier_is_unchanged() {
     };
     // A rule more, a tier more and a tier of other numbers.
     gateway.reload(&format!(
-        "{}rules: [{{id: r, forbid: {{servers: [hidden]}}}}]\n",
+        "{}rules: [{{id: r, forbid: {{tools: [notes/search_notes]}}}}]\n",
         with(&rates.replace("other: {limit: 5", "third: {limit: 100, window: 1m}\n  other: {limit: 6"))
     ));
     loaded(2);
@@ -361,9 +364,7 @@ fn found(rates: &str) -> String {
 
 #[test]
 fn every_mistake_in_a_tier_is_found_at_its_place() {
-    insta::assert_snapshot!(found(
-        "\
-  a: {limit: 0, window: 0s, burst: 0}
+    let rates = "  a: {limit: 0, window: 0s, burst: 0}
   b: {limit: many, window: 500ms, by: everyone}
   c: {limit: 1, window: 1s, on: []}
   d: {limit: 1, window: 1s, on: [filez, 'filez/x', oaut, token, files, files, 'files/']}
@@ -374,22 +375,22 @@ fn every_mistake_in_a_tier_is_found_at_its_place() {
   A: {limit: 1, window: 1s, when: ' '}
   h: {limit: 1, window: 1s, penalty: {factor: 2}}
   a: {limit: 1, window: 1s}
-"
-    ));
+  i: {limit: 1, window: 1s, when: '${HOME}'}
+  j: {limit: 1, window: 1s, on: [mcp, files, mcp]}
+";
+    golden("check", "rates_mistakes", &found(rates));
     let many: String = (0..65).map(|n| format!("  t{n}: {{limit: 1, window: 1s}}\n")).collect();
-    insta::assert_snapshot!(found(&many));
+    assert_eq!(found(&many), "1:3 PC005 `rates` has 65 tiers, and 64 at most");
 }
 
 #[test]
 fn every_mistake_in_a_condition_is_found_at_its_place() {
-    insta::assert_snapshot!(found(
-        "\
-  a: {limit: 1, window: 1s, when: context.nonsense}
+    let rates = "  a: {limit: 1, window: 1s, when: context.nonsense}
   b: {limit: 1, window: 1s, by: user, when: 'context.client == \"x\"'}
   c: {limit: 1, window: 1s, when: 'true }; permit(principal, action, resource) when { true'}
   d: {limit: 1, window: 1s, when: 'context.args.path == \"x\"'}
   e: {limit: 1, window: 1s, when: 'principal in Portcullis::User::\"x\"'}
   f: {limit: 1, window: 1s, when: 'resource == Portcullis::Endpoint::\"nowhere\"'}
-"
-    ));
+";
+    golden("check", "rates_conditions", &found(rates));
 }

@@ -16,7 +16,7 @@ use crate::{
         findings,
         resolve::{Resolver, good},
     },
-    diagnostic::{Place, Placed},
+    diagnostic::{Place, Placed, nearest},
     name::{EntryId, Pattern, ServerName},
     policy::{By, EndpointClass, Penalty},
 };
@@ -115,6 +115,8 @@ struct PenaltySection {
 const MOST: usize = 64;
 /// Failures that are forgiven, and one.
 const AFTER: u64 = 5;
+/// Words for several endpoints.
+const WORDS: [&str; 1] = ["oauth"];
 /// The name of the policy that draws from nothing.
 const NONE: &str = "none";
 
@@ -232,7 +234,17 @@ pub(super) fn site(written: Placed<String>, outcome: &str, cx: &mut Resolver<'_>
             let pattern = cx.named(&place, pattern.parse::<Pattern>());
             Site::Tool(server?, pattern?.value)
         }
-        (None, None) => Site::Server(cx.server(&name, &place, "and no endpoint is called like that")?),
+        (None, None) => {
+            let near = nearest(&name, WORDS.into_iter().chain(EndpointClass::ALL.map(EndpointClass::as_str)));
+            if let Some(near) = near.filter(|_| cx.server_place(&name).is_none()) {
+                let finding =
+                    findings::FORBID_NEVER_DENIES.at(&place, format!("no endpoint or server is called `{name}`"));
+                let finding = finding.label(format!("did you mean `{near}`?"));
+                cx.find(finding.help(format!("write `{near}`, or declare `{name}` under `servers`")));
+                return None;
+            }
+            Site::Server(cx.server(&name, &place, "and no endpoint is called like that")?)
+        }
     };
     Some(Placed::new(site, place))
 }
