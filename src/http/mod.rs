@@ -3,7 +3,8 @@
 //! `listener` accepts (`places` says how many, `connection` what a request must be, `forwarded` where it
 //! came from), `guard` says what is known of a request before it comes in, `mcp` hands it to the gateway,
 //! `well_known` says where tokens come from, `health` says whether we live, `respond` gives every
-//! answer its HTTP form, `cors` tells browsers who may read it, and `outgoing` gives it its headers.
+//! answer its HTTP form, `cors` tells browsers who may read it, and `outgoing` gives it its headers. What
+//! people are shown is in `page`.
 
 mod connection;
 mod cors;
@@ -13,6 +14,8 @@ mod health;
 pub(crate) mod listener;
 mod mcp;
 mod outgoing;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "shown by the endpoints of the authorization server, which come next"))]
+mod page;
 mod places;
 mod respond;
 mod well_known;

@@ -14,7 +14,7 @@ mod argument;
 mod audit;
 /// The static checks, one file a rule.
 mod check;
-/// The official SDKs as clients of a real gateway.
+/// The official SDKs as clients of a real gateway, and a browser.
 mod clients;
 /// The commands, as they are called.
 mod cli;
