@@ -64,12 +64,12 @@ impl Destination {
         match scheme {
             "https" => host.map(|host| Self::of_host(host)),
             "http" => host.filter(|host| is_this_computer(host)).map(|host| Self::of_host(host)),
-            _ => is_private(scheme).then(|| Self::App(Shown::uri(scheme))),
+            _ => is_private(scheme).then(|| Self::App(Shown::host(scheme))),
         }
     }
 
     fn of_host(host: &str) -> Self {
-        let shown = Shown::uri(host);
+        let shown = Shown::host(host);
         if is_this_computer(host) { Self::ThisComputer(shown) } else { Self::Site(shown) }
     }
 

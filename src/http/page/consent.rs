@@ -284,7 +284,8 @@ fn summary(opens: &[Opens]) -> String {
     let unknown = if opens.iter().any(|opens| opens.tools.is_none()) { ", and tools that are not known now" } else { "" };
     match tools.as_slice() {
         [] if !unknown.is_empty() => format!("Opens {servers}, whose tools are not known now"),
-        [] => format!("Opens {servers}, which offers no tools"),
+        [] if names.len() == 1 => format!("Opens {servers}, which offers no tools"),
+        [] => format!("Opens {servers}, which offer no tools"),
         tools => {
             let of_them = effects(tools.iter().copied());
             format!("Opens {servers}: {} ({of_them}){unknown}", count(tools.len(), "tool"))

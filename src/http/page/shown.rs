@@ -29,21 +29,19 @@ impl Shown {
         Self(seen(text, 300))
     }
 
-    /// A host or a URI: at most 200 characters, whatever is not visible ASCII as its code.
+    /// A URI: at most its first 200 characters, whatever is not visible ASCII as its code.
     pub(crate) fn uri(text: &str) -> Self {
-        let mut shown = String::new();
-        for (nth, c) in text.chars().enumerate() {
-            if nth == 200 {
-                shown.push('…');
-                break;
-            }
-            if c.is_ascii_graphic() {
-                shown.push(c);
-            } else {
-                shown.extend(c.escape_unicode());
-            }
-        }
-        Self(shown)
+        let cut = if text.chars().nth(200).is_some() { "…" } else { "" };
+        Self(text.chars().take(200).flat_map(coded).chain(cut.chars()).collect())
+    }
+
+    /// A host, or the scheme of an app: at most its last 260 characters, which say whose it is. No name of
+    /// the DNS is longer.
+    pub(crate) fn host(text: &str) -> Self {
+        let mut last: Vec<char> = text.chars().rev().take(261).collect();
+        let cut = if last.len() > 260 { "…" } else { "" };
+        last.truncate(260);
+        Self(cut.chars().chain(last.into_iter().rev().flat_map(coded)).collect())
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -55,6 +53,12 @@ impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A character, or its code where it is not visible ASCII.
+fn coded(c: char) -> impl Iterator<Item = char> {
+    let code = (!c.is_ascii_graphic()).then(|| c.escape_unicode());
+    code.is_none().then_some(c).into_iter().chain(code.into_iter().flatten())
 }
 
 /// What is seen of a text, one space for many.
@@ -135,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn oa98_of_a_long_host_the_end_is_shown() {
+        let long = Shown::host(&format!("{}.evil.example", "good.example.".repeat(5000)));
+        assert!(long.as_str().starts_with('…') && long.as_str().ends_with(".evil.example"), "{long}");
+        assert_eq!(long.as_str().chars().count(), 261);
+        let longest = format!("{}.example:65535", "a".repeat(245));
+        assert_eq!(Shown::host(&longest).as_str(), longest);
+    }
+
+    #[test]
     fn oa97_marks_are_not_piled_up() {
         let piled = format!("Z{}o", "\u{301}".repeat(500));
         assert_eq!(Shown::name(&piled).as_str(), format!("Z{}o", "\u{301}".repeat(MARKS)));
@@ -142,7 +155,7 @@ mod tests {
 
     #[test]
     fn oa97_a_host_of_look_alikes_is_shown_by_its_codes() {
-        assert_eq!(Shown::uri("\u{430}pple.com").as_str(), "\\u{430}pple.com");
+        assert_eq!(Shown::host("\u{430}pple.com").as_str(), "\\u{430}pple.com");
         assert_eq!(Shown::uri("a.example/\u{202e}x y").as_str(), "a.example/\\u{202e}x\\u{20}y");
     }
 

@@ -28,7 +28,7 @@ fn handle() -> Secret<String> {
 }
 
 fn site() -> Shown {
-    Shown::uri("gateway.example.com")
+    Shown::host("gateway.example.com")
 }
 
 fn signed_in<T>(name: &str, page: impl FnOnce(&Frame<'_>) -> T) -> T {
@@ -121,7 +121,7 @@ fn to(uri: &str) -> Destination {
 }
 
 fn document() -> Client {
-    client("Example Desk", KnownBy::Document(Shown::uri("desk.example.com")))
+    client("Example Desk", KnownBy::Document(Shown::host("desk.example.com")))
 }
 
 fn consents() -> Vec<(&'static str, Html)> {
@@ -280,7 +280,7 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
     // What is sent back as it came is made here, of visible characters.
     let hidden: String = text.chars().filter(|c| !c.is_control()).collect();
     let (csrf, handle) = (Secret::new(hidden.clone()), Secret::new(hidden.clone()));
-    let host = || Shown::uri(uri);
+    let host = || Shown::host(uri);
     let bad = || client(text, KnownBy::Document(host()));
     let tools = vec![titled("read", text, Effect::Reads), titled("drop", text, Effect::Destroys)];
     let offers = vec![offer("tag:web", text, vec![opens("docs", tools)])];
@@ -289,14 +289,14 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
         handle: &handle,
         client: bad(),
         destination: Destination::Site(host()),
-        resource: host(),
+        resource: Shown::uri(uri),
         offers,
         beyond: Vec::new(),
         lifetime: life(),
     };
     let grant = Grant {
         id: hidden.clone(),
-        resource: host(),
+        resource: Shown::uri(uri),
         scopes: vec![("tag:web".parse().unwrap(), Some(Shown::line(text)), true)],
         ..given("", bad(), Destination::App(host()))
     };
