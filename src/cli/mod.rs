@@ -126,7 +126,7 @@ enum Command {
     /// Print the Cedar policies that the configuration compiles to, each with its line
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
-    Explain(explain::ExplainArgs),
+    Explain(Box<explain::ExplainArgs>),
     /// Show who may use which tool, as a table
     Matrix(matrix::MatrixArgs),
     /// Decide what test files ask, and compare it with what they expect
