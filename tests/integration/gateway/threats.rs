@@ -38,7 +38,7 @@ fn sides(before: &Before, more: &[(&str, &str)]) -> (u16, Value, Value, BTreeMap
         .record()
         .into_iter()
         .filter(|entry| entry["body"].as_str().is_some_and(|body| body.contains("\"tools/call\"")));
-    let headers = calls.last().unwrap()["headers"].as_object().unwrap().clone();
+    let headers = calls.collect::<Vec<_>>().pop().unwrap()["headers"].as_object().unwrap().clone();
     let kept = headers.into_iter().filter(|(name, _)| name != "content-length").collect();
     let result = answer.json()["result"]["content"].clone();
     (
