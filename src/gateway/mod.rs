@@ -316,7 +316,7 @@ impl Gateway {
         let heard = revision.sieve.listener();
         let read = (received.way == Way::Post).then(|| classify::read(&received.body, &received.headers, &heard));
         let found = heard.found();
-        known.findings = received.found.with(revision.sieve.plain(found));
+        known.findings = trail::Found { head: received.found, message: revision.sieve.plain(found) };
         if let Err(stop) = self.charge_caller(received, read.as_ref(), known) {
             match read {
                 Some(Ok(Classified::Asked(asked))) => {
