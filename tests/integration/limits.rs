@@ -377,9 +377,9 @@ fn explain_names_the_tiers_of_a_request_in_the_order_in_which_they_are_charged()
     assert_eq!(
         drawn,
         [
-            "guesses: 100 in 15m, by address   portcullis.yaml:24:3",
-            "calls: 600 in 1m, 60 at once, by user   portcullis.yaml:23:3",
-            "reads: 90 in 90s, by tool   portcullis.yaml:25:3",
+            "guesses: 100 in 15m, by address   portcullis.yaml:25:3",
+            "calls: 600 in 1m, 60 at once, by user   portcullis.yaml:24:3",
+            "reads: 90 in 90s, by tool   portcullis.yaml:26:3",
         ],
         "{text}"
     );
