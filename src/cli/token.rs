@@ -286,7 +286,18 @@ struct Listed {
 
 impl Listed {
     fn new(row: TokenRow, now: Timestamp) -> Self {
-        let TokenRow { id, principal, client, scopes, resource, issued_at, expires_at, revoked_at } = row;
+        let TokenRow {
+            id,
+            principal,
+            client,
+            scopes,
+            resource,
+            family: _,
+            grant: _,
+            issued_at,
+            expires_at,
+            revoked_at,
+        } = row;
         let state = match revoked_at {
             Some(_) => "revoked",
             None if now >= expires_at => "expired",
