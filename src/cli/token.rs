@@ -183,7 +183,8 @@ async fn issue(args: &IssueArgs, setting: Setting<'_>, out: &mut (dyn Write + Se
     }
     let path = &setting.config.store.sqlite;
     let store = Store::open(path).await?;
-    let keys = TokenKeys::of(&seal::open(&store, path, setting.key).await?);
+    let algorithm = setting.config.encryption.algorithm;
+    let keys = TokenKeys::of(&seal::unlock(&store, path, setting.key, algorithm, setting.now).await?.keys);
     let (token, kept) = keys.mint(asked, setting.now, chance::bytes()?, chance::bytes()?);
     store.issue_token(&kept).await?;
     store.close().await;

@@ -89,6 +89,14 @@ impl Store {
         self.write(AddDataKey { key }).await
     }
 
+    /// The number that the next data key has.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn next_data_key(&self) -> Result<u32, StoreError> {
+        self.read(NextDataKey).await
+    }
+
     /// Wraps all data keys anew and sets the mark of the master key, if that mark and the keys are
     /// still as they were. Whether they were.
     ///
@@ -162,6 +170,17 @@ impl Op for DataKeys {
     }
 }
 
+struct NextDataKey;
+
+impl Op for NextDataKey {
+    type Answer = u32;
+
+    async fn run<R: Rows>(&self, rows: &mut R) -> Read<u32> {
+        let highest = rows.mark(HIGHEST).await?.and_then(|text| text.parse().ok()).unwrap_or(0_u32);
+        Ok(highest.saturating_add(1))
+    }
+}
+
 struct AddDataKey {
     key: DataKeyRow,
 }
@@ -171,8 +190,7 @@ impl Op for AddDataKey {
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<bool> {
         // A number that was dropped does not come back: its records would read under another key.
-        let highest = rows.mark(HIGHEST).await?.and_then(|text| text.parse().ok()).unwrap_or(0_u32);
-        if self.key.id != highest.saturating_add(1) {
+        if self.key.id != NextDataKey.run(rows).await? {
             return Ok(false);
         }
         rows.put_data_key(&self.key).await?;

@@ -64,7 +64,6 @@ fn pc004_every_key_of_the_design_that_is_not_built_is_refused() {
         "oauth: {login: owner}",
         "oauth: {baseline: [tag:a]}",
         "oauth: {clients: {}}",
-        "encryption: {algorithm: xchacha20-poly1305}",
     ] {
         assert_eq!(codes(&with(text)), ["PC004"], "{text}");
     }
