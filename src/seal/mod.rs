@@ -26,7 +26,7 @@ use sha2::Sha256;
 pub(crate) use handle::Handles;
 pub use master::BadKey;
 pub use unlock::{Unlocked, open, unlock};
-pub use vault::{Fetched, KeyState, Kept, Status, Vault};
+pub use vault::{Fetched, Kept, KeyState, Status, Vault};
 
 use crate::{secret::Secret, store::StoreError};
 

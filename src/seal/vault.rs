@@ -22,9 +22,7 @@ use crate::{
     chance,
     config::Algorithm,
     secret::Secret,
-    store::{
-        DataKeyRow, DataKeyUse, Lease, PutSealed, Rewrap, SealedRow, SealedWrite, Store,
-    },
+    store::{DataKeyRow, DataKeyUse, Lease, PutSealed, Rewrap, SealedRow, SealedWrite, Store},
 };
 
 /// With nonces of 96 bits left to chance, so many messages keep a repetition as good as impossible.
@@ -33,6 +31,8 @@ const MOST_MESSAGES: u64 = 1 << 31;
 const TRIES: u32 = 8;
 /// Records that one step of a rewrap takes.
 const BATCH: u32 = 100;
+/// The lease under which one process seals again.
+const REWRAP: &str = "rewrap";
 /// How long a rewrap may go without a step before another may begin.
 const REWRAP_LEASE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -113,9 +113,8 @@ impl Wrapping {
         created_at: Timestamp,
     ) -> Result<DataKeyRow, SealError> {
         let record = self.record(id, purpose);
-        let wrapped =
-            record::seal(self.algorithm, &self.key, 0, self.place(&record), chance::bytes()?, key.expose())
-                .map_err(|_| SealError::Integrity { what: name(id) })?;
+        let wrapped = record::seal(self.algorithm, &self.key, 0, self.place(&record), chance::bytes()?, key.expose())
+            .map_err(|_| SealError::Integrity { what: name(id) })?;
         Ok(DataKeyRow { id, purpose, wrapped, created_at, messages: 0 })
     }
 
@@ -255,7 +254,7 @@ impl Vault {
     /// # Errors
     /// When a record does not open or cannot be written.
     pub async fn rewrap(&self, store: &Store, holder: &str, now: Timestamp) -> Result<Option<(u64, u64)>, SealError> {
-        if let Lease::Held(_) = store.lease("rewrap", holder, REWRAP_LEASE, now).await? {
+        if let Lease::Held(_) = store.lease(REWRAP, holder, REWRAP_LEASE, now).await? {
             return Ok(None);
         }
         self.reload(store).await?;
@@ -267,8 +266,20 @@ impl Vault {
             self.keep_after(store, &row.kind, &row.id, row.revision, content.expose(), now).await?;
             done += 1;
         }
-        let left = store.count_sealed().await?.into_iter().filter(|(key, _)| *key != newest).map(|(_, many)| many).sum();
+        let left =
+            store.count_sealed().await?.into_iter().filter(|(key, _)| *key != newest).map(|(_, many)| many).sum();
         Ok(Some((done, left)))
+    }
+
+    /// Lets others rewrap again.
+    ///
+    /// # Errors
+    /// When the store cannot be written; the lease ends by itself then.
+    pub async fn end_rewrap(&self, store: &Store, holder: &str, now: Timestamp) -> Result<(), SealError> {
+        if let Lease::Ours(lease) = store.lease(REWRAP, holder, REWRAP_LEASE, now).await? {
+            store.release(REWRAP, &lease, now).await?;
+        }
+        Ok(())
     }
 
     /// Wraps the data keys under another master key, which alone opens the store from then on.
@@ -289,7 +300,8 @@ impl Vault {
                 let key = self.wrapping.unwrap(&row)?;
                 keys.push(wrapping.row(row.id, row.purpose, &key, row.created_at)?);
             }
-            if store.rewrap_data_keys(Rewrap { mark: MARK, from, to: to.to_string(), keys, changed: true, now }).await? {
+            if store.rewrap_data_keys(Rewrap { mark: MARK, from, to: to.to_string(), keys, changed: true, now }).await?
+            {
                 return Ok(());
             }
         }

@@ -10,6 +10,8 @@ mod migrate;
 mod race;
 /// What the contract is asked with.
 mod given;
+/// What is sealed in the store, and the keys that it is sealed under.
+mod sealed;
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command, sync::Arc};
 
