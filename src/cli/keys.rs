@@ -43,7 +43,7 @@ pub(super) enum KeysCommand {
 /// `keys status`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "No key is needed to see it. A data key of `digests` is what the digests of tokens come of; one of\n`sealing` is what secrets are sealed under that must be read back.\n\nExamples:\n  portcullis keys status\n  portcullis keys status --format json | jq '.keys[] | select(.in_use | not) | .id'\n\nExit status: 0 shown, 2 the store cannot be read, 3 there is no store or no key yet."
+    after_help = "No key is needed to see it. A data key of `digests` is what the digests of tokens come of; one of `sealing` is what secrets are sealed under that must be read back.\n\nExamples:\n  portcullis keys status\n  portcullis keys status --format json | jq '.keys[] | select(.in_use | not) | .id'\n\nExit status: 0 shown, 2 the store cannot be read, 3 there is no store or no key yet."
 )]
 pub(super) struct StatusArgs {
     /// How to print it: human or json
@@ -54,7 +54,7 @@ pub(super) struct StatusArgs {
 /// `keys rotate`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without --to: a new data key. Everything is sealed under it from then on, by a running gateway too;\nwhat is sealed under older ones is still read, and moves with `portcullis keys rewrap`. It is written\nwith the cipher of `encryption.algorithm`, so that this is also the way to another cipher.\n\nWith --to: another master key. The data keys are wrapped under it and nothing else is written, so that\ntokens stay good. The old master key opens nothing from then on. Point `encryption.key`, the variable or\nthe key file to the new one, then restart the gateway; until then it goes on with the keys it has read.\n\nExamples:\n  portcullis keys rotate\n  portcullis keys rotate --to env:NEW_KEY\n  (umask 077; echo \"base64:$(openssl rand -base64 32)\" > new.key); portcullis keys rotate --to file:new.key\n\nExit status: 0 done, 2 no store, no key, or a bad one."
+    after_help = "Without --to: a new data key. Everything is sealed under it from then on, by a running gateway too; what is sealed under older ones is still read, and moves with `portcullis keys rewrap`. It is written with the cipher of `encryption.algorithm`, so that this is also the way to another cipher.\n\nWith --to: another master key. The data keys are wrapped under it and nothing else is written, so that tokens stay good. The old master key opens nothing from then on. Point `encryption.key`, the variable or the key file to the new one, then restart the gateway; until then it goes on with the keys it has read.\n\nExamples:\n  portcullis keys rotate\n  portcullis keys rotate --to env:NEW_KEY\n  (umask 077; echo \"base64:$(openssl rand -base64 32)\" > new.key)\n  portcullis keys rotate --to file:new.key\n\nExit status: 0 done, 2 no store, no key, or a bad one."
 )]
 pub(super) struct RotateArgs {
     /// Where the new master key is: `env:NAME` or `file:PATH`
@@ -68,7 +68,7 @@ pub(super) struct RotateArgs {
 /// `keys rewrap`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It goes on in small steps between which others write, and says on stderr how far it is. It may be\ninterrupted: what was done stays done, and the next one takes up the rest.\n\nExit status: 0 nothing is left under older keys, 1 another process is at it, 2 no store, no key, or a\nrecord that does not open."
+    after_help = "It goes on in small steps between which others write, and says on stderr how far it is. It may be interrupted: what was done stays done, and the next one takes up the rest.\n\nExit status: 0 nothing is left under older keys, 1 another process is at it, 2 no store, no key, or a record that does not open."
 )]
 pub(super) struct RewrapArgs {
     /// How to print what was done: human or json
