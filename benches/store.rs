@@ -131,7 +131,7 @@ fn store(c: &mut Criterion) {
     let mut group = c.benchmark_group("store");
     group.throughput(Throughput::Elements(1)).sample_size(20).measurement_time(Duration::from_secs(8));
     for at_once in [AT_ONCE, 1] {
-        let lines = &lines[..usize::try_from(at_once).expect("a few")];
+        let lines = lines.get(..usize::try_from(at_once).expect("a few")).expect("as many as there are");
         group.bench_function(format!("rotate/{at_once} at once"), |b| {
             b.iter_custom(|rounds| {
                 let each = rounds.div_ceil(at_once);

@@ -42,7 +42,7 @@ pub struct Store {
 #[derive(Debug)]
 enum Backend {
     Sqlite(sqlite::Sqlite),
-    Memory(memory::Memory),
+    Memory(Box<memory::Memory>),
 }
 
 /// The store could not do what was asked.
@@ -112,7 +112,7 @@ impl Store {
     /// A store that is gone with the process; for tests.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { backend: Backend::Memory(memory::Memory::default()) }
+        Self { backend: Backend::Memory(Box::default()) }
     }
 
     /// Whether a write would be taken; for readiness.

@@ -33,7 +33,7 @@ impl TokenRows for State {
 
     async fn tokens(&mut self) -> Read<Vec<TokenRow>> {
         let mut rows: Vec<_> = self.tokens.values().cloned().collect();
-        rows.sort_by(|a, b| (b.issued_at, b.id).cmp(&(a.issued_at, a.id)));
+        rows.sort_by_key(|row| std::cmp::Reverse((row.issued_at, row.id)));
         Ok(rows)
     }
 

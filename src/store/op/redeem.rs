@@ -70,6 +70,7 @@ pub enum Unfit {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, once a code")]
 pub enum Redeemed {
     /// It is redeemed: the family and the token are kept.
     Done {
