@@ -37,7 +37,7 @@ pub(crate) use section::transport::may_be_set;
 pub use section::{
     audit::Audit,
     cors::Cors,
-    encryption::Encryption,
+    encryption::{Algorithm, Encryption},
     failure_delay::FailureDelay,
     grants::{Grant, Grantee},
     headers::{HeaderRule, Headers, Preset},

@@ -168,7 +168,8 @@ impl Server {
         let (mut store, mut bearer) = (None, None);
         if let Some(source) = source {
             let opened = Arc::new(Store::open(&config.store.sqlite).await?);
-            let keys = seal::open(&opened, &config.store.sqlite, source).await?;
+            let algorithm = config.encryption.algorithm;
+            let keys = seal::unlock(&opened, &config.store.sqlite, source, algorithm, clock.now()).await?.keys;
             let newest = identity::recorded(&opened).await?;
             instance = opened.first_mark("instance", &instance).await?;
             digest_key = *keys.audit_digest.expose();

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use portcullis::{
     cli::token::{Setting, TokenCommand, TokenFault, run},
     config::{
-        Audit, Config, Cors, Encryption, Headers, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport,
-        Validation, Way,
+        Algorithm, Audit, Config, Cors, Encryption, Headers, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag,
+        Transport, Validation, Way,
     },
     diagnostic::{Place, Placed},
     name::{ClientId, ScopeName},
@@ -66,7 +66,7 @@ fn config(directory: &Path) -> Config {
         oauth: OAuth { enabled: Placed::new(true, place()), failure_delay: None },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },
-        encryption: Encryption { key: None },
+        encryption: Encryption { key: None, algorithm: Algorithm::default() },
         policies: vec![],
     }
 }
