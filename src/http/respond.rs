@@ -15,7 +15,7 @@ use poem::{
     http::{HeaderValue, StatusCode, header},
 };
 
-use crate::{gateway::Refusal, limit::Fields, mcp::code, name::ScopeName, policy::Denial};
+use crate::{gateway::Refusal, limit::Fields, mcp::code, name::ScopeName, oauth::OAuthError, policy::Denial};
 
 /// The status of a refusal. In the legacy era errors of the protocol travel as ordinary answers.
 pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
@@ -133,6 +133,19 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     private(headers);
+    response
+}
+
+/// What an OAuth client is told where the answer is no redirect.
+pub(crate) fn oauth(error: &OAuthError) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, error.body());
+    if let Some(challenge) = error.challenge() {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(seconds) = error.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     response
 }
 

@@ -13,7 +13,12 @@ use super::{
     refresh_token::RefreshToken,
     scope,
 };
-use crate::{config::GrantType, id::Id, name::ScopeName, principal::Principal};
+use crate::{
+    config::GrantType,
+    id::Id,
+    name::{ClientId, ScopeName},
+    principal::Principal,
+};
 
 /// Tokens, to be given to their client and forgotten.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub struct Issued {
     pub resource: String,
     /// Whose it is.
     pub principal: Principal,
+    /// The client that a person uses.
+    pub client: Option<ClientId>,
     /// The access token's name, for the audit trail.
     pub token: Id,
     /// The family's name, where it refreshes.

@@ -222,6 +222,8 @@ pub enum Family {
     Config,
     /// Something was administered.
     Admin,
+    /// The authorization server gave or ended something.
+    OAuth,
 }
 
 impl Record<'_> {

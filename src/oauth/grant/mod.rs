@@ -106,8 +106,8 @@ impl Redeem<'_> {
 
     /// What is given, now that it is kept.
     fn issued(&self, access: AccessToken, row: TokenRow, refresh: Option<RefreshToken>, by: GrantType) -> Issued {
-        let TokenRow { id, principal, scopes, resource, family, expires_at, .. } = row;
+        let TokenRow { id, principal, client, scopes, resource, family, expires_at, .. } = row;
         let expires_in = expires_at.duration_since(self.now).as_secs();
-        Issued { access, refresh, expires_in, scopes, resource, principal, token: id, family, by }
+        Issued { access, refresh, expires_in, scopes, resource, principal, client, token: id, family, by }
     }
 }

@@ -1,15 +1,11 @@
 //! `oauth:`: whether callers need a token of ours, and what they are sent to ask for.
 //!
-//! The keys of the authorization server stand in `server` with their files; they are refused as unbuilt until
-//! its endpoints answer, and then move into [`OAuthSection`].
+//! What concerns the authorization server stands in `server` and the files beside it. Some of its keys are
+//! still refused (`document/unbuilt`): each moves into [`OAuthSection`] when something answers by it.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "joined to `oauth:` together with the endpoints"))]
 mod client;
-#[cfg_attr(not(test), expect(dead_code, reason = "joined to `oauth:` together with the endpoints"))]
 mod lifetime;
-#[cfg_attr(not(test), expect(dead_code, reason = "joined to `oauth:` together with the endpoints"))]
 mod registration;
-#[cfg_attr(not(test), expect(dead_code, reason = "joined to `oauth:` together with the endpoints"))]
 mod server;
 
 use schemars::JsonSchema;
@@ -20,10 +16,15 @@ pub use lifetime::Lifetimes;
 pub use registration::{Documents, Redirects, Registration, Trust};
 pub use server::{Authorization, Login, ScopeDrift};
 
+use client::ClientSection;
+use lifetime::AccessTokenSection;
+use registration::RegistrationSection;
+use server::AuthorizationSection;
+
 use super::failure_delay::{FailureDelay, FailureDelaySection};
 use crate::{
     config::{
-        document::Written,
+        document::{Named, TextOr, Written},
         findings,
         resolve::{Resolver, good},
     },
@@ -40,6 +41,8 @@ pub struct OAuth {
     pub baseline: Vec<Placed<ScopeName>>,
     /// How long failing answers of endpoints that authenticate are held up; nothing for not at all.
     pub failure_delay: Option<FailureDelay>,
+    /// What the authorization server does.
+    pub authorization: Authorization,
 }
 
 /// Whether callers need a token of the gateway.
@@ -49,13 +52,20 @@ pub(crate) struct OAuthSection {
     /// Whether they do. Without tokens the gateway serves this machine alone: address and public
     /// URL must be loopback. Default: `true`.
     enabled: Option<Written<bool>>,
+    /// How long access tokens are good.
+    access_token: Option<Written<AccessTokenSection>>,
     /// The scopes that challenges and metadata name, and that a request without `scope` asks for: what a
     /// client needs to be of use at all. Default: none, and a person is shown everything that may be granted.
     #[schemars(extend("minItems" = 1, "maxItems" = 50, "uniqueItems" = true))]
     baseline: Option<Written<Vec<Written<String>>>>,
+    /// The clients that you know, by their ids.
+    clients: Option<Written<Named<ClientSection>>>,
     /// How long failing answers of the endpoints that authenticate are held up, at random: a range, a map
     /// of `min` and `max`, or 0 for not at all. Successes are answered at once. Default: `10ms-50ms`.
     failure_delay: Option<Written<FailureDelaySection>>,
+    /// Who may register themselves: `off`, `loopback` (clients on the person's own machine), `open`, or a map.
+    /// Default: `loopback` where only this machine reaches the gateway, else `off`.
+    registration: Option<Written<TextOr<RegistrationSection>>>,
 }
 
 impl OAuth {
@@ -63,9 +73,12 @@ impl OAuth {
         let default = Placed::new(true, cx.nowhere());
         let delay = Some(FailureDelay::default());
         let Some(section) = section else {
-            return Some(Self { enabled: default, baseline: Vec::new(), failure_delay: delay });
+            let authorization = Authorization::default();
+            return Some(Self { enabled: default, baseline: Vec::new(), failure_delay: delay, authorization });
         };
-        let OAuthSection { enabled, baseline, failure_delay } = section.value?;
+        let OAuthSection { enabled, access_token, baseline, clients, failure_delay, registration } = section.value?;
+        let written = AuthorizationSection { access_token, clients, registration, ..AuthorizationSection::default() };
+        let authorization = Authorization::resolve(written, cx);
         let failure_delay = match failure_delay {
             Some(written) => written.value.map_or(delay, |FailureDelaySection(delay)| delay),
             None => delay,
@@ -78,7 +91,7 @@ impl OAuth {
             Some(enabled) => enabled.placed()?,
             None => default,
         };
-        Some(Self { enabled, baseline, failure_delay })
+        Some(Self { enabled, baseline, failure_delay, authorization: authorization? })
     }
 }
 

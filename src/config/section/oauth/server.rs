@@ -1,8 +1,8 @@
 //! What `oauth:` says of the authorization server: who signs in how, which clients there are, and for how long
 //! what they get is good.
 //!
-//! Not joined to `oauth:` yet: nothing answers by it, so that its keys are still refused (`document/unbuilt`).
-//! To join them: move the fields of [`AuthorizationSection`] to `OAuthSection`, and let that resolve them.
+//! The keys that nothing answers by yet are still refused (`document/unbuilt`). To take one: a field of
+//! `OAuthSection` that it hands over to [`AuthorizationSection`].
 //!
 //! SPEC: design §2, §8; oauth §5.1.
 
@@ -67,31 +67,31 @@ pub enum ScopeDrift {
 }
 
 /// What `oauth:` says of the authorization server.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AuthorizationSection {
     /// How people sign in: `owner` (one person, by a link that `portcullis login` makes) or `users` (accounts
     /// with passwords). Default: `owner` where only this machine reaches the gateway.
     #[schemars(extend("enum" = ["owner", "users"]))]
-    login: Option<Written<String>>,
+    pub(super) login: Option<Written<String>>,
     /// How long access tokens are good.
-    access_token: Option<Written<AccessTokenSection>>,
+    pub(super) access_token: Option<Written<AccessTokenSection>>,
     /// How long authorization codes are good.
-    code: Option<Written<CodeSection>>,
+    pub(super) code: Option<Written<CodeSection>>,
     /// How long refresh tokens are good.
-    refresh_token: Option<Written<RefreshTokenSection>>,
+    pub(super) refresh_token: Option<Written<RefreshTokenSection>>,
     /// The clients that you know, by their ids.
-    clients: Option<Written<Named<ClientSection>>>,
+    pub(super) clients: Option<Written<Named<ClientSection>>>,
     /// Who may register themselves: `off`, `loopback` (clients on the person's own machine), `open`, or a map.
     /// Default: `loopback` with `login: owner` on loopback, else `off`.
-    registration: Option<Written<TextOr<RegistrationSection>>>,
+    pub(super) registration: Option<Written<TextOr<RegistrationSection>>>,
     /// Which metadata documents of clients are read: `open` (default), `off`, or a map.
-    documents: Option<Written<TextOr<DocumentsSection>>>,
+    pub(super) documents: Option<Written<TextOr<DocumentsSection>>>,
     /// What becomes of a grant whose tag comes to open more than it did: `reconsent` (default), `allow` or `notify`.
     #[schemars(extend("enum" = ["reconsent", "allow", "notify"]))]
-    scope_drift: Option<Written<String>>,
+    pub(super) scope_drift: Option<Written<String>>,
     /// Whether codes may be sent to schemes that belong to apps, as in `com.example.app:/callback`. Default: `false`.
-    private_schemes: Option<Written<bool>>,
+    pub(super) private_schemes: Option<Written<bool>>,
 }
 
 impl Default for Authorization {
