@@ -109,16 +109,20 @@ impl Bench {
             now: Timestamp::from_second(1_800_000_000).unwrap(),
             pages: 0.into(),
         };
+        bench.with_store(Store::in_memory()).await
+    }
+
+    /// The same over another store, in which ana has an account.
+    pub(super) async fn with_store(self, store: Store) -> Self {
         let account = AccountRow {
             user: "local/ana".parse().unwrap(),
             password: Opaque::new("x".into()),
-            created_at: bench.now,
-            changed_at: bench.now,
+            created_at: self.now,
+            changed_at: self.now,
             disabled_at: None,
         };
-        let added = bench.store.add_account(account).await.unwrap();
-        assert!(matches!(added, AddAccount::Done));
-        bench
+        assert!(matches!(store.add_account(account).await.unwrap(), AddAccount::Done));
+        Self { store, ..self }
     }
 
     pub(super) fn issuer(&self) -> Issuer<'_> {

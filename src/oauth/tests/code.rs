@@ -1,7 +1,10 @@
 //! Codes: redeemed once, by the right one, in time.
 
 use super::bench::{Bench, MCP, VERIFIER, engine, seen};
-use crate::oauth::{ErrorCode, Why};
+use crate::{
+    oauth::{ErrorCode, Why},
+    store::Store,
+};
 
 const GRANT: ErrorCode = ErrorCode::InvalidGrant;
 
@@ -85,6 +88,33 @@ async fn oa28_as15_t075_a_replay_revokes_what_the_code_gave_and_one_that_fails_d
     assert!(!bench.is_good(&got).await);
     assert_eq!(seen(bench.refresh(refresh, "").await), (GRANT, Why::RefreshRevoked));
     assert_eq!(bench.count().await, 1);
+}
+
+#[tokio::test]
+async fn oa26_t076_of_fifty_who_redeem_a_code_at_once_one_gets_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Store::open(&folder.path().join("s.db")).await.unwrap();
+    for store in [Store::in_memory(), file] {
+        let bench = Bench::new().await.with_store(store).await;
+        let code = bench.code("").await;
+        let all = futures_util::future::join_all((0..50).map(|_| bench.redeem(&code, ""))).await;
+        assert_eq!(all.iter().filter(|one| one.is_ok()).count(), 1);
+        assert_eq!(bench.count().await, 1);
+        bench.store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn oa55_of_fifty_who_refresh_at_once_all_get_one_successor() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = Bench::new().await.with_store(Store::open(&folder.path().join("s.db")).await.unwrap()).await;
+    let got = bench.redeem(&bench.code("").await, "").await.unwrap();
+    let first = got["refresh_token"].as_str().unwrap();
+    let all = futures_util::future::join_all((0..50).map(|_| bench.refresh(first, ""))).await;
+    let next: std::collections::BTreeSet<String> =
+        all.into_iter().map(|one| one.unwrap()["refresh_token"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(next.len(), 1);
+    bench.store.close().await;
 }
 
 #[tokio::test]
