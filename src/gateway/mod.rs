@@ -55,6 +55,7 @@ use crate::{
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
+    oauth,
     policy::{Arguments, Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail, seal,
@@ -79,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) instance: &'static str,
     /// Keys the digest of arguments in the audit trail.
     pub(crate) digest_key: [u8; 32],
+    /// The authorization server; nothing where OAuth was off at the start.
+    pub(crate) office: Option<oauth::Office>,
     /// Seals cursors and states.
     pub(crate) handles: seal::Handles,
 }

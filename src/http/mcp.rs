@@ -233,8 +233,10 @@ impl Mcp {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
         }
         respond::limits(refusal, response.headers_mut());
-        let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, endpoint);
-        if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
+        let revision = self.gateway.revision();
+        let metadata = super::well_known::url(&revision.snapshot.public_url, endpoint);
+        let challenge = respond::challenge(refusal, &metadata, &revision.snapshot.baseline);
+        if let Some(challenge) = challenge.and_then(|challenge| challenge.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response

@@ -12,6 +12,7 @@ pub(crate) mod guard;
 mod health;
 pub(crate) mod listener;
 mod mcp;
+mod oauth;
 mod outgoing;
 mod places;
 mod respond;
@@ -47,6 +48,12 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/.well-known/oauth-protected-resource", well_known.clone())
         .at("/.well-known/oauth-protected-resource/mcp", well_known.clone())
         .at("/.well-known/oauth-protected-resource/mcp/:server", well_known)
+        .at("/.well-known/oauth-authorization-server", oauth::Metadata(Arc::clone(&gateway)))
+        .at("/.well-known/openid-configuration", oauth::Metadata(Arc::clone(&gateway)))
+        .at("/oauth/introspect", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Introspect))
+        .at("/oauth/register", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Register))
+        .at("/oauth/revoke", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Revoke))
+        .at("/oauth/token", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Token))
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, mut request: Request| {

@@ -76,6 +76,7 @@ pub(super) fn event(record: &Event<'_>, to: &mut Vec<u8>) {
         match family {
             Family::Config => "config",
             Family::Admin => "admin",
+            Family::OAuth => "oauth",
         },
     );
     head(&mut line, id, at, gateway);

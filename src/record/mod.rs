@@ -231,6 +231,8 @@ pub enum Family {
     Config,
     /// Something was administered.
     Admin,
+    /// The authorization server gave or ended something.
+    OAuth,
 }
 
 impl Record<'_> {

@@ -63,7 +63,12 @@ fn config(directory: &Path) -> Config {
         headers: Headers::default(),
         cors: Cors::default(),
         validation: Validation::default(),
-        oauth: OAuth { enabled: Placed::new(true, place()), failure_delay: None },
+        oauth: OAuth {
+            enabled: Placed::new(true, place()),
+            baseline: Vec::new(),
+            failure_delay: None,
+            authorization: Default::default(),
+        },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },
         encryption: Encryption { key: None, algorithm: Algorithm::default() },
