@@ -125,8 +125,13 @@ impl Gateway {
     }
 
     /// The answer to a request for an endpoint of MCP that was refused as it came in.
-    pub(crate) fn refused_entering(&self, peer: &Peer, started: Instant, refused: Refused, modern: bool) -> Answer {
-        let (refusal, decision) = *refused;
+    pub(crate) fn refused_entering(
+        &self,
+        peer: &Peer,
+        started: Instant,
+        (refusal, decision): (Refusal, Decision),
+        modern: bool,
+    ) -> Answer {
         match Known::new(self.revision(), self.parts.clock.now(), started, peer.clone(), 0) {
             Ok(known) => self.refuse(Stop::Before(refusal, Box::new(decision)), known, modern),
             Err(error) => {

@@ -145,7 +145,7 @@ impl Mcp {
 
     /// The answer to a request that was refused as it came in.
     pub(super) fn refused_entering(&self, peer: &Peer, started: Instant, refused: Refused, modern: bool) -> Response {
-        self.write(self.gateway.refused_entering(peer, started, refused, modern), &Endpoint::All)
+        self.write(self.gateway.refused_entering(peer, started, *refused, modern), &Endpoint::All)
     }
 
     fn unread(&self, peer: &Peer, started: Instant, unread: Unread, found: Detectors) -> Response {
