@@ -54,7 +54,7 @@ fn sm20_sm26_no_answer_is_without_them() {
         (200, "GET", "/.well-known/oauth-protected-resource/mcp", &[], ""),
         (404, "GET", "/.well-known/nothing", &[], ""),
         (404, "GET", "/nowhere", &[], ""),
-        (404, "GET", "/oauth/token", &[], ""),
+        (405, "GET", "/oauth/token", &[], ""),
         (404, "GET", "/mcp/-", &[], ""),
         (405, "PUT", "/mcp", &[], ""),
         (405, "POST", "/.well-known/oauth-protected-resource/mcp", &[], ""),
