@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The authorization server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Authorization {
     /// How people sign in; nothing means `owner` on loopback, and no start elsewhere.
     pub login: Option<Placed<Login>>,
@@ -92,20 +92,6 @@ pub(crate) struct AuthorizationSection {
     pub(super) scope_drift: Option<Written<String>>,
     /// Whether codes may be sent to schemes that belong to apps, as in `com.example.app:/callback`. Default: `false`.
     pub(super) private_schemes: Option<Written<bool>>,
-}
-
-impl Default for Authorization {
-    fn default() -> Self {
-        Self {
-            login: None,
-            lifetimes: Lifetimes::default(),
-            clients: BTreeMap::new(),
-            registration: None,
-            documents: Documents::default(),
-            scope_drift: ScopeDrift::default(),
-            private_schemes: false,
-        }
-    }
 }
 
 impl Authorization {
