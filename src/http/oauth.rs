@@ -94,7 +94,7 @@ impl Client {
             }
             Desk::Introspect => {
                 let told = oauth::introspect(&issuer, &call, now).await?;
-                let facts = vec![("active", told["active"].to_string())];
+                let facts = vec![("active", told.get("active").is_some_and(|active| active == true).to_string())];
                 done(respond::json(StatusCode::OK, told.to_string()), "token-introspected", facts, None)
             }
             Desk::Register => {

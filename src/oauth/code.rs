@@ -48,7 +48,7 @@ mod tests {
         let (code, mac) = Code::mint(&keys, [7; 32]);
         assert_eq!(Code::look(&keys, code.expose()), Some(mac));
         assert_eq!(format!("{code:?}"), "Code([secret])");
-        for bad in ["", "pc_ac_0", "pc_at_0", &code.expose()[1..], &format!("{}A", code.expose())] {
+        for bad in ["", "pc_ac_0", "pc_at_0", code.expose().trim_start_matches('p'), &format!("{}A", code.expose())] {
             assert_eq!(Code::look(&keys, bad), None, "{bad}");
         }
     }

@@ -100,7 +100,7 @@ async fn oa62_t050_what_is_no_refresh_token_of_ours_changes_nothing() {
     let bench = Bench::new().await;
     let (first, got) = family(&bench).await;
     let access = got["access_token"].as_str().unwrap();
-    let altered = format!("{}A", &first[..first.len() - 1]);
+    let altered = format!("{}A", first.get(..first.len() - 1).unwrap());
     let ahead = first.replacen(".0.", ".1.", 1);
     let kid = first.replacen("pc_rt_0", "pc_rt_1", 1);
     for bad in [
