@@ -22,7 +22,7 @@ use poem::{
 use super::{method_not_allowed, respond};
 use crate::{
     detect::Detectors,
-    gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Refused, Said, Way},
+    gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Said, Way},
     mcp::{self, Era, envelope},
     policy::{Because, Decision},
     record as trail,
@@ -144,8 +144,14 @@ impl Mcp {
     }
 
     /// The answer to a request that was refused as it came in.
-    pub(super) fn refused_entering(&self, peer: &Peer, started: Instant, refused: Refused, modern: bool) -> Response {
-        self.write(self.gateway.refused_entering(peer, started, *refused, modern), &Endpoint::All)
+    pub(super) fn refused_entering(
+        &self,
+        peer: &Peer,
+        started: Instant,
+        refused: (Refusal, Decision),
+        modern: bool,
+    ) -> Response {
+        self.write(self.gateway.refused_entering(peer, started, refused, modern), &Endpoint::All)
     }
 
     fn unread(&self, peer: &Peer, started: Instant, unread: Unread, found: Detectors) -> Response {

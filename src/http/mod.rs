@@ -137,7 +137,7 @@ fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request, found: Dete
     let refused = gateway.charge_entering(&revision, &entering).err()?;
     if class == EndpointClass::Mcp {
         let modern = says_modern(request.headers());
-        return Some(mcp.refused_entering(&peer, started, refused, modern));
+        return Some(mcp.refused_entering(&peer, started, *refused, modern));
     }
     let (refusal, decision) = *refused;
     let status = match refusal {
