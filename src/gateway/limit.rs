@@ -53,7 +53,7 @@ pub(crate) struct Limits {
 type Drawn = Arc<[(TierId, Arc<Tier>)]>;
 
 /// A refusal, and the decision behind it.
-pub(crate) type Refused = Box<(Refusal, Decision)>;
+type Refused = Box<(Refusal, Decision)>;
 
 /// What a request's caller was charged for.
 #[derive(Debug, Clone)]
@@ -114,7 +114,7 @@ impl Gateway {
     ///
     /// # Errors
     /// When a tier has no room.
-    pub(crate) fn charge_entering(&self, revision: &Revision, entering: &Entering<'_>) -> Result<(), Refused> {
+    pub(crate) fn charge_entering(&self, revision: &Revision, entering: &Entering<'_>) -> Result<(), Box<(Refusal, Decision)>> {
         let engine = &revision.snapshot.engine;
         let charge = self.entering(revision, entering);
         revision.limits.charge(engine, &charge)?;
