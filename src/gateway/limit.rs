@@ -114,7 +114,11 @@ impl Gateway {
     ///
     /// # Errors
     /// When a tier has no room.
-    pub(crate) fn charge_entering(&self, revision: &Revision, entering: &Entering<'_>) -> Result<(), Box<(Refusal, Decision)>> {
+    pub(crate) fn charge_entering(
+        &self,
+        revision: &Revision,
+        entering: &Entering<'_>,
+    ) -> Result<(), Box<(Refusal, Decision)>> {
         let engine = &revision.snapshot.engine;
         let charge = self.entering(revision, entering);
         revision.limits.charge(engine, &charge)?;

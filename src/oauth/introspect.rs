@@ -23,7 +23,7 @@ use crate::{
 /// A token that was given to the caller.
 pub(super) enum Found {
     /// An access token, perhaps no longer good.
-    Access(TokenRow),
+    Access(Box<TokenRow>),
     /// A refresh token of a family, perhaps no longer good, and whether it is the current one.
     Refresh(Box<FamilyRow>, bool),
 }
@@ -45,7 +45,7 @@ pub(super) async fn find(issuer: &Issuer<'_>, text: &str, client: &Client) -> Re
         Principal::Client(id) => *id == client.id,
         Principal::Anonymous => false,
     };
-    Ok(found.map(|found| found.row).filter(own).map(Found::Access))
+    Ok(found.map(|found| found.row).filter(own).map(|row| Found::Access(Box::new(row))))
 }
 
 /// Answers a call of the introspection endpoint: 200, `application/json`, `no-store`.

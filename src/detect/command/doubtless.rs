@@ -82,7 +82,7 @@ fn erases_all(text: &[u8]) -> bool {
             && next.eat(b"/")
             && (next.is_end()
                 || next.eat(b"*")
-                || next.take(|byte| matches!(byte, b' ' | b';' | b'&' | b'|' | b'"' | b'\'')).len() > 0)
+                || !next.take(|byte| matches!(byte, b' ' | b';' | b'&' | b'|' | b'"' | b'\'')).is_empty())
     })
 }
 

@@ -276,7 +276,7 @@ mod tests {
             r#"["http://127.0.0.1/cb", "javascript:alert(1)"]"#,
             r#"["com.example.app:/cb"]"#,
             r#"["a\u0000b"]"#,
-            &format!("[{}]", vec![r#""http://127.0.0.1/cb""#; 11].join(",")),
+            &format!("[{}]", [r#""http://127.0.0.1/cb""#; 11].join(",")),
         ] {
             let error = ask(&format!(r#"{{"redirect_uris": {uris}}}"#), &Redirects::Any).unwrap_err();
             assert_eq!((error.code(), error.status()), (ErrorCode::InvalidRedirectUri, 400), "{uris}");

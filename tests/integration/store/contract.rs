@@ -146,8 +146,8 @@ async fn oa92_an_approval_counts_once_and_renews_the_grant(store: &Store) {
         (Some("https://app.example/cb"), at(0), at(2))
     );
     assert_eq!(store.find_code(&mac(b'c', 2)).await.unwrap().unwrap().scopes, scopes(&["mail", "web"]));
-    assert_eq!(store.list_grants(Reach::User(user("ana"))).await.unwrap(), [row.clone()]);
-    assert_eq!(store.list_grants(Reach::Client(client("app"))).await.unwrap(), [row.clone()]);
+    assert_eq!(store.list_grants(Reach::User(user("ana"))).await.unwrap(), std::slice::from_ref(&row));
+    assert_eq!(store.list_grants(Reach::Client(client("app"))).await.unwrap(), std::slice::from_ref(&row));
     assert_eq!(store.list_grants(Reach::User(user("bob"))).await.unwrap(), []);
     store.revoke(Reach::Grant(grant), Cause::Asked, at(3)).await.unwrap();
     assert_eq!(store.list_grants(Reach::All).await.unwrap(), []);
