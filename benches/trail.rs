@@ -7,11 +7,10 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use portcullis::{
     audit::Trail,
-    detect::Detectors,
     id::Id,
     policy::{Because, Decision, Effect, Reason, Verdict},
     principal::Principal,
-    record::{Decided, Gateway, Peer, Record, Request, Revision, Target, Who},
+    record::{Decided, Found, Gateway, Peer, Record, Request, Revision, Target, Who},
 };
 
 const DIGEST: &str = "sha256:0f343b0931126a20f133d67c2b018a3b5e9f1f0a8b4d6c7e8f90a1b2c3d4e5f6";
@@ -50,7 +49,7 @@ fn trail(c: &mut Criterion) {
             drift: None,
             size: 180,
         }),
-        findings: Detectors::NONE,
+        findings: Found::default(),
         decision: &decision,
         refused: None,
     };

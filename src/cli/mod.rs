@@ -17,6 +17,8 @@ mod init;
 #[cfg(feature = "serve")]
 mod inventory;
 #[cfg(feature = "serve")]
+mod keys;
+#[cfg(feature = "serve")]
 mod lock;
 mod man;
 mod matrix;
@@ -126,7 +128,7 @@ enum Command {
     /// Print the Cedar policies that the configuration compiles to, each with its line
     Compile(compile::CompileArgs),
     /// Say why a request is allowed or denied, and what would turn it
-    Explain(explain::ExplainArgs),
+    Explain(Box<explain::ExplainArgs>),
     /// Show who may use which tool, as a table
     Matrix(matrix::MatrixArgs),
     /// Decide what test files ask, and compare it with what they expect
@@ -144,6 +146,13 @@ enum Command {
     #[cfg(feature = "serve")]
     #[command(subcommand, after_help = "Exit status: 0 done, 1 no (refused, no such token), 2 could not tell.")]
     Token(token::TokenCommand),
+    /// Show, renew and drop the keys that the store's records are sealed under
+    #[cfg(feature = "serve")]
+    #[command(
+        subcommand,
+        after_help = "Exit status: 0 done, 1 no (it stays, another is at it), 2 could not tell, 3 nothing there."
+    )]
+    Keys(keys::KeysCommand),
     /// Print the schema of the configuration, for editors
     Schema(schema::SchemaArgs),
     /// Print what a shell needs to complete these commands
@@ -241,6 +250,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Connect(args) => connect::run(args),
         #[cfg(feature = "serve")]
         Command::Token(command) => serve::token(&command, &globals),
+        #[cfg(feature = "serve")]
+        Command::Keys(command) => keys::run(&command, &globals),
         Command::DemoServer { arguments } => Ok(demo_server::run(&arguments)),
         Command::WhoCan(args) => who_can::run(&args, &globals),
     }

@@ -10,7 +10,7 @@ use super::{Globals, environment, report, start::Said, token};
 use crate::{
     check::{self as checks, Asked},
     clock::{Clock, SystemClock},
-    config::{Overridable, Override},
+    config::{Config, Overridable, Override},
     policy::Engine,
     seal::KeySource,
     server::{Loaded, Server, Starting, secret, socket},
@@ -121,6 +121,12 @@ fn reread(globals: &Globals, strict: bool, overrides: &[Override]) -> Result<Loa
         (Some(config), Some(bundle)) => Ok(Loaded { config, bundle, lock: examined.lock }),
         _ => Err(judged.findings.iter().map(ToString::to_string).collect()),
     }
+}
+
+/// The configuration as the gateway reads it, for a command that works on the gateway's store.
+pub(super) fn beside(globals: &Globals) -> anyhow::Result<Result<Config, ExitCode>> {
+    let loaded = globals.load_with(Instead::default().overrides())?;
+    Ok(super::usable(globals, &loaded, "run this")?.map(|(config, _, _)| config))
 }
 
 pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {

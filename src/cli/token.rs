@@ -183,7 +183,8 @@ async fn issue(args: &IssueArgs, setting: Setting<'_>, out: &mut (dyn Write + Se
     }
     let path = &setting.config.store.sqlite;
     let store = Store::open(path).await?;
-    let keys = TokenKeys::of(&seal::open(&store, path, setting.key).await?);
+    let algorithm = setting.config.encryption.algorithm;
+    let keys = TokenKeys::of(&seal::unlock(&store, path, setting.key, algorithm, setting.now).await?.keys);
     let (token, kept) = keys.mint(asked, setting.now, chance::bytes()?, chance::bytes()?);
     store.issue_token(&kept).await?;
     store.close().await;
@@ -286,7 +287,18 @@ struct Listed {
 
 impl Listed {
     fn new(row: TokenRow, now: Timestamp) -> Self {
-        let TokenRow { id, principal, client, scopes, resource, issued_at, expires_at, revoked_at } = row;
+        let TokenRow {
+            id,
+            principal,
+            client,
+            scopes,
+            resource,
+            family: _,
+            grant: _,
+            issued_at,
+            expires_at,
+            revoked_at,
+        } = row;
         let state = match revoked_at {
             Some(_) => "revoked",
             None if now >= expires_at => "expired",

@@ -71,6 +71,7 @@ const XSS: &str = "X-XSS-Protection";
 const LEGACY_XSS: &str = "1; mode=block";
 
 /// What goes out with an answer where the policies cannot be asked.
+#[cfg(feature = "serve")]
 pub(crate) fn built_in(class: EndpointClass, tls: bool, page: bool) -> impl Iterator<Item = BuiltIn> {
     STRICT.iter().copied().filter(move |header| match header.on {
         On::All => true,

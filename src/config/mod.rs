@@ -10,6 +10,7 @@ pub(crate) mod findings;
 pub(crate) mod json_schema;
 pub(crate) mod look_alike;
 mod overrides;
+mod redirect_uri;
 mod resolve;
 pub(crate) mod secrecy;
 mod section;
@@ -31,20 +32,24 @@ use environment::Overlay;
 pub use environment::{Environments, Wanted, environments, file_of};
 pub use json_schema::json_schema;
 pub use overrides::{Overridable, Override};
+pub use redirect_uri::{RedirectKind, RedirectUri};
 pub(crate) use section::amount::{Size, Span};
 #[cfg(feature = "cli")]
 pub(crate) use section::transport::may_be_set;
 pub use section::{
     audit::Audit,
     cors::Cors,
-    encryption::Encryption,
+    encryption::{Algorithm, Encryption},
     failure_delay::FailureDelay,
     grants::{Grant, Grantee},
     headers::{HeaderRule, Headers, Preset},
     limits::Limits,
     lint::{Ignore, Lint, LintLevel, Profile},
     listen::Listen,
-    oauth::OAuth,
+    oauth::{
+        AuthMethod, Authorization, ConfiguredClient, Documents, GrantType, Lifetimes, Login, OAuth, Redirects,
+        Registration, ScopeDrift, Trust,
+    },
     policies::PolicyFile,
     rates::{Rate, Site},
     rules::{Rule, Selector},

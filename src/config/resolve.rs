@@ -121,6 +121,16 @@ pub(crate) struct Resolver<'a> {
     findings: &'a mut Vec<Diagnostic>,
 }
 
+impl<'a> Resolver<'a> {
+    /// One for a section alone, where these tags are declared.
+    #[cfg(test)]
+    pub(crate) fn for_test(tags: &[&str], findings: &'a mut Vec<Diagnostic>) -> Self {
+        let place = Place::of_file(Path::new("test.yaml"));
+        let tags = tags.iter().map(|tag| ((*tag).to_owned(), place.clone())).collect();
+        Self { base: Path::new(""), place, from_env: BTreeSet::new(), tags, servers: BTreeMap::new(), findings }
+    }
+}
+
 impl Resolver<'_> {
     /// Puts a finding on record.
     pub(crate) fn find(&mut self, finding: Diagnostic) {

@@ -149,7 +149,7 @@ fn climbs_far(text: &[u8]) -> bool {
             let goal = text.get(done..).unwrap_or_default();
             let goal = goal.get(..24).unwrap_or(goal);
             let begins = |with: &&[u8]| goal.get(..with.len()).is_some_and(|goal| goal.eq_ignore_ascii_case(with));
-            steps >= MANY && GOALS.iter().any(|place| begins(&place))
+            steps >= MANY && GOALS.iter().any(begins)
         })
     })
 }

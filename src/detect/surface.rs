@@ -84,7 +84,7 @@ pub fn header(name: &str, value: &[u8], wanted: Detectors) -> Detectors {
     }
     let levels = Levels::of(value);
     found.note(Detector::PathTraversal, levels.any(way::in_target));
-    found.note(Detector::HeaderInjection, levels.encoded().any(|value| field::breaks(value)));
+    found.note(Detector::HeaderInjection, levels.encoded().any(field::breaks));
     levels.values(&mut found);
     found.among(wanted)
 }

@@ -32,6 +32,8 @@ pub struct Past {
     principal: Option<Who>,
     peer: Option<Peer>,
     request: Option<Asked>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    findings: Option<Found>,
     /// The answer.
     pub decision: Answer,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -118,6 +120,15 @@ struct Asked {
     drift: Option<Drifted>,
 }
 
+/// What detectors found. What they found in the head of the request no policy of a call was told.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Found {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    head: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    message: Vec<String>,
+}
+
 #[derive(Debug, Clone, Deserialize, Serialize)]
 struct Drifted {
     how: String,
@@ -183,6 +194,7 @@ impl Past {
         supposed.client = client;
         supposed.view = asked.view.as_ref().map(|view| view.parse()).transpose().map_err(|error| odd(&error))?;
         supposed.drifted = asked.drift.as_ref().is_some_and(|drift| drift.refused);
+        supposed.findings = self.findings.iter().flat_map(|found| found.message.iter().cloned()).collect();
         supposed.now = Some(self.ts.parse::<Timestamp>().map_err(|error| odd(&error))?);
         if let Some(peer) = &self.peer {
             supposed.address = peer.address.parse().map_err(|error| odd(&error))?;

@@ -261,8 +261,8 @@ impl Gateway {
     }
 
     /// Waits until a caller's token is revoked.
-    pub(super) fn revoked(&self, caller: &Caller<Facts>) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let revoked = self.parts.bearer.as_ref().map(|bearer| bearer.revoked(caller.token));
+    pub(super) fn revoked(&self, caller: &Arc<Caller<Facts>>) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let revoked = self.parts.bearer.as_ref().map(|bearer| bearer.revoked(Arc::clone(caller)));
         async move {
             match revoked {
                 Some(revoked) => revoked.await,

@@ -53,7 +53,7 @@ pub(crate) struct Limits {
 type Drawn = Arc<[(TierId, Arc<Tier>)]>;
 
 /// A refusal, and the decision behind it.
-pub(crate) type Refused = Box<(Refusal, Decision)>;
+type Refused = Box<(Refusal, Decision)>;
 
 /// What a request's caller was charged for.
 #[derive(Debug, Clone)]
@@ -114,7 +114,11 @@ impl Gateway {
     ///
     /// # Errors
     /// When a tier has no room.
-    pub(crate) fn charge_entering(&self, revision: &Revision, entering: &Entering<'_>) -> Result<(), Refused> {
+    pub(crate) fn charge_entering(
+        &self,
+        revision: &Revision,
+        entering: &Entering<'_>,
+    ) -> Result<(), Box<(Refusal, Decision)>> {
         let engine = &revision.snapshot.engine;
         let charge = self.entering(revision, entering);
         revision.limits.charge(engine, &charge)?;
@@ -125,8 +129,13 @@ impl Gateway {
     }
 
     /// The answer to a request for an endpoint of MCP that was refused as it came in.
-    pub(crate) fn refused_entering(&self, peer: &Peer, started: Instant, refused: Refused, modern: bool) -> Answer {
-        let (refusal, decision) = *refused;
+    pub(crate) fn refused_entering(
+        &self,
+        peer: &Peer,
+        started: Instant,
+        (refusal, decision): (Refusal, Decision),
+        modern: bool,
+    ) -> Answer {
         match Known::new(self.revision(), self.parts.clock.now(), started, peer.clone(), 0) {
             Ok(known) => self.refuse(Stop::Before(refusal, Box::new(decision)), known, modern),
             Err(error) => {

@@ -41,7 +41,7 @@ use tokio::sync::watch as latest;
 pub(crate) use crate::endpoint::Endpoint;
 pub(crate) use call::Messages;
 pub(crate) use classify::says_modern;
-pub(crate) use limit::{Entering, Refused};
+pub(crate) use limit::Entering;
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
 pub(crate) use revision::{Facts, Revision};
@@ -55,6 +55,7 @@ use crate::{
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
+    oauth,
     policy::{Arguments, Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
     principal::Principal,
     record as trail, seal,
@@ -79,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) instance: &'static str,
     /// Keys the digest of arguments in the audit trail.
     pub(crate) digest_key: [u8; 32],
+    /// The authorization server; nothing where OAuth was off at the start.
+    pub(crate) office: Option<oauth::Office>,
     /// Seals cursors and states.
     pub(crate) handles: seal::Handles,
 }
@@ -316,7 +319,7 @@ impl Gateway {
         let heard = revision.sieve.listener();
         let read = (received.way == Way::Post).then(|| classify::read(&received.body, &received.headers, &heard));
         let found = heard.found();
-        known.findings = received.found.with(revision.sieve.plain(found));
+        known.findings = trail::Found { head: received.found, message: revision.sieve.plain(found) };
         if let Err(stop) = self.charge_caller(received, read.as_ref(), known) {
             match read {
                 Some(Ok(Classified::Asked(asked))) => {

@@ -52,7 +52,7 @@ pub(crate) struct Known {
     /// What has drifted of the target.
     pub(crate) drift: Option<Arc<Drifted>>,
     /// What detectors found in it.
-    pub(crate) findings: Detectors,
+    pub(crate) findings: record::Found,
     /// What its caller was charged for.
     pub(super) paid: Paid,
     pub(crate) size: usize,
@@ -83,7 +83,7 @@ impl Known {
             rpc_id: None,
             digest: None,
             drift: None,
-            findings: Detectors::NONE,
+            findings: record::Found::default(),
             paid: Paid::Nothing,
             size,
         })
@@ -109,7 +109,7 @@ impl Known {
             rpc_id: self.rpc_id.clone(),
             digest: None,
             drift: None,
-            findings: Detectors::NONE,
+            findings: record::Found::default(),
             paid: Paid::Nothing,
             size: 0,
         })
@@ -183,6 +183,7 @@ impl Gateway {
         findings: Detectors,
     ) -> Result<(), Refusal> {
         let known = Known::new(self.revision(), self.parts.clock.now(), started, peer, 0);
+        let findings = record::Found { head: findings, message: Detectors::NONE };
         let known = Known { findings, ..known.map_err(|_| Refusal::Internal)? };
         let response = Response { status, code: None, is_error: None, bytes: 0, us: micros(started) };
         // Anybody can ask as often as they like: many become one record.

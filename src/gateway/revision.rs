@@ -14,7 +14,9 @@ use super::{
     offer::{Offers, Ready, serial},
     sieve::Sieve,
 };
-use crate::{endpoint::Endpoint, name::ViewName, policy::Standing, snapshot::Snapshot, upstream::Upstreams};
+use crate::{
+    endpoint::Endpoint, name::ViewName, oauth::Roll, policy::Standing, snapshot::Snapshot, upstream::Upstreams,
+};
 
 /// One revision at work.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Revision {
     pub(super) limits: Limits,
     pub(super) sieve: Sieve,
     serial: u64,
+    /// The clients of the authorization server, where there is one.
+    pub(crate) roll: Option<Roll>,
 }
 
 impl Revision {
@@ -52,7 +56,14 @@ impl Revision {
         let offers = Offers::new(Watch::new(parts, Arc::clone(&snapshot)));
         let limits = Limits::new(&snapshot.engine, before.map(|before| &before.limits));
         let sieve = Sieve::new(&snapshot.config.validation, &snapshot.engine);
-        Ok(Self { snapshot, upstreams, offers, anonymous, viewing, limits, sieve, serial: serial() })
+        Ok(Self { snapshot, upstreams, offers, anonymous, viewing, limits, sieve, serial: serial(), roll: None })
+    }
+
+    /// Knows these clients.
+    #[must_use]
+    pub(crate) fn with_roll(mut self, roll: Option<Roll>) -> Self {
+        self.roll = roll;
+        self
     }
 
     /// Callers without a token, ready to ask at an endpoint.

@@ -5,12 +5,12 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use super::Inquiry;
-use super::call::Found;
+use super::{Inquiry, call};
 use crate::{
     config::Validation,
     detect::{Body, Detector, Detectors},
     policy::{Engine, Moment, Target},
+    record::Found,
 };
 
 /// What a revision says of findings in messages.
@@ -76,13 +76,13 @@ impl Inquiry<'_> {
     }
 
     /// The moment as it is for a target, and what is to be recorded of findings.
-    pub(super) fn moment_of(&self, found: &Found) -> (Cow<'_, Moment>, Detectors) {
+    pub(super) fn moment_of(&self, found: &call::Found) -> (Cow<'_, Moment>, Found) {
         let mut moment = found.moment(&self.moment);
         let counted = self.counted(&found.target);
         let told = self.revision.sieve.told(counted);
         if !told.is_empty() {
             moment.to_mut().findings = told;
         }
-        (moment, counted.with(self.arrived))
+        (moment, Found { head: self.arrived, message: counted })
     }
 }

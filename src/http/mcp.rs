@@ -22,7 +22,7 @@ use poem::{
 use super::{method_not_allowed, respond};
 use crate::{
     detect::Detectors,
-    gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Refused, Said, Way},
+    gateway::{Answer, Endpoint, Gateway, Message, News, Peer, Pending, Received, Refusal, Said, Way},
     mcp::{self, Era, envelope},
     policy::{Because, Decision},
     record as trail,
@@ -144,7 +144,13 @@ impl Mcp {
     }
 
     /// The answer to a request that was refused as it came in.
-    pub(super) fn refused_entering(&self, peer: &Peer, started: Instant, refused: Refused, modern: bool) -> Response {
+    pub(super) fn refused_entering(
+        &self,
+        peer: &Peer,
+        started: Instant,
+        refused: (Refusal, Decision),
+        modern: bool,
+    ) -> Response {
         self.write(self.gateway.refused_entering(peer, started, refused, modern), &Endpoint::All)
     }
 
@@ -227,8 +233,10 @@ impl Mcp {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
         }
         respond::limits(refusal, response.headers_mut());
-        let metadata = super::well_known::url(&self.gateway.revision().snapshot.public_url, endpoint);
-        if let Some(challenge) = respond::challenge(refusal, &metadata).and_then(|challenge| challenge.parse().ok()) {
+        let revision = self.gateway.revision();
+        let metadata = super::well_known::url(&revision.snapshot.public_url, endpoint);
+        let challenge = respond::challenge(refusal, &metadata, &revision.snapshot.baseline);
+        if let Some(challenge) = challenge.and_then(|challenge| challenge.parse().ok()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response

@@ -13,6 +13,7 @@ pub(crate) mod guard;
 mod health;
 pub(crate) mod listener;
 mod mcp;
+mod oauth;
 mod outgoing;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "shown by the endpoints of the authorization server, which come next"))]
 mod page;
@@ -50,6 +51,12 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/.well-known/oauth-protected-resource", well_known.clone())
         .at("/.well-known/oauth-protected-resource/mcp", well_known.clone())
         .at("/.well-known/oauth-protected-resource/mcp/:server", well_known)
+        .at("/.well-known/oauth-authorization-server", oauth::Metadata(Arc::clone(&gateway)))
+        .at("/.well-known/openid-configuration", oauth::Metadata(Arc::clone(&gateway)))
+        .at("/oauth/introspect", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Introspect))
+        .at("/oauth/register", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Register))
+        .at("/oauth/revoke", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Revoke))
+        .at("/oauth/token", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Token))
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, mut request: Request| {
@@ -140,7 +147,7 @@ fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request, found: Dete
     let refused = gateway.charge_entering(&revision, &entering).err()?;
     if class == EndpointClass::Mcp {
         let modern = says_modern(request.headers());
-        return Some(mcp.refused_entering(&peer, started, refused, modern));
+        return Some(mcp.refused_entering(&peer, started, *refused, modern));
     }
     let (refusal, decision) = *refused;
     let status = match refusal {

@@ -8,12 +8,14 @@
 //!
 //! SPEC: SM-19; RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
 
+use std::collections::BTreeSet;
+
 use poem::{
     Body, Response,
     http::{HeaderValue, StatusCode, header},
 };
 
-use crate::{gateway::Refusal, limit::Fields, mcp::code, name::ScopeName, policy::Denial};
+use crate::{gateway::Refusal, limit::Fields, mcp::code, name::ScopeName, oauth::OAuthError, policy::Denial};
 
 /// The status of a refusal. In the legacy era errors of the protocol travel as ordinary answers.
 pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
@@ -66,16 +68,21 @@ fn decided(denial: Denial) -> StatusCode {
     StatusCode::from_u16(denial.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// The challenge of a refusal, where it has one.
-pub(crate) fn challenge(refusal: &Refusal, metadata: &str) -> Option<String> {
+/// The challenge of a refusal, where it has one. Who has no good token is told the baseline, and without one
+/// no scopes at all; who has, every scope that the operation needs.
+pub(crate) fn challenge(refusal: &Refusal, metadata: &str, baseline: &BTreeSet<ScopeName>) -> Option<String> {
     let metadata = format!("resource_metadata=\"{metadata}\"");
+    let scope = |scopes: Vec<&str>| match scopes.join(" ") {
+        none if none.is_empty() => String::new(),
+        scopes => format!("scope=\"{scopes}\", "),
+    };
+    let least = || scope(baseline.iter().map(ScopeName::as_str).collect());
     match refusal {
-        // Without `oauth.baseline` a challenge names no scopes.
-        Refusal::Unauthenticated => Some(format!("Bearer {metadata}")),
-        Refusal::BadToken => Some(format!("Bearer error=\"invalid_token\", {metadata}")),
+        Refusal::Unauthenticated => Some(format!("Bearer {}{metadata}", least())),
+        Refusal::BadToken => Some(format!("Bearer error=\"invalid_token\", {}{metadata}", least())),
         Refusal::InsufficientScope(scopes) => {
-            let scopes: Vec<&str> = scopes.iter().map(ScopeName::as_str).collect();
-            Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\", {metadata}", scopes.join(" ")))
+            let scopes = scope(scopes.iter().map(ScopeName::as_str).collect());
+            Some(format!("Bearer error=\"insufficient_scope\", {scopes}{metadata}"))
         }
         Refusal::BadQuery(_)
         | Refusal::NoEndpoint
@@ -129,6 +136,19 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
+/// What an OAuth client is told where the answer is no redirect.
+pub(crate) fn oauth(error: &OAuthError) -> Response {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, error.body());
+    if let Some(challenge) = error.challenge() {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(seconds) = error.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
 /// An event stream that nobody may keep or hold back.
 pub(crate) fn stream(body: Body) -> Response {
     let mut response = Response::builder().status(StatusCode::OK).body(body);
@@ -154,4 +174,30 @@ pub(crate) fn plain(status: StatusCode, error: &str, message: &str) -> Response 
 
 fn private(headers: &mut poem::http::HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn az05_az06_az15_az16_a_challenge_names_the_baseline_or_all_that_is_needed() {
+        let scopes = |words: &[&str]| words.iter().map(|word| word.parse().unwrap()).collect::<BTreeSet<ScopeName>>();
+        let told =
+            |refusal: &Refusal, baseline: &[&str]| challenge(refusal, "https://gw/m", &scopes(baseline)).unwrap();
+        let metadata = "resource_metadata=\"https://gw/m\"";
+        assert_eq!(told(&Refusal::Unauthenticated, &[]), format!("Bearer {metadata}"));
+        let baseline = &["tag:web", "tag:docs"];
+        assert_eq!(told(&Refusal::Unauthenticated, baseline), format!("Bearer scope=\"tag:docs tag:web\", {metadata}"));
+        assert_eq!(
+            told(&Refusal::BadToken, baseline),
+            format!("Bearer error=\"invalid_token\", scope=\"tag:docs tag:web\", {metadata}")
+        );
+        let needed =
+            Refusal::InsufficientScope(["tag:a", "tag:b"].map(|scope| scope.parse().unwrap()).into_iter().collect());
+        assert_eq!(
+            told(&needed, baseline),
+            format!("Bearer error=\"insufficient_scope\", scope=\"tag:a tag:b\", {metadata}")
+        );
+    }
 }

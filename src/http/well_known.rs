@@ -11,10 +11,12 @@ use poem::{
     Endpoint, Request, Response,
     http::{Method, StatusCode},
 };
-use serde_json::json;
 
 use super::{method_not_allowed, respond};
-use crate::gateway::{Endpoint as Place, Gateway};
+use crate::{
+    gateway::{Endpoint as Place, Gateway},
+    oauth,
+};
 
 const PATH: &str = "/.well-known/oauth-protected-resource";
 
@@ -47,12 +49,7 @@ impl Endpoint for WellKnown {
         let Some(endpoint) = endpoint.ok().filter(|_| oauth) else {
             return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
         };
-        let document = json!({
-            "resource": format!("{public_url}{endpoint}"),
-            "authorization_servers": [&**public_url],
-            "bearer_methods_supported": ["header"],
-            "resource_name": "Portcullis",
-        });
+        let document = oauth::protected_resource(public_url, &endpoint, &revision.snapshot.baseline);
         Ok(respond::json(StatusCode::OK, document.to_string()))
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     id::Id,
     oauth::TokenKeys,
     policy::Because,
-    store::{Event, Store, StoreError, StoredEvent, TokenRow},
+    store::{FoundToken, Reach, Store, StoreError, StoredEvent, TokenRow},
 };
 
 /// How long the cache is believed after events were last read.
@@ -114,8 +114,8 @@ pub struct Bearer<F = ()> {
     seq: AtomicI64,
     /// Counts the rounds of dropping entries; see [`Bearer::fetch`].
     rounds: AtomicU64,
-    /// Tells which token was revoked; nothing for all of them.
-    revoked: broadcast::Sender<Option<Id>>,
+    /// Tells what was revoked.
+    revoked: broadcast::Sender<Reach>,
 }
 
 impl<F: Default + Send + Sync + 'static> Bearer<F> {
@@ -134,13 +134,16 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
         }
     }
 
-    /// Waits until a token is revoked, as far as this process hears; from now on, polled or not.
-    pub fn revoked(&self, token: Id) -> impl Future<Output = ()> + Send + use<F> {
+    /// Waits until a caller's token is revoked, as far as this process hears; from now on, polled or not.
+    pub fn revoked<G: Send + Sync + 'static>(
+        &self,
+        caller: Arc<Caller<G>>,
+    ) -> impl Future<Output = ()> + Send + use<F, G> {
         let mut revoked = self.revoked.subscribe();
         async move {
             loop {
                 match revoked.recv().await {
-                    Ok(Some(other)) if other != token => {}
+                    Ok(reach) if !caller.is_within(&reach) => {}
                     // Who missed some of them cannot say that it was not this one.
                     Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
                     Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
@@ -185,23 +188,16 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
     /// When the store cannot be read; nothing was acted on then and all will come again.
     pub async fn catch_up(&self, now: Timestamp) -> Result<Vec<StoredEvent>, StoreError> {
         let events = self.store.events_since(self.seq.load(Ordering::Acquire)).await?;
-        let revoked: Vec<Option<Id>> = events
-            .iter()
-            .filter_map(|stored| match &stored.event {
-                Event::TokenIssued { .. } => None,
-                Event::TokenRevoked { token } => Some(token.parse().ok()),
-                Event::AllTokensRevoked { .. } => Some(None),
-            })
-            .collect();
-        if revoked.contains(&None) {
-            // All are revoked, or an id does not read: drop everything, to be safe.
-            self.drop_cached(|_| true);
-            drop(self.revoked.send(None));
-        } else if !revoked.is_empty() {
-            self.drop_cached(|token| revoked.contains(&Some(token)));
-            for token in revoked {
-                drop(self.revoked.send(token));
+        let revoked: Vec<Reach> = events.iter().filter_map(|stored| stored.event.reach()).collect();
+        if !revoked.is_empty() {
+            self.drop_cached(|caller| revoked.iter().any(|reach| caller.is_within(reach)));
+            for reach in revoked {
+                drop(self.revoked.send(reach));
             }
+        }
+        let renewed: Vec<Id> = events.iter().filter_map(|stored| stored.event.renewed()).collect();
+        if !renewed.is_empty() {
+            self.read_anew(&renewed);
         }
         if let Some(last) = events.last() {
             self.seq.store(last.seq, Ordering::Release);
@@ -213,18 +209,33 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
         Ok(events)
     }
 
-    /// Drops one token from the cache at once, for a revocation in this process; the others hear
-    /// of it by the event (OA-86).
-    pub fn forget(&self, token: Id) {
-        self.drop_cached(|other| other == token);
-        drop(self.revoked.send(Some(token)));
+    /// Drops what was revoked from the cache at once, for a revocation in this process; the others
+    /// hear of it by the event (OA-86).
+    pub fn forget(&self, reach: Reach) {
+        self.drop_cached(|caller| caller.is_within(&reach));
+        drop(self.revoked.send(reach));
     }
 
-    fn drop_cached(&self, which: impl Fn(Id) -> bool) {
+    /// Has the tokens of a grant read anew, for an approval in this process.
+    pub fn renew(&self, grant: Id) {
+        self.read_anew(&[grant]);
+    }
+
+    fn drop_cached(&self, which: impl Fn(&Caller<F>) -> bool) {
         self.rounds.fetch_add(1, Ordering::SeqCst);
         for (key, caller) in &self.cache {
-            if which(caller.token) {
+            if which(&caller) {
                 caller.revoked.store(true, Ordering::Release);
+                self.cache.invalidate(&*key);
+            }
+        }
+    }
+
+    /// Good tokens whose grant says something else than before.
+    fn read_anew(&self, grants: &[Id]) {
+        self.rounds.fetch_add(1, Ordering::SeqCst);
+        for (key, caller) in &self.cache {
+            if caller.grant.is_some_and(|grant| grants.contains(&grant)) {
                 self.cache.invalidate(&*key);
             }
         }
@@ -240,13 +251,14 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
     async fn fetch(&self, token: &str, key: [u8; 32]) -> Result<Result<Arc<Caller<F>>, BadToken>, StoreError> {
         let Ok(looked) = self.keys.look(token) else { return Ok(Err(BadToken::Malformed)) };
         let round = self.rounds.load(Ordering::SeqCst);
-        let Some(row) = self.store.find_token(&looked.mac).await? else { return Ok(Err(BadToken::Unknown)) };
-        if row.revoked_at.is_some() {
+        let Some(found) = self.store.find_token(&looked.mac).await? else { return Ok(Err(BadToken::Unknown)) };
+        if found.row.revoked_at.is_some() {
             self.cache.invalidate(&key);
             return Ok(Err(BadToken::Revoked));
         }
         // An entry of before, only mistrusted for a while, keeps the facts worked out for it.
-        let caller = self.cache.get(&key).unwrap_or_else(|| Arc::new(self.caller(row)));
+        let before = self.cache.get(&key).filter(|before| before.opened.as_deref() == found.opened.as_ref());
+        let caller = before.unwrap_or_else(|| Arc::new(self.caller(found)));
         self.cache.insert(key, caller.clone());
         // A revocation acted on since the store was read did not see this entry.
         if self.rounds.load(Ordering::SeqCst) != round {
@@ -255,14 +267,19 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
         Ok(Ok(caller))
     }
 
-    fn caller(&self, row: TokenRow) -> Caller<F> {
-        let TokenRow { id, principal, client, scopes, resource, issued_at, expires_at, revoked_at } = row;
+    fn caller(&self, found: FoundToken) -> Caller<F> {
+        let FoundToken { row, opened } = found;
+        let TokenRow { id, principal, client, scopes, resource, family, grant, issued_at, expires_at, revoked_at } =
+            row;
         Caller {
             principal,
             client,
             scopes: scopes.into(),
             groups: Arc::from([]),
             token: id,
+            family,
+            grant,
+            opened: opened.map(Arc::new),
             token_hash: self.keys.audit_name(id).into(),
             issued_at,
             expires_at,

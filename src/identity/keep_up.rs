@@ -6,7 +6,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Bearer;
 use crate::{
@@ -15,12 +15,14 @@ use crate::{
     clock::Clock,
     id::Id,
     record::{self, Family, Gateway},
-    store::{Store, StoreError, StoredEvent},
+    store::{Lease, Store, StoreError, StoredEvent},
     tasks::Stop,
 };
 
 const EVERY: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(10);
+/// Batches of one sweep; what is left then waits for the next.
+const MOST_BATCHES: u32 = 100;
 /// The mark of the store that says which events the trail has.
 const RECORDED: &str = "events-recorded";
 
@@ -44,6 +46,7 @@ pub async fn keep_up<F: Default + Send + Sync + 'static>(
 ) {
     let mut every = tokio::time::interval(EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let holder = format!("{:016x}", chance::bytes().map_or(0, u64::from_be_bytes));
     let (mut waiting, mut swept, mut well) = (VecDeque::new(), clock.now(), true);
     loop {
         tokio::select! {
@@ -56,7 +59,7 @@ pub async fn keep_up<F: Default + Send + Sync + 'static>(
             hand_over(&mut waiting, &store, &trail, gateway).await?;
             if now.duration_since(swept) >= SWEEP_EVERY {
                 swept = now;
-                store.sweep(now, recorded(&store).await?).await?;
+                sweep(&store, &holder, now).await?;
             }
             Ok::<(), Behind>(())
         };
@@ -70,6 +73,20 @@ pub async fn keep_up<F: Default + Send + Sync + 'static>(
             Err(_) => {}
         }
     }
+}
+
+/// Drops what is over, in batches between which others write. One process does it for all of them.
+async fn sweep(store: &Store, holder: &str, now: Timestamp) -> Result<(), StoreError> {
+    if let Lease::Held(_) = store.lease("sweep", holder, SWEEP_EVERY, now).await? {
+        return Ok(());
+    }
+    let recorded = recorded(store).await?;
+    for _ in 0..MOST_BATCHES {
+        if store.sweep(now, recorded).await? == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -179,7 +179,7 @@ fn failures_without_a_penalty_cost_nothing_and_keep_nothing() {
 #[test]
 fn t151_addresses_of_one_ipv6_network_are_one_key() {
     let (limiter, tier) = one(window("t", 10, 60));
-    let hosts = (0..5_000_u128).map(|host| IpAddr::V6((0x2001_0db8_0000_0001_u128 << 64 | host * 7_919).into()));
+    let hosts = (0..5_000_u128).map(|host| IpAddr::V6(((0x2001_0db8_0000_0001_u128 << 64) | (host * 7_919)).into()));
     let passed = hosts.filter(|host| limiter.charge(at(0), &[Draw { tier, key: Key::address(*host) }]).is_ok());
     assert_eq!(passed.count(), 10);
     assert_eq!(limiter.keys(tier), 1);

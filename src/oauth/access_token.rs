@@ -94,6 +94,8 @@ impl TokenKeys {
             client,
             scopes,
             resource: resource.0,
+            family: None,
+            grant: None,
             issued_at: now,
             expires_at: now.saturating_add(life).unwrap_or(now),
             revoked_at: None,

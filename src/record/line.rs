@@ -6,7 +6,8 @@ use std::{fmt, io::Write as _};
 use serde_json::Value;
 
 use super::{
-    Access, Decided, Drift, Event, Family, Gateway, Peer, Refused, Request, Response, Revision, Target, Who, text,
+    Access, Decided, Drift, Event, Family, Found, Gateway, Peer, Refused, Request, Response, Revision, Target, Who,
+    text,
 };
 use crate::{
     detect::Detector,
@@ -46,11 +47,7 @@ pub(super) fn decided(record: &Decided<'_>, to: &mut Vec<u8>) {
     if let Some(request) = request {
         asked(&mut line, request);
     }
-    let findings: Vec<Detector> = findings.iter().collect();
-    line.list("findings", &findings, |line, finding| {
-        line.element();
-        line.print(format_args!("\"{finding}\""));
-    });
+    found(&mut line, *findings);
     answered(&mut line, decision);
     if let Some(Refused { response, .. }) = refused {
         outcome(&mut line, Some(response));
@@ -79,6 +76,7 @@ pub(super) fn event(record: &Event<'_>, to: &mut Vec<u8>) {
         match family {
             Family::Config => "config",
             Family::Admin => "admin",
+            Family::OAuth => "oauth",
         },
     );
     head(&mut line, id, at, gateway);
@@ -145,6 +143,21 @@ fn asked(line: &mut Line<'_>, request: &Request<'_>) {
         line.close();
     }
     line.shown_bare("size", size);
+    line.close();
+}
+
+fn found(line: &mut Line<'_>, Found { head, message }: Found) {
+    if head.with(message).is_empty() {
+        return;
+    }
+    line.open("findings");
+    for (part, found) in [("head", head), ("message", message)] {
+        let found: Vec<Detector> = found.iter().collect();
+        line.list(part, &found, |line, detector| {
+            line.element();
+            line.print(format_args!("\"{detector}\""));
+        });
+    }
     line.close();
 }
 

@@ -79,11 +79,20 @@ pub struct Decided<'a> {
     /// What is asked; nothing where it could not be read.
     pub request: Option<Request<'a>>,
     /// What detectors found in it that are not off.
-    pub findings: Detectors,
+    pub findings: Found,
     /// The answer.
     pub decision: &'a Decision,
     /// Set where the request was refused before a policy was asked.
     pub refused: Option<Refused<'a>>,
+}
+
+/// What detectors found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Found {
+    /// In path, query and header fields.
+    pub head: Detectors,
+    /// In the message: what policies were told, where one asks.
+    pub message: Detectors,
 }
 
 /// A refusal that needed no policy.
@@ -222,6 +231,8 @@ pub enum Family {
     Config,
     /// Something was administered.
     Admin,
+    /// The authorization server gave or ended something.
+    OAuth,
 }
 
 impl Record<'_> {

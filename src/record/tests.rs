@@ -72,7 +72,10 @@ fn a_decision_reads_as_the_sheet_says() {
             drift: None,
             size: 120,
         }),
-        findings: [Detector::SqlInjection, Detector::NullByte].into_iter().collect(),
+        findings: Found {
+            head: Detectors::NONE,
+            message: [Detector::SqlInjection, Detector::NullByte].into_iter().collect(),
+        },
         decision: &decision,
         refused: None,
     }));
@@ -86,7 +89,7 @@ fn a_decision_reads_as_the_sheet_says() {
             "peer": {"address": "127.0.0.1", "agent": "curl"},
             "request": {"method": "tools/call", "server": "files", "view": "frontend", "tool": "write_file", "protocol": "2026-07-28",
                 "rpc_id": "\"7\"", "arguments": {"/path": "docs/a.md"}, "digest": "cc", "size": 120},
-            "findings": ["null-byte", "sql-injection"],
+            "findings": {"message": ["null-byte", "sql-injection"]},
             "decision": {"verdict": "allow", "because": "permitted", "determining": [
                 {"policy": "server/files", "effect": "permit", "place": {"file": "portcullis.yaml", "line": 7, "column": 3}}]},
         })
@@ -130,7 +133,7 @@ fn t221_long_fields_are_cut_and_named_with_a_digest_of_the_whole() {
             caller: None,
             peer: None,
             request: Some(request(read)),
-            findings: Detectors::NONE,
+            findings: Found::default(),
             decision: &decision,
             refused: None,
         }))
@@ -171,7 +174,7 @@ fn t215_hostile_fields_stay_one_line_of_json() {
             drift: None,
             size: 1,
         }),
-        findings: Detectors::NONE,
+        findings: Found::default(),
         decision: &decision,
         refused: Some(Refused {
             kind: hostile,

@@ -1,36 +1,34 @@
-//! The master key: where it comes from, and the keys derived from it.
+//! Keys: the master key, the data keys wrapped under it, and what is derived from or sealed under those.
 //!
-//! It is `encryption.key`, else `PORTCULLIS_ENCRYPTION_KEY`, else a key file made together with a
-//! new store. The store keeps a check value, so that another key is noticed at start and never
-//! papered over with a new one (OA-133). A passphrase costs a third of a second once, at start.
+//! The master key is `encryption.key`, else `PORTCULLIS_ENCRYPTION_KEY`, else a key file made
+//! together with a new store. The store keeps a check value, so that another key is noticed at start
+//! and never papered over with a new one (OA-133). Data keys are random, numbered, and kept in the
+//! store wrapped under the master key: another master key rewrites a few rows and nothing else.
 //!
-//! INVARIANT: the master key itself keys nothing but the derivation of the others, and no error
-//! text holds any of it (T-211).
+//! INVARIANT: the master key keys nothing but its check value and the wrapping, and no error text
+//! holds any of it (T-211).
 //! SPEC: oauth §3.5, design §8.
-//! To add a key: a label in `Keys::derive`.
+//! To add a derived key: a label in `Keys::derive`. To keep a secret that must be read back:
+//! [`Vault::keep`] with a kind of its own.
 
 mod handle;
 mod key_file;
+mod master;
+mod record;
+mod unlock;
+mod vault;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 pub(crate) use handle::Handles;
+pub use master::BadKey;
+pub use unlock::{Unlocked, open, unlock};
+pub use vault::{Fetched, Kept, KeyState, Status, Vault};
 
-use crate::{
-    guessable::guessable,
-    secret::Secret,
-    store::{Store, StoreError},
-};
-
-/// The store's mark that holds salt and check value.
-const MARK: &str = "seal";
+use crate::{secret::Secret, store::StoreError};
 
 /// Where the master key may come from, read by whoever may read it.
 #[derive(Debug, Default)]
@@ -50,9 +48,18 @@ pub struct Keys {
     pub token_check: Secret<[u8; 32]>,
     /// Keys the digests of arguments and token ids in the audit trail.
     pub audit_digest: Secret<[u8; 32]>,
-    /// Seals what is handed out and comes back: cursors, states.
+    /// Seals what is handed out and comes back: cursors, states, requests of the authorization server.
     pub handles: Secret<[u8; 32]>,
-    check: [u8; 32],
+    /// Keys the derivation of refresh tokens.
+    pub refresh_mac: Secret<[u8; 32]>,
+    /// Keys the stored digest of authorization codes.
+    pub code_mac: Secret<[u8; 32]>,
+    /// Keys the stored digest of what browsers hold: sign-ins, links, forms.
+    pub browser_mac: Secret<[u8; 32]>,
+    /// Keys the stored digest of secrets that we give to clients.
+    pub client_mac: Secret<[u8; 32]>,
+    /// Goes into passwords before they are hashed.
+    pub pepper: Secret<[u8; 32]>,
 }
 
 /// There is no usable master key.
@@ -104,88 +111,48 @@ pub enum SealError {
     /// The passphrase could not be turned into a key.
     #[error("the passphrase could not be turned into a key")]
     Derivation,
-}
-
-/// What is wrong with a master key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum BadKey {
-    /// Nothing at all.
-    #[error("is empty")]
-    Empty,
-    /// `base64:` or `hex:` with something else behind it.
-    #[error("does not read as what its prefix says")]
-    Encoding,
-    /// A raw key of another length.
-    #[error("must be 32 bytes, as `openssl rand -base64 32` gives")]
-    Length,
-    /// All bytes the same.
-    #[error("is one byte over and over")]
-    Uniform,
-    /// A short passphrase.
-    #[error("is a passphrase of fewer than 16 characters; `openssl rand -base64 32` with `base64:` in front is best")]
-    Short,
-    /// A passphrase that a list holds.
-    #[error("is a passphrase that can be guessed; `openssl rand -base64 32` with `base64:` in front is best")]
-    Guessable,
-}
-
-/// Finds the master key of `store` at `path`, holds it against the store's check value, and
-/// derives the keys. A new store takes the key that is given, or one made in a file beside it.
-///
-/// # Errors
-/// When there is no key, a bad one, or not the store's own.
-pub async fn open(store: &Store, path: &Path, source: KeySource) -> Result<Keys, SealError> {
-    let known = store.mark(MARK).await?;
-    let file = key_file::beside(path);
-    let (from, written) = match (source.configured, source.environment) {
-        (Some(key), _) => ("`encryption.key`", key),
-        (None, Some(key)) => ("`PORTCULLIS_ENCRYPTION_KEY`", key),
-        (None, None) => match key_file::read(&file)? {
-            Some(key) => ("the key file", key),
-            None if known.is_some() => return Err(SealError::MissingKey { path: file }),
-            None => ("the key file", key_file::make(&file, crate::chance::bytes()?, crate::chance::bytes()?)?),
-        },
-    };
-    let key = MasterKey::read(&written).map_err(|problem| SealError::BadKey { from, problem })?;
-    let proposed = match &known {
-        Some(mark) => mark.parse()?,
-        None => Seal { kdf: key.kdf(crate::chance::bytes()?), check: [0; 32] },
-    };
-    let keys = match settle(&key, proposed.kdf).await? {
-        keys if known.is_some() => return keys.matching(&proposed),
-        keys => keys,
-    };
-    // Two first starts at once: whoever comes second takes the first one's salt, or learns that
-    // the keys differ.
-    let mine = Seal { kdf: proposed.kdf, check: keys.check };
-    let standing: Seal = store.first_mark(MARK, &mine.to_string()).await?.parse()?;
-    if standing.kdf == mine.kdf {
-        return keys.matching(&standing);
-    }
-    settle(&key, standing.kdf).await?.matching(&standing)
+    /// Something sealed does not open.
+    #[error("{what} in the store does not open: it was changed, or belongs to another place")]
+    Integrity {
+        /// What: its kind and id.
+        what: String,
+    },
+    /// The key of something sealed is not there.
+    #[error("{what} in the store is sealed under data key {key}, which is not there")]
+    NoKey {
+        /// What: its kind and id.
+        what: String,
+        /// The key's number.
+        key: u32,
+    },
+    /// Too many write at once.
+    #[error("{what} in the store is being changed by too many at once")]
+    Busy {
+        /// What.
+        what: String,
+    },
 }
 
 impl Keys {
     /// Keys for tests and for stores that live as long as the process.
     #[must_use]
     pub fn from_master(master: &Secret<[u8; 32]>) -> Self {
-        Self::derive(master.expose())
+        Self::derive(master)
     }
 
-    fn derive(master: &[u8; 32]) -> Self {
-        let key = |label: &str| mac(master, label.as_bytes());
+    fn derive(root: &Secret<[u8; 32]>) -> Self {
+        let key = |label: &str| Secret::new(mac(root.expose(), label.as_bytes()));
         Self {
-            token_mac: Secret::new(key("portcullis/1/mac/token")),
-            token_check: Secret::new(key("portcullis/1/check/token")),
-            audit_digest: Secret::new(key("portcullis/1/digest/audit")),
-            handles: Secret::new(key("portcullis/1/seal/handle")),
-            check: key("portcullis/1/check/master"),
+            token_mac: key("portcullis/1/mac/token"),
+            token_check: key("portcullis/1/check/token"),
+            audit_digest: key("portcullis/1/digest/audit"),
+            handles: key("portcullis/1/seal/handle"),
+            refresh_mac: key("portcullis/1/mac/refresh"),
+            code_mac: key("portcullis/1/mac/code"),
+            browser_mac: key("portcullis/1/mac/browser"),
+            client_mac: key("portcullis/1/mac/client"),
+            pepper: key("portcullis/1/pepper/password"),
         }
-    }
-
-    fn matching(self, seal: &Seal) -> Result<Self, SealError> {
-        // Both sides are ours and one is in a file that the attacker we fear can read: no timing to hide.
-        if self.check == seal.check { Ok(self) } else { Err(SealError::WrongKey) }
     }
 }
 
@@ -199,164 +166,37 @@ pub(crate) fn mac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// A master key as its owner gives it.
-enum MasterKey {
-    Raw(Secret<[u8; 32]>),
-    Passphrase(Secret<String>),
-}
-
-impl MasterKey {
-    fn read(written: &Secret<String>) -> Result<Self, BadKey> {
-        let text = written.expose().trim_end_matches(['\r', '\n']);
-        let raw = |bytes: Vec<u8>| {
-            let key: [u8; 32] = bytes.try_into().map_err(|_| BadKey::Length)?;
-            let uniform = key.iter().all(|byte| Some(byte) == key.first());
-            if uniform { Err(BadKey::Uniform) } else { Ok(Self::Raw(Secret::new(key))) }
-        };
-        if text.trim().is_empty() {
-            Err(BadKey::Empty)
-        } else if let Some(text) = text.strip_prefix("base64:") {
-            raw(STANDARD_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| BadKey::Encoding)?)
-        } else if let Some(text) = text.strip_prefix("hex:") {
-            raw(unhex(text).ok_or(BadKey::Encoding)?)
-        } else if text.chars().count() < 16 {
-            Err(BadKey::Short)
-        } else if guessable(text) {
-            Err(BadKey::Guessable)
-        } else {
-            Ok(Self::Passphrase(Secret::new(text.to_owned())))
-        }
-    }
-
-    fn kdf(&self, salt: [u8; 16]) -> Kdf {
-        match self {
-            Self::Raw(_) => Kdf::Raw,
-            Self::Passphrase(_) => Kdf::Scrypt { log_n: 17, r: 8, p: 1, salt },
-        }
-    }
-}
-
-/// The keys behind a master key, off the runtime's threads: a passphrase takes a third of a second.
-async fn settle(key: &MasterKey, kdf: Kdf) -> Result<Keys, SealError> {
-    match (key, kdf) {
-        (MasterKey::Raw(key), Kdf::Raw) => Ok(Keys::derive(key.expose())),
-        (MasterKey::Passphrase(passphrase), Kdf::Scrypt { log_n, r, p, salt }) => {
-            let params = scrypt::Params::new(log_n, r, p).map_err(|_| SealError::BadMark)?;
-            let passphrase = Secret::new(passphrase.expose().clone());
-            tokio::task::spawn_blocking(move || {
-                let mut master = [0; 32];
-                scrypt::scrypt(passphrase.expose().as_bytes(), &salt, &params, &mut master)
-                    .map_err(|_| SealError::Derivation)?;
-                Ok(Keys::derive(&master))
-            })
-            .await
-            .map_err(|_| SealError::Derivation)?
-        }
-        (MasterKey::Raw(_), Kdf::Scrypt { .. }) | (MasterKey::Passphrase(_), Kdf::Raw) => Err(SealError::WrongKey),
-    }
-}
-
-/// How the master key comes out of what its owner gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kdf {
-    Raw,
-    Scrypt { log_n: u8, r: u32, p: u32, salt: [u8; 16] },
-}
-
-/// What the store holds of the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Seal {
-    kdf: Kdf,
-    check: [u8; 32],
-}
-
-impl fmt::Display for Seal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let check = STANDARD_NO_PAD.encode(self.check);
-        match self.kdf {
-            Kdf::Raw => write!(f, "1 raw {check}"),
-            Kdf::Scrypt { log_n, r, p, salt } => {
-                write!(f, "1 scrypt {log_n} {r} {p} {} {check}", STANDARD_NO_PAD.encode(salt))
-            }
-        }
-    }
-}
-
-impl std::str::FromStr for Seal {
-    type Err = SealError;
-
-    fn from_str(text: &str) -> Result<Self, SealError> {
-        let bytes = |text: &str| STANDARD_NO_PAD.decode(text).map_err(|_| SealError::BadMark);
-        let check = |text: &str| bytes(text)?.try_into().map_err(|_| SealError::BadMark);
-        match *text.split(' ').collect::<Vec<_>>().as_slice() {
-            ["1", "raw", value] => Ok(Self { kdf: Kdf::Raw, check: check(value)? }),
-            ["1", "scrypt", log_n, r, p, salt, value] => {
-                let number = |text: &str| text.parse::<u32>().map_err(|_| SealError::BadMark);
-                let log_n = log_n.parse().map_err(|_| SealError::BadMark)?;
-                // Below this a stolen file is cheap to guess at; far above, a changed mark would stop the start.
-                if !(15..=20).contains(&log_n) || number(r)? != 8 || !(1..=3).contains(&number(p)?) {
-                    return Err(SealError::BadMark);
-                }
-                let salt = bytes(salt)?.try_into().map_err(|_| SealError::BadMark)?;
-                Ok(Self { kdf: Kdf::Scrypt { log_n, r: number(r)?, p: number(p)?, salt }, check: check(value)? })
-            }
-            _ => Err(SealError::BadMark),
-        }
-    }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.chars().map(|c| c.to_digit(16)).collect::<Option<Vec<_>>>()?;
-    digits.chunks(2).map(|pair| if let [a, b] = pair { u8::try_from(a << 4 | b).ok() } else { None }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn problem(text: &str) -> Option<BadKey> {
-        MasterKey::read(&Secret::new(text.to_owned())).err()
-    }
-
-    #[test]
-    fn t211_a_weak_master_key_is_refused() {
-        let zero = format!("hex:{}", "0".repeat(64));
-        for (text, wrong) in [
-            ("", BadKey::Empty),
-            ("\n", BadKey::Empty),
-            ("base64:", BadKey::Length),
-            ("base64:AAECAw==", BadKey::Length),
-            ("base64:%%%", BadKey::Encoding),
-            ("hex:abc", BadKey::Encoding),
-            ("hex:zz", BadKey::Encoding),
-            (&zero, BadKey::Uniform),
-            ("changeme", BadKey::Short),
-            ("changemechangemechangeme", BadKey::Guessable),
-            ("aaaaaaaaaaaaaaaaaaaaaaaa", BadKey::Guessable),
-        ] {
-            assert_eq!(problem(text), Some(wrong), "{text}");
-        }
-        for good in
-            ["base64:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "correct horse battery staple", "b7Gq-x!0kWm2Zt9Lp"]
-        {
-            assert_eq!(problem(good), None, "{good}");
-        }
-    }
-
-    #[test]
-    fn what_the_store_holds_reads_back_and_weak_parameters_do_not() {
-        let seal = Seal { kdf: Kdf::Scrypt { log_n: 17, r: 8, p: 1, salt: [7; 16] }, check: [9; 32] };
-        assert_eq!(seal.to_string().parse::<Seal>().unwrap(), seal);
-        assert!(seal.to_string().replace("17 8 1", "10 8 1").parse::<Seal>().is_err());
-    }
-
     #[test]
     fn every_key_has_its_own_use() {
-        let keys = Keys::derive(&[3; 32]);
-        let all =
-            [keys.token_mac.expose(), keys.token_check.expose(), keys.audit_digest.expose(), &keys.check, &[3; 32]];
+        let Keys {
+            token_mac,
+            token_check,
+            audit_digest,
+            handles,
+            refresh_mac,
+            code_mac,
+            browser_mac,
+            client_mac,
+            pepper,
+        } = Keys::from_master(&Secret::new([3; 32]));
+        let all = [
+            &token_mac,
+            &token_check,
+            &audit_digest,
+            &handles,
+            &refresh_mac,
+            &code_mac,
+            &browser_mac,
+            &client_mac,
+            &pepper,
+            &Secret::new([3; 32]),
+        ];
         for (at, key) in all.iter().enumerate() {
-            assert!(!all[..at].contains(key));
+            assert!(!all[..at].iter().any(|other| other.expose() == key.expose()));
         }
     }
 }

@@ -32,11 +32,12 @@ use crate::{
     chance,
     clock::{Clock, SystemClock},
     config::{Config, Listen, TlsFiles, Way},
+    egress::Resolve,
     gateway::{Gateway, Parts, Revision},
     http::{self, Health, forwarded::Proxies, listener},
     id::Id,
     identity::{self, Bearer},
-    oauth::TokenKeys,
+    oauth::{Office, TokenKeys, client::Fetcher},
     policy::Engine,
     record::Access,
     seal::{self, Handles, SealError},
@@ -165,10 +166,11 @@ impl Server {
         let mut instance = Id::new(clock.now(), chance::bytes().map_err(random)?).to_string();
         let mut digest_key = chance::bytes().map_err(random)?;
         let mut handles = Handles::new(&Secret::new(chance::bytes().map_err(random)?));
-        let (mut store, mut bearer) = (None, None);
+        let (mut store, mut bearer, mut office) = (None, None, None);
         if let Some(source) = source {
             let opened = Arc::new(Store::open(&config.store.sqlite).await?);
-            let keys = seal::open(&opened, &config.store.sqlite, source).await?;
+            let algorithm = config.encryption.algorithm;
+            let keys = seal::unlock(&opened, &config.store.sqlite, source, algorithm, clock.now()).await?.keys;
             let newest = identity::recorded(&opened).await?;
             instance = opened.first_mark("instance", &instance).await?;
             digest_key = *keys.audit_digest.expose();
@@ -179,13 +181,17 @@ impl Server {
                 chance::bytes().map_err(random)?,
                 newest,
             )));
+            office = Some(Office::new(&keys, Arc::clone(&opened), Fetcher::new(Resolve::system())));
             store = Some(opened);
         }
+        let roll = office.as_ref().map(|office| office.roll(&config, &secret::read)).transpose();
+        let roll = roll.map_err(|problems| StartError::Secret(problems.join("; ")))?;
         let snapshot = Arc::new(Snapshot::new(config, engine, lock));
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
-        let parts = Parts { bearer, trail, clock, tasks, instance, digest_key, handles };
-        let revision = Revision::new(snapshot, Arc::new(upstreams), &parts, None).map_err(StartError::Engine)?;
+        let parts = Parts { bearer, trail, clock, tasks, instance, digest_key, office, handles };
+        let revision =
+            Revision::new(snapshot, Arc::new(upstreams), &parts, None).map_err(StartError::Engine)?.with_roll(roll);
         let gateway = Gateway::new(parts, revision);
         Ok(Self { gateway, store, listener, address, tls, signals, starting })
     }

@@ -89,8 +89,11 @@ fn make(gateway: &Gateway, loaded: Loaded, allow_open: bool) -> Result<Revision,
     let options = launcher_options().map_err(|error| whole(error.to_string()))?;
     let upstreams = old.upstreams.rebuild(&config.servers, &secret::read, options);
     let upstreams = upstreams.map_err(|error| whole(error.to_string()))?;
+    let roll = gateway.parts().office.as_ref().map(|office| office.roll(&config, &secret::read)).transpose()?;
     let snapshot = Arc::new(Snapshot::new(config, engine, lock));
-    Revision::new(snapshot, Arc::new(upstreams), gateway.parts(), Some(&old)).map_err(whole)
+    Revision::new(snapshot, Arc::new(upstreams), gateway.parts(), Some(&old))
+        .map(|revision| revision.with_roll(roll))
+        .map_err(whole)
 }
 
 /// What differs that is read at the start alone.

@@ -99,8 +99,7 @@ impl<'c> Ground<'c> {
             moment.findings.extend(self.reach.config().validation.found_in(&args, &ask.target));
         }
         let mut decision = self.decide(&asker, ask.verb, &ask.target, (&moment, arguments))?;
-        let listed =
-            self.decide(&asker, ask.verb.shown_by(&ask.target), &ask.target, (&moment, arguments))?.is_allow();
+        let listed = self.decide(&asker, ask.verb.shown_by(&ask.target), &ask.target, (&moment, arguments))?.is_allow();
         let denial = match self.engine().admits(&standing, &ask.target) {
             Err(denial) => {
                 if denial == Denial::Unauthenticated {

@@ -13,10 +13,9 @@ use std::{
 use jiff::Timestamp;
 use portcullis::{
     audit::{Trail, TrailError},
-    detect::Detectors,
     id::Id,
     policy::{Because, Decision, Verdict},
-    record::{Access, Decided, Event, Family, Gateway, Peer, Refused, Request, Response, Target},
+    record::{Access, Decided, Event, Family, Found, Gateway, Peer, Refused, Request, Response, Target},
 };
 use serde_json::Value;
 
@@ -56,7 +55,7 @@ fn decided<'a>(number: u32, decision: &'a Decision, tool: &'a str) -> Decided<'a
             drift: None,
             size: 2,
         }),
-        findings: Detectors::NONE,
+        findings: Found::default(),
         decision,
         refused: None,
     }

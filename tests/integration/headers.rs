@@ -47,9 +47,6 @@ fn sm20_sm26_no_answer_is_without_them() {
     let bearer = format!("Bearer {token}");
     let list = request("tools/list", json!({})).to_string();
     let json = ("Content-Type", "application/json");
-    let long = "x".repeat(60_000);
-    let many: Vec<(String, &str)> = (0..200).map(|nth| (format!("X-{nth}"), "a")).collect();
-    let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let mut answers = Vec::new();
     for (status, method, path, headers, body) in [
         (200, "GET", "/healthz", &[][..], ""),
@@ -57,7 +54,7 @@ fn sm20_sm26_no_answer_is_without_them() {
         (200, "GET", "/.well-known/oauth-protected-resource/mcp", &[], ""),
         (404, "GET", "/.well-known/nothing", &[], ""),
         (404, "GET", "/nowhere", &[], ""),
-        (404, "GET", "/oauth/token", &[], ""),
+        (405, "GET", "/oauth/token", &[], ""),
         (404, "GET", "/mcp/-", &[], ""),
         (405, "PUT", "/mcp", &[], ""),
         (405, "POST", "/.well-known/oauth-protected-resource/mcp", &[], ""),
@@ -67,28 +64,12 @@ fn sm20_sm26_no_answer_is_without_them() {
         (415, "POST", "/mcp", &[("Authorization", &bearer)], &list),
         (403, "GET", "/healthz", &[("Host", "evil.test")], ""),
         (403, "GET", "/mcp", &[("Origin", "null")], ""),
-        // Those that the listener itself refuses.
-        (431, "GET", "/healthz", &[("X-Long", &long)], ""),
-        (431, "GET", "/mcp", &many, ""),
     ] {
         let answer = gateway.send(method, path, headers, body);
-        if answer.status == 431 && answer.headers.iter().all(|(name, _)| name != "content-type") {
-            // A head that hyper does not read to its end is answered by hyper, with a status alone.
-            continue;
-        }
         assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
         answers.push((path, answer));
     }
     answers.push(("/mcp", gateway.post("/mcp", Some(&token), &request("tools/list", json!({})))));
-    let framing = format!(
-        "POST /mcp HTTP/1.1\r\nHost: {}\r\nTransfer-Encoding: identity, chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
-        gateway.address()
-    );
-    let framing = gateway.raw(framing.as_bytes());
-    if framing.header("content-type").is_some() {
-        answers.push(("/mcp", framing));
-    }
-    assert!(answers.len() >= 16, "{}", answers.len());
     for (path, answer) in &answers {
         for (name, value) in EVERYWHERE {
             carries(answer, name, Some(value));
@@ -100,6 +81,21 @@ fn sm20_sm26_no_answer_is_without_them() {
         carries(answer, "strict-transport-security", None);
         // T-224: nobody is told what answers.
         carries(answer, "server", None);
+    }
+}
+
+/// Below the least that hyper reads, the listener itself says no.
+#[test]
+fn sm20_what_the_listener_refuses_carries_them_too() {
+    let gateway = Running::start(&DEMO.replace("'{address}'", "'{address}', limits: {header_bytes: 1KiB}"));
+    let long = "x".repeat(2_000);
+    for path in ["/healthz", "/oauth/token"] {
+        let answer = gateway.send("GET", path, &[("X-Long", &long)], "");
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (431, Some("headers-too-large")));
+        for (name, value) in EVERYWHERE {
+            carries(&answer, name, Some(value));
+        }
+        carries(&answer, "x-robots-tag", (path == "/oauth/token").then_some("noindex"));
     }
 }
 

@@ -345,6 +345,49 @@ fn sm22_limits_hold_with_oauth_off() {
     assert_eq!(over(&gateway)["decision"]["determining"][0]["policy"], "rate/calls");
 }
 
+#[test]
+fn where_a_limit_cannot_be_said_nothing_is_let_through() {
+    let gateway = limited(
+        "  odd: {limit: 9, window: 1h, on: [mcp], when: 'context.now.offset(duration(\"9223372036854775807ms\")) > context.now'}\n",
+    );
+    let token = gateway.token("tag:clock", &[]);
+    let refused = call(&gateway, "/mcp", &token, "time__now");
+    assert_eq!(refused.code(), -32603, "{refused:?}");
+    assert_eq!(gateway.last_decision()["decision"]["because"], "policy-error");
+    assert_eq!(gateway.send("GET", "/.well-known/oauth-protected-resource", &[], "").status, 200);
+}
+
+#[test]
+fn explain_names_the_tiers_of_a_request_in_the_order_in_which_they_are_charged() {
+    let place = Running::prepare(&with(
+        "  calls: {limit: 600, window: 1m, burst: 60, by: user, on: [mcp]}
+  guesses: {limit: 100, window: 15m, on: [mcp], penalty: {factor: 2, time: 1h}}
+  reads: {limit: 90, window: 90s, by: tool, on: [notes/read_note]}
+  writes: {limit: 5, window: 1h, by: user, on: ['notes/write_*']}
+  bots: {limit: 5, window: 1h, by: client, on: [mcp], when: principal is Portcullis::Client}
+",
+    ));
+    let ask = ["explain", "--scopes", "tag:notes", "--call", "notes/read_note"];
+    let said = |more: &[&str]| {
+        let output = place.command(&[&ask, more].concat()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = said(&[]);
+    let drawn: Vec<&str> = text.lines().filter_map(|line| line.trim().strip_prefix("draws from ")).collect();
+    assert_eq!(
+        drawn,
+        [
+            "guesses: 100 in 15m, by address   portcullis.yaml:25:3",
+            "calls: 600 in 1m, 60 at once, by user   portcullis.yaml:24:3",
+            "reads: 90 in 90s, by tool   portcullis.yaml:26:3",
+        ],
+        "{text}"
+    );
+    let json: Value = serde_json::from_str(&said(&["--format", "json"])).unwrap();
+    let early: Vec<_> = json["limits"].as_array().unwrap().iter().map(|limit| &limit["before_token"]).collect();
+    assert_eq!(early, [true, false, false]);
+}
+
 /// Code, place and message of everything that is found.
 fn found(rates: &str) -> String {
     let text = format!(

@@ -48,6 +48,8 @@ mod hostile;
 mod layers;
 /// Who may do what in each example.
 mod matrix;
+/// The authorization server on the wire.
+mod oauth;
 /// What the engine promises, on random configurations.
 mod policy;
 /// What is enumerated, against the engine itself.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use portcullis::{
     cli::token::{Setting, TokenCommand, TokenFault, run},
     config::{
-        Audit, Config, Cors, Encryption, Headers, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag, Transport,
-        Validation, Way,
+        Algorithm, Audit, Config, Cors, Encryption, Headers, Limits, Listen, OAuth, Require, Server, Stdio, Store, Tag,
+        Transport, Validation, Way,
     },
     diagnostic::{Place, Placed},
     name::{ClientId, ScopeName},
@@ -63,10 +63,15 @@ fn config(directory: &Path) -> Config {
         headers: Headers::default(),
         cors: Cors::default(),
         validation: Validation::default(),
-        oauth: OAuth { enabled: Placed::new(true, place()), failure_delay: None },
+        oauth: OAuth {
+            enabled: Placed::new(true, place()),
+            baseline: Vec::new(),
+            failure_delay: None,
+            authorization: Default::default(),
+        },
         audit: Audit { file: directory.join("audit.ndjson") },
         store: Store { sqlite: directory.join("data").join("s.db") },
-        encryption: Encryption { key: None },
+        encryption: Encryption { key: None, algorithm: Algorithm::default() },
         policies: vec![],
     }
 }

@@ -23,10 +23,8 @@ oauth: {{enabled: false}}
 }
 
 fn findings(record: &Value) -> Vec<&str> {
-    record["findings"]
-        .as_array()
-        .map(|found| found.iter().map(|word| word.as_str().unwrap()).collect())
-        .unwrap_or_default()
+    let found = ["head", "message"].into_iter().filter_map(|part| record["findings"][part].as_array());
+    found.flatten().map(|word| word.as_str().unwrap()).collect()
 }
 
 /// Refused by the check of this word, on the surface of HTTP, and not a byte of it is said back.

@@ -122,7 +122,11 @@ fn stand_in(key: &str, before: &str) -> &'static str {
 fn fixed(path: &[String]) -> bool {
     let mut keys = path.iter().map(String::as_str);
     match (keys.next(), keys.next(), keys.next()) {
-        (Some("tags" | "grants" | "rules" | "headers" | "invariants" | "policies" | "version"), _, _) => true,
+        (
+            Some("tags" | "grants" | "rules" | "headers" | "validation" | "invariants" | "policies" | "version"),
+            _,
+            _,
+        ) => true,
         (Some("oauth"), Some("enabled"), _) => true,
         (Some("rates"), Some(_), Some("by" | "on" | "when")) => true,
         (Some("servers"), Some(_), Some(key)) => !matches!(key, "http" | "stdio"),

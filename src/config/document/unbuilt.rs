@@ -8,7 +8,7 @@ const UNBUILT: &[(&str, &[&str])] = &[
     ("AuditSection", &["mask", "on_error", "record_args", "seal"]),
     ("Document", &["admin", "invariants", "reload", "telemetry"]),
     ("ListenSection", &["behind_tls_proxy"]),
-    ("OAuthSection", &["access_token", "allow", "baseline", "clients", "login", "scope_drift"]),
+    ("OAuthSection", &["allow", "code", "documents", "login", "private_schemes", "refresh_token", "scope_drift"]),
     ("PrincipalSection", &["claims"]),
     ("StoreSection", &["postgres", "privacy", "valkey"]),
 ];

@@ -22,9 +22,14 @@ pub(crate) struct Count(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span(pub(crate) Duration);
 
+/// How long something is good: `90s`, `10m`, `14d`. Not zero, at most 90 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life(pub(crate) Duration);
+
 const SIZE: &str = "must be a size such as `1000`, `32KiB` or `4MiB`, above zero and at most 1GiB";
 const COUNT: &str = "must be a whole number from 1 to 1000000";
 const SPAN: &str = "must be a duration such as `500ms`, `60s`, `15m` or `1h`, above zero and at most a week";
+const LIFE: &str = "must be a duration such as `60s`, `10m`, `1h` or `14d`, of at least a second and at most 90 days";
 
 impl FromStr for Size {
     type Err = &'static str;
@@ -61,18 +66,32 @@ impl FromStr for Span {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (digits, unit) = parts(text);
-        let factor = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            _ => return Err(SPAN),
-        };
-        let span = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or(SPAN)?;
+        let span = millis(text).ok_or(SPAN)?;
         if (1..=604_800_000).contains(&span) { Ok(Self(Duration::from_millis(span))) } else { Err(SPAN) }
     }
+}
+
+impl FromStr for Life {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let life = millis(text).ok_or(LIFE)?;
+        if (1_000..=7_776_000_000).contains(&life) { Ok(Self(Duration::from_millis(life))) } else { Err(LIFE) }
+    }
+}
+
+/// A number and a unit of time, in milliseconds.
+fn millis(text: &str) -> Option<u64> {
+    let (digits, unit) = parts(text);
+    let factor = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 /// Digits and what follows them.
@@ -150,6 +169,7 @@ macro_rules! amounts {
 amounts! {
     Size, SIZE, { "type": ["integer", "string"], "minimum": 1, "pattern": "^([0-9]+(B|KiB|MiB|GiB)?|\\$\\{.*)$" };
     Count, COUNT, { "type": ["integer", "string"], "minimum": 1, "pattern": "^([0-9]+|\\$\\{.*)$" };
+    Life, LIFE, { "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d)|\\$\\{.*)$" };
     Span, SPAN, { "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d)|\\$\\{.*)$" };
 }
 
@@ -167,6 +187,11 @@ mod tests {
         }
         for text in ["", "0", "4MB", "4 MiB", "-1", "1.5MiB", "2GiB", "99999999999999999999", "MiB"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+        for (text, good) in
+            [("1s", true), ("90d", true), ("91d", false), ("999ms", false), ("0s", false), ("1w", false)]
+        {
+            assert_eq!(text.parse::<Life>().is_ok(), good, "{text}");
         }
         for text in ["", "60", "0s", "1w", "8d", "1h30m", "18446744073709551615h"] {
             assert!(text.parse::<Span>().is_err(), "{text}");

@@ -227,6 +227,29 @@ impl Validation {
         said.max().map_or_else(|| self.modes.get(&detector).map_or(Mode::Report, |mode| mode.value), |(_, mode)| mode)
     }
 
+    /// What each detector does at an endpoint, and where the file says so: nowhere for what holds without
+    /// a word.
+    #[must_use]
+    pub fn sees_request(&self, class: EndpointClass) -> Vec<(Detector, Mode, Option<&Place>)> {
+        let of = |scope: &Scope| matches!(scope, Scope::Endpoints(_, classes) if classes.contains(&class));
+        Detector::ALL.map(|detector| self.seen(detector, self.at_endpoint(detector, class), of)).into()
+    }
+
+    /// What each detector does with what is sent to a server, to one of its tools, or for none.
+    #[must_use]
+    pub fn sees_message(&self, to: Option<(&ServerName, Option<&str>)>) -> Vec<(Detector, Mode, Option<&Place>)> {
+        let of = |scope: &Scope| scope.closeness(to).is_some();
+        Detector::ALL.map(|detector| self.seen(detector, self.in_message(detector, to), of)).into()
+    }
+
+    /// A detector with the last line that says this of it.
+    fn seen(&self, detector: Detector, mode: Mode, of: impl Fn(&Scope) -> bool) -> (Detector, Mode, Option<&Place>) {
+        let exempt = self.exceptions.iter().filter(|exempt| exempt.on.iter().any(|scope| of(&scope.value)));
+        let said = exempt.filter_map(|exempt| exempt.modes.get(&detector)).filter(|said| said.value == mode).last();
+        let said = said.or_else(|| self.modes.get(&detector).filter(|said| said.value == mode));
+        (detector, mode, said.map(|said| &said.place))
+    }
+
     /// The detectors that run over path, query and header fields at an endpoint.
     #[must_use]
     pub fn runs_at(&self, class: EndpointClass) -> Detectors {

@@ -134,13 +134,16 @@ struct Charge {
     depends: Depends,
 }
 
+/// The headers of an answer, or why they cannot be said.
+type Emitted = Result<Arc<[Arc<Header>]>, String>;
+
 /// Answers that are the same for every request of a class.
 #[derive(Debug)]
 struct Kept {
     /// Of what has nothing odd about it, by class and TLS.
     admits: Option<Vec<OnceLock<Decision>>>,
     /// By class, TLS and whether the answer is a page.
-    emits: Vec<OnceLock<Result<Arc<[Arc<Header>]>, String>>>,
+    emits: Vec<OnceLock<Emitted>>,
 }
 
 impl Front {

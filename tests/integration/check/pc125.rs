@@ -6,7 +6,7 @@ const BAD: &str = r#"rules:
   - {id: r, forbid: {tools: [s0/read]}, when: 'context.args.path == "x"'}
 "#;
 const GOOD: &str = r#"rules:
-  - {id: r, forbid: {tools: [s0/read]}, when: 'context.findings.contains("x")'}
+  - {id: r, forbid: {tools: [s0/read]}, when: 'context.findings.contains("sql-injection")'}
 "#;
 
 #[test]

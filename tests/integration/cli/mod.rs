@@ -14,6 +14,8 @@ mod explain;
 mod help;
 /// `init`.
 mod init;
+/// `keys`.
+mod keys;
 /// `lock`.
 mod lock;
 /// `matrix`.

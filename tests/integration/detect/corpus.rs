@@ -140,7 +140,7 @@ pub(super) fn files() -> Vec<Item> {
 pub(super) fn lines() -> Vec<Item> {
     let mut lines: Vec<String> = Vec::new();
     for file in files() {
-        let Item::Text(text) = file else { unreachable!("files are text") };
+        let Item::Text(text) = file else { panic!("files are text") };
         lines.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
     }
     lines.sort();

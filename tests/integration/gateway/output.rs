@@ -188,7 +188,7 @@ fn sm33_sm32_t215_nothing_that_a_caller_says_acts_in_an_answer_a_log_or_the_trai
                 format!("/.well-known/oauth-protected-resource/mcp/{piece}"),
             ] {
                 for headers in [&mine[..], &[]] {
-                    harmless(&format!("{path}"), &post(&gateway, &path, headers, &list));
+                    harmless(&path, &post(&gateway, &path, headers, &list));
                 }
                 harmless(
                     &path,

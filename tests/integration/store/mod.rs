@@ -1,5 +1,18 @@
 //! The store, the master key over it, and tokens from issue to refusal.
 
+/// What every kind of store promises.
+mod contract;
+/// Writers that are killed at any point.
+mod kill;
+/// Stores of earlier versions.
+mod migrate;
+/// Many at once, and two processes at once.
+mod race;
+/// What the contract is asked with.
+mod given;
+/// What is sealed in the store, and the keys that it is sealed under.
+mod sealed;
+
 use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command, sync::Arc};
 
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -13,7 +26,7 @@ use portcullis::{
     record::Gateway,
     seal::{self, KeySource, Keys, SealError},
     secret::Secret,
-    store::{Event, NewToken, Revocation, Store, StoreError},
+    store::{Cause, Event, NewToken, Reach, Redeemed, Revocation, Store, StoreError, TokenRow},
     tasks::Tasks,
     telemetry,
 };
@@ -114,11 +127,69 @@ async fn oa86_a_revocation_elsewhere_reaches_the_cache_with_the_next_events() {
     assert!(outcome(&bearer, &kept, MCP, at(1)).await.is_ok());
     other.issue_token(&mint(3, 60).1).await.unwrap();
     other.revoke_token(mint(3, 60).1.row.id, at(1)).await.unwrap();
-    bearer.forget(mint(3, 60).1.row.id);
+    bearer.forget(Reach::Token(mint(3, 60).1.row.id));
     assert_eq!(outcome(&bearer, &mint(3, 60).0, MCP, at(1)).await, Err(BadToken::Revoked));
     assert_eq!(other.revoke_all(at(2)).await.unwrap(), 1);
     bearer.catch_up(at(2)).await.unwrap();
     assert_eq!(outcome(&bearer, &kept, MCP, at(2)).await, Err(BadToken::Revoked));
+}
+
+#[tokio::test]
+async fn oa61_oa86_all_that_a_revocation_elsewhere_reaches_leaves_the_cache() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let (ours, other) = (Arc::new(Store::open(&path).await.unwrap()), Store::open(&path).await.unwrap());
+    let bearer = Bearer::<()>::new(ours, token_keys(), [1; 32], 0);
+    for (number, reach) in [
+        (1, |token: &TokenRow| Reach::Family(token.family.unwrap())),
+        (2, |token: &TokenRow| Reach::Grant(token.grant.unwrap())),
+        (3, |_: &TokenRow| Reach::Client("app".parse().unwrap())),
+        (4, |_: &TokenRow| Reach::User("local/ana".parse().unwrap())),
+    ] as [(u8, fn(&TokenRow) -> Reach); 4]
+    {
+        let (token, new) = mint(number, 3600);
+        other.approve(given::approve(number.into(), 0)).await.unwrap();
+        let mut ask = given::redeem(number.into(), number.into(), 0);
+        (ask.token.mac, ask.token.id) = (new.mac, new.row.id);
+        let Redeemed::Done { token: row, .. } = other.redeem_code(ask).await.unwrap() else { panic!() };
+        bearer.catch_up(at(1)).await.unwrap();
+        let Outcome::Caller(caller) = bearer.authenticate(&bearing(&token), MCP, at(1)).await.unwrap() else {
+            panic!()
+        };
+        assert!(caller.opened.is_some() && caller.is_good(at(1)));
+        let revoked = bearer.revoked(Arc::clone(&caller));
+        other.revoke(reach(&row), Cause::Asked, at(1)).await.unwrap();
+        bearer.catch_up(at(1)).await.unwrap();
+        revoked.await;
+        assert!(!caller.is_good(at(1)), "streams hear of it");
+        assert_eq!(outcome(&bearer, &token, MCP, at(1)).await, Err(BadToken::Revoked));
+    }
+}
+
+#[tokio::test]
+async fn oa82_a_new_consent_elsewhere_is_read_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s.db");
+    let (ours, other) = (Arc::new(Store::open(&path).await.unwrap()), Store::open(&path).await.unwrap());
+    let bearer = Bearer::<()>::new(ours, token_keys(), [1; 32], 0);
+    let (token, new) = mint(1, 3600);
+    other.approve(given::approve(1, 0)).await.unwrap();
+    let mut ask = given::redeem(1, 1, 0);
+    (ask.token.mac, ask.token.id) = (new.mac, new.row.id);
+    other.redeem_code(ask).await.unwrap();
+    let opened = async || {
+        bearer.catch_up(at(1)).await.unwrap();
+        match bearer.authenticate(&bearing(&token), MCP, at(1)).await.unwrap() {
+            Outcome::Caller(caller) => caller.opened.as_deref().cloned(),
+            _ => None,
+        }
+    };
+    assert_eq!(opened().await, Some(given::opened("web", &["docs"])));
+    let mut again = given::approve(2, 1);
+    again.grant.opened = given::opened("web", &["docs", "news"]);
+    again.grant.scopes = given::scopes(&["web"]);
+    other.approve(again).await.unwrap();
+    assert_eq!(opened().await, Some(given::opened("web", &["docs", "news"])));
 }
 
 #[tokio::test]
@@ -280,9 +351,9 @@ async fn a_read_does_not_wait_for_a_write() {
     let mut writer = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     let mut open = writer.begin_with("begin immediate").await.unwrap();
     sqlx::query("update token set revoked_at = 1").execute(&mut *open).await.unwrap();
-    assert_eq!(store.find_token(&new.mac).await.unwrap(), Some(new.row.clone()));
+    assert_eq!(store.find_token(&new.mac).await.unwrap().map(|found| found.row), Some(new.row.clone()));
     open.commit().await.unwrap();
-    assert!(store.find_token(&new.mac).await.unwrap().unwrap().revoked_at.is_some());
+    assert!(store.find_token(&new.mac).await.unwrap().unwrap().row.revoked_at.is_some());
 }
 
 #[tokio::test]

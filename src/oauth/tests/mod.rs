@@ -1,0 +1,8 @@
+//! The authorization server over a store in memory: whole flows, and every way off them.
+
+mod authorize;
+mod bench;
+mod code;
+mod metadata;
+mod refresh;
+mod token;

@@ -1,0 +1,143 @@
+//! What persons approved: grants, the codes that carry them to a client, and the families of tokens
+//! that come of a code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Opaque;
+use crate::{
+    id::Id,
+    name::{ClientId, ScopeName, ServerName},
+    principal::Principal,
+};
+
+/// What a scope opened when a person consented to it: a server that joins later is not among it.
+pub type Opened = BTreeMap<ScopeName, BTreeSet<Opening>>;
+
+/// One server with tools of one risk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Opening {
+    /// The server.
+    pub server: ServerName,
+    /// What its tools may do.
+    pub risk: Risk,
+}
+
+/// What a tool may do, by its server's claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// It only reads.
+    Read,
+    /// It changes something.
+    Write,
+    /// It may destroy something.
+    Destructive,
+}
+
+/// What a person approved for a client at a resource. Of those that are not revoked there is one
+/// for each person, client and resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRow {
+    /// Its public name.
+    pub id: Id,
+    /// Who approved.
+    pub user: crate::name::UserId,
+    /// For which client.
+    pub client: ClientId,
+    /// The URL that its tokens are good at.
+    pub resource: String,
+    /// What was approved, sorted.
+    pub scopes: Vec<ScopeName>,
+    /// What each of these opened then.
+    pub opened: Opened,
+    /// The redirect URI for which it need not be asked again, where it was to be remembered.
+    pub remembered: Option<String>,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When it was approved last.
+    pub approved_at: Timestamp,
+    /// When a token came of it last.
+    pub used_at: Option<Timestamp>,
+    /// When it was withdrawn, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// An authorization code, as far as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeRow {
+    /// The grant that it carries.
+    pub grant: Id,
+    /// Who approved.
+    pub user: crate::name::UserId,
+    /// Who may redeem it.
+    pub client: ClientId,
+    /// Where it was sent.
+    pub redirect_uri: String,
+    /// Whether the request named that place.
+    pub redirect_sent: bool,
+    /// The S256 challenge.
+    pub challenge: String,
+    /// The URL that its tokens are good at.
+    pub resource: String,
+    /// What it is good for, sorted.
+    pub scopes: Vec<ScopeName>,
+    /// Whether refresh tokens come of it.
+    pub renewable: bool,
+    /// Since when.
+    pub issued_at: Timestamp,
+    /// Until when, that instant excluded.
+    pub expires_at: Timestamp,
+    /// How often somebody tried in vain.
+    pub tries: u32,
+    /// What came of it when it was redeemed.
+    pub family: Option<Id>,
+}
+
+/// The tokens that came of one code: one branch, renewed by refresh tokens that are derived from
+/// this row and kept nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FamilyRow {
+    /// Its public name, and part of its refresh tokens.
+    pub id: Id,
+    /// The grant behind it.
+    pub grant: Id,
+    /// Who approved.
+    pub user: crate::name::UserId,
+    /// Whose it is.
+    pub client: ClientId,
+    /// The URL that its tokens are good at.
+    pub resource: String,
+    /// The most that its tokens may grant, sorted.
+    pub scopes: Vec<ScopeName>,
+    /// The number of the refresh token that is current.
+    pub generation: u32,
+    /// Goes into the refresh tokens, so that they do not follow from what lists show.
+    pub nonce: Opaque<[u8; 16]>,
+    /// Which scopes the last rotation asked for; nothing for all.
+    pub asked: Option<Vec<ScopeName>>,
+    /// Whether there are refresh tokens at all.
+    pub renewable: bool,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// When it was rotated last.
+    pub rotated_at: Option<Timestamp>,
+    /// Whether what the last rotation gave has been seen in use.
+    pub successor_used: bool,
+    /// It is over when nobody refreshes until then.
+    pub idle_expires_at: Timestamp,
+    /// It is over then, whatever happens.
+    pub expires_at: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl FamilyRow {
+    /// Whose its tokens are.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        Principal::User(self.user.clone())
+    }
+}

@@ -1,0 +1,324 @@
+//! Rows of grants, codes, families and clients.
+
+use jiff::Timestamp;
+use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+
+use super::{Reading, corrupt, millis, written};
+use crate::{
+    id::Id,
+    name::{ClientId, UserId},
+    store::{
+        ClientKind, ClientRow, CodeRow, FamilyRow, GrantRow, Opaque, Reach,
+        rows::{GrantRows, Mac, Read},
+    },
+};
+
+impl GrantRows for SqliteConnection {
+    async fn grant(&mut self, id: Id) -> Read<Option<GrantRow>> {
+        let row =
+            sqlx::query("select * from oauth_grant where id = $1").bind(id.to_string()).fetch_optional(self).await?;
+        row.map(|row| grant(&row)).transpose()
+    }
+
+    async fn grant_of(&mut self, user: &UserId, client: &ClientId, resource: &str) -> Read<Option<GrantRow>> {
+        let row = sqlx::query(
+            "select * from oauth_grant where person = $1 and client = $2 and resource = $3 and revoked_at is null",
+        )
+        .bind(user.as_str())
+        .bind(client.as_str())
+        .bind(resource)
+        .fetch_optional(self)
+        .await?;
+        row.map(|row| grant(&row)).transpose()
+    }
+
+    async fn grants(&mut self, reach: &Reach) -> Read<Vec<GrantRow>> {
+        let (which, sql) = match reach {
+            Reach::User(user) => (
+                user.as_str().to_owned(),
+                "select * from oauth_grant where revoked_at is null and person = $1 order by approved_at desc, id",
+            ),
+            Reach::Client(client) => (
+                client.as_str().to_owned(),
+                "select * from oauth_grant where revoked_at is null and client = $1 order by approved_at desc, id",
+            ),
+            Reach::Grant(id) => (id.to_string(), "select * from oauth_grant where revoked_at is null and id = $1"),
+            Reach::All => (
+                String::new(),
+                "select * from oauth_grant where revoked_at is null and $1 = '' order by approved_at desc, id",
+            ),
+            Reach::Token(_) | Reach::Family(_) => return Ok(Vec::new()),
+        };
+        let rows = sqlx::query(sql).bind(which).fetch_all(self).await?;
+        rows.iter().map(grant).collect()
+    }
+
+    async fn put_grant(&mut self, grant: &GrantRow) -> Read<()> {
+        let GrantRow {
+            id,
+            user,
+            client,
+            resource,
+            scopes,
+            opened,
+            remembered,
+            created_at,
+            approved_at,
+            used_at,
+            revoked_at,
+        } = grant;
+        sqlx::query(
+            "insert into oauth_grant
+             (id, person, client, resource, scopes, opened, remembered, created_at, approved_at, used_at, revoked_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             on conflict (id) do update set scopes = excluded.scopes, opened = excluded.opened,
+             remembered = excluded.remembered, approved_at = excluded.approved_at, used_at = excluded.used_at,
+             revoked_at = excluded.revoked_at",
+        )
+        .bind(id.to_string())
+        .bind(user.as_str())
+        .bind(client.as_str())
+        .bind(resource.as_str())
+        .bind(written(scopes))
+        .bind(serde_json::to_string(opened).map_err(|error| corrupt("grant", error))?)
+        .bind(remembered.as_deref())
+        .bind(created_at.as_millisecond())
+        .bind(approved_at.as_millisecond())
+        .bind(millis(*used_at))
+        .bind(millis(*revoked_at))
+        .execute(self)
+        .await?;
+        Ok(())
+    }
+
+    async fn code(&mut self, mac: &Mac) -> Read<Option<CodeRow>> {
+        let row = sqlx::query("select * from code where mac = $1").bind(mac.as_slice()).fetch_optional(self).await?;
+        row.map(|row| code(&row)).transpose()
+    }
+
+    async fn put_code(&mut self, mac: &Mac, code: &CodeRow) -> Read<()> {
+        let CodeRow {
+            grant,
+            user,
+            client,
+            redirect_uri,
+            redirect_sent,
+            challenge,
+            resource,
+            scopes,
+            renewable,
+            issued_at,
+            expires_at,
+            tries,
+            family,
+        } = code;
+        sqlx::query(
+            "insert into code
+             (mac, grant_id, person, client, redirect_uri, redirect_sent, challenge, resource, scopes, renewable,
+              issued_at, expires_at, tries, family)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             on conflict (mac) do update set tries = excluded.tries, family = excluded.family",
+        )
+        .bind(mac.as_slice())
+        .bind(grant.to_string())
+        .bind(user.as_str())
+        .bind(client.as_str())
+        .bind(redirect_uri.as_str())
+        .bind(i64::from(*redirect_sent))
+        .bind(challenge.as_str())
+        .bind(resource.as_str())
+        .bind(written(scopes))
+        .bind(i64::from(*renewable))
+        .bind(issued_at.as_millisecond())
+        .bind(expires_at.as_millisecond())
+        .bind(i64::from(*tries))
+        .bind(family.map(|id| id.to_string()))
+        .execute(self)
+        .await?;
+        Ok(())
+    }
+
+    async fn family(&mut self, id: Id) -> Read<Option<FamilyRow>> {
+        let row = sqlx::query("select * from family where id = $1").bind(id.to_string()).fetch_optional(self).await?;
+        row.map(|row| family(&row)).transpose()
+    }
+
+    async fn put_family(&mut self, family: &FamilyRow) -> Read<()> {
+        let FamilyRow {
+            id,
+            grant,
+            user,
+            client,
+            resource,
+            scopes,
+            generation,
+            nonce,
+            asked,
+            renewable,
+            created_at,
+            rotated_at,
+            successor_used,
+            idle_expires_at,
+            expires_at,
+            revoked_at,
+        } = family;
+        sqlx::query(
+            "insert into family
+             (id, grant_id, person, client, resource, scopes, generation, nonce, asked, renewable, created_at,
+              rotated_at, successor_used, idle_expires_at, expires_at, revoked_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             on conflict (id) do update set generation = excluded.generation, asked = excluded.asked,
+             rotated_at = excluded.rotated_at, successor_used = excluded.successor_used,
+             idle_expires_at = excluded.idle_expires_at, revoked_at = excluded.revoked_at",
+        )
+        .bind(id.to_string())
+        .bind(grant.to_string())
+        .bind(user.as_str())
+        .bind(client.as_str())
+        .bind(resource.as_str())
+        .bind(written(scopes))
+        .bind(i64::from(*generation))
+        .bind(nonce.expose().as_slice())
+        .bind(asked.as_deref().map(written))
+        .bind(i64::from(*renewable))
+        .bind(created_at.as_millisecond())
+        .bind(millis(*rotated_at))
+        .bind(i64::from(*successor_used))
+        .bind(idle_expires_at.as_millisecond())
+        .bind(expires_at.as_millisecond())
+        .bind(millis(*revoked_at))
+        .execute(self)
+        .await?;
+        Ok(())
+    }
+
+    async fn client(&mut self, id: &ClientId) -> Read<Option<ClientRow>> {
+        let row = sqlx::query("select * from client where id = $1").bind(id.as_str()).fetch_optional(self).await?;
+        row.map(|row| client(&row)).transpose()
+    }
+
+    async fn put_client(&mut self, client: &ClientRow) -> Read<()> {
+        let ClientRow { id, kind, metadata, secret, created_at, used_at, expires_at } = client;
+        sqlx::query(
+            "insert into client (id, kind, metadata, secret, created_at, used_at, expires_at)
+             values ($1, $2, $3, $4, $5, $6, $7)
+             on conflict (id) do update set kind = excluded.kind, metadata = excluded.metadata,
+             secret = excluded.secret, created_at = excluded.created_at, used_at = excluded.used_at,
+             expires_at = excluded.expires_at",
+        )
+        .bind(id.as_str())
+        .bind(kind.as_str())
+        .bind(metadata.as_str())
+        .bind(secret.as_ref().map(|secret| secret.expose().as_slice()))
+        .bind(created_at.as_millisecond())
+        .bind(millis(*used_at))
+        .bind(expires_at.as_millisecond())
+        .execute(self)
+        .await?;
+        Ok(())
+    }
+
+    async fn remove_client(&mut self, id: &ClientId) -> Read<bool> {
+        let done = sqlx::query("delete from client where id = $1").bind(id.as_str()).execute(self).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn count_clients(&mut self, kind: ClientKind) -> Read<u64> {
+        let row =
+            sqlx::query("select count(*) from client where kind = $1").bind(kind.as_str()).fetch_one(self).await?;
+        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+    }
+
+    async fn clients(&mut self) -> Read<Vec<ClientRow>> {
+        let rows = sqlx::query("select * from client order by created_at desc, id").fetch_all(self).await?;
+        rows.iter().map(client).collect()
+    }
+
+    async fn remove_expired_clients(&mut self, kind: ClientKind, now: Timestamp, most: u32) -> Read<u64> {
+        let done = sqlx::query(
+            "delete from client where id in
+             (select id from client where kind = $1 and expires_at <= $2 order by expires_at limit $3)",
+        )
+        .bind(kind.as_str())
+        .bind(now.as_millisecond())
+        .bind(i64::from(most))
+        .execute(self)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
+
+fn grant(row: &SqliteRow) -> Read<GrantRow> {
+    let read = Reading { row, what: "grant" };
+    Ok(GrantRow {
+        id: read.parsed("id")?,
+        user: read.parsed("person")?,
+        client: read.parsed("client")?,
+        resource: read.get("resource")?,
+        scopes: read.scopes("scopes")?,
+        opened: serde_json::from_str(read.get("opened")?).map_err(|error| corrupt("grant", error))?,
+        remembered: read.get("remembered")?,
+        created_at: read.at("created_at")?,
+        approved_at: read.at("approved_at")?,
+        used_at: read.maybe_at("used_at")?,
+        revoked_at: read.maybe_at("revoked_at")?,
+    })
+}
+
+fn code(row: &SqliteRow) -> Read<CodeRow> {
+    let read = Reading { row, what: "code" };
+    Ok(CodeRow {
+        grant: read.parsed("grant_id")?,
+        user: read.parsed("person")?,
+        client: read.parsed("client")?,
+        redirect_uri: read.get("redirect_uri")?,
+        redirect_sent: read.get::<i64>("redirect_sent")? != 0,
+        challenge: read.get("challenge")?,
+        resource: read.get("resource")?,
+        scopes: read.scopes("scopes")?,
+        renewable: read.get::<i64>("renewable")? != 0,
+        issued_at: read.at("issued_at")?,
+        expires_at: read.at("expires_at")?,
+        tries: read.number("tries")?,
+        family: read.maybe("family")?,
+    })
+}
+
+fn family(row: &SqliteRow) -> Read<FamilyRow> {
+    let read = Reading { row, what: "family" };
+    Ok(FamilyRow {
+        id: read.parsed("id")?,
+        grant: read.parsed("grant_id")?,
+        user: read.parsed("person")?,
+        client: read.parsed("client")?,
+        resource: read.get("resource")?,
+        scopes: read.scopes("scopes")?,
+        generation: read.number("generation")?,
+        nonce: Opaque::new(read.bytes("nonce")?),
+        asked: read.maybe_scopes("asked")?,
+        renewable: read.get::<i64>("renewable")? != 0,
+        created_at: read.at("created_at")?,
+        rotated_at: read.maybe_at("rotated_at")?,
+        successor_used: read.get::<i64>("successor_used")? != 0,
+        idle_expires_at: read.at("idle_expires_at")?,
+        expires_at: read.at("expires_at")?,
+        revoked_at: read.maybe_at("revoked_at")?,
+    })
+}
+
+fn client(row: &SqliteRow) -> Read<ClientRow> {
+    let read = Reading { row, what: "client" };
+    Ok(ClientRow {
+        id: read.parsed("id")?,
+        kind: match read.get("kind")? {
+            "registered" => ClientKind::Registered,
+            "published" => ClientKind::Published,
+            other => return Err(corrupt("client", other)),
+        },
+        metadata: read.get("metadata")?,
+        secret: read.get::<Option<Vec<u8>>>("secret")?.map(Opaque::new),
+        created_at: read.at("created_at")?,
+        used_at: read.maybe_at("used_at")?,
+        expires_at: read.at("expires_at")?,
+    })
+}
