@@ -15,7 +15,8 @@ pub(crate) mod listener;
 mod mcp;
 mod oauth;
 mod outgoing;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "shown by the endpoints of the authorization server, which come next"))]
+#[expect(dead_code, reason = "shown by the endpoints of the authorization server, which come next")]
+#[cfg_attr(not(test), expect(unused_imports, reason = "as above"))]
 mod page;
 mod places;
 mod respond;

@@ -162,7 +162,8 @@ impl Effect {
 /// The page on which a person decides what a client may do.
 pub(crate) fn consent(frame: &Frame<'_>, consent: &Consent<'_>) -> Html {
     let Consent { csrf, handle, client, destination, resource, offers, beyond, lifetime } = consent;
-    let tools: usize = offers.iter().flat_map(|offer| &offer.opens).flat_map(|opens| opens.tools.iter().flatten()).count();
+    let tools: usize =
+        offers.iter().flat_map(|offer| &offer.opens).flat_map(|opens| opens.tools.iter().flatten()).count();
     Html::of(&Page {
         frame,
         csrf: csrf.expose(),
@@ -281,7 +282,8 @@ fn summary(opens: &[Opens]) -> String {
         [one, two, .., _] => format!("{one}, {two} and {} more servers", names.len() - 2),
     };
     let tools: Vec<&Tool> = opens.iter().flat_map(|opens| opens.tools.iter().flatten()).collect();
-    let unknown = if opens.iter().any(|opens| opens.tools.is_none()) { ", and tools that are not known now" } else { "" };
+    let unknown =
+        if opens.iter().any(|opens| opens.tools.is_none()) { ", and tools that are not known now" } else { "" };
     match tools.as_slice() {
         [] if !unknown.is_empty() => format!("Opens {servers}, whose tools are not known now"),
         [] if names.len() == 1 => format!("Opens {servers}, which offers no tools"),

@@ -32,7 +32,8 @@ impl Html {
     pub(super) fn of(template: &impl Template) -> Self {
         Self(template.render().unwrap_or_else(|error| {
             tracing::error!(%error, "a page cannot be put together");
-            "<!doctype html>\n<html lang=\"en\"><title>Error</title><h1>This page cannot be shown</h1></html>\n".to_owned()
+            "<!doctype html>\n<html lang=\"en\"><title>Error</title><h1>This page cannot be shown</h1></html>\n"
+                .to_owned()
         }))
     }
 }

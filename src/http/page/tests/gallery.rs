@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::super::{
-    Back, Client, Consent, Destination, Done, Effect, Failed, Frame, Grant, Grants, Html, KnownBy, Lifetime, Link, Offer,
-    Opens, Owner, Password, Problem, Renewal, Shown, SignedIn, Tool, consent, done, grants, link, owner, password,
-    problem,
+    Back, Client, Consent, Destination, Done, Effect, Failed, Frame, Grant, Grants, Html, KnownBy, Lifetime, Link,
+    Offer, Opens, Owner, Password, Problem, Renewal, Shown, SignedIn, Tool, consent, done, grants, link, owner,
+    password, problem,
 };
 use crate::secret::Secret;
 
@@ -68,10 +68,7 @@ fn life() -> Lifetime {
 
 /// The offers of a small gateway.
 fn offers() -> Vec<Offer> {
-    let web = vec![
-        titled("fetch", "Fetch a page", Effect::Reads),
-        titled("search", "Search the web", Effect::Reads),
-    ];
+    let web = vec![titled("fetch", "Fetch a page", Effect::Reads), titled("search", "Search the web", Effect::Reads)];
     let read = vec![tool("read_file", Effect::Reads), tool("list_directory", Effect::Reads)];
     let files_write = || -> crate::name::ScopeName { "tag:files-write".parse().unwrap() };
     let write = vec![
@@ -136,10 +133,14 @@ fn consents() -> Vec<(&'static str, Html)> {
         Offer { sensitive, ..offer(&format!("tag:area-{n}"), &format!("Work in area {n}"), servers) }
     });
     let crowded = vec![
-        offer("tag:all-of-it", "", vec![
-            opens("big", (0..120).map(|n| tool(&format!("tool_{n:03}"), Effect::Reads)).collect()),
-            Opens { tools: None, ..opens("down", Vec::new()) },
-        ]),
+        offer(
+            "tag:all-of-it",
+            "",
+            vec![
+                opens("big", (0..120).map(|n| tool(&format!("tool_{n:03}"), Effect::Reads)).collect()),
+                Opens { tools: None, ..opens("down", Vec::new()) },
+            ],
+        ),
         offer("tag:nobody", "Opened by nothing", Vec::new()),
         offer("tag:down", "A server that does not answer", vec![Opens { tools: None, ..opens("down", Vec::new()) }]),
     ];
@@ -220,11 +221,14 @@ fn grant_pages() -> Vec<(&'static str, Html)> {
 }
 
 fn others() -> Vec<(&'static str, Html)> {
-    let back = Back::new("http://127.0.0.1:33418/callback?error=access_denied&state=x&iss=https%3A%2F%2Fgateway.example.com");
+    let back =
+        Back::new("http://127.0.0.1:33418/callback?error=access_denied&state=x&iss=https%3A%2F%2Fgateway.example.com");
     let bad_redirect = Problem {
         title: "This client cannot be answered",
         message: Shown::line("The address that the answer is to go to is not one that this client has registered."),
-        help: Shown::line("Nothing was sent there. Close this page; if you have started the client yourself, start it again, and tell its makers if this page comes back."),
+        help: Shown::line(
+            "Nothing was sent there. Close this page; if you have started the client yourself, start it again, and tell its makers if this page comes back.",
+        ),
         code: Shown::uri("invalid_request"),
         request: Some(Shown::uri("01JDK3V9Q0Z4")),
     };
@@ -232,7 +236,9 @@ fn others() -> Vec<(&'static str, Html)> {
         ("error", problem(&nobody(), &bad_redirect)),
         (
             "done-denied",
-            signed_in("local/ana", |frame| done(frame, &Done::Denied { client: client("Claude", KnownBy::Itself), back })),
+            signed_in("local/ana", |frame| {
+                done(frame, &Done::Denied { client: client("Claude", KnownBy::Itself), back })
+            }),
         ),
         (
             "done-denied-no-way-back",

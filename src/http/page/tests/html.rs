@@ -40,7 +40,9 @@ pub(super) fn elements(page: &str) -> Vec<Element> {
                     open.push(name);
                 }
             }
-            Token::EndTag(tag) => assert_eq!(open.pop(), Some(text(&tag.name)), "an element does not end where it should"),
+            Token::EndTag(tag) => {
+                assert_eq!(open.pop(), Some(text(&tag.name)), "an element does not end where it should")
+            }
             Token::String(string) => {
                 if let Some(last) = found.last_mut() {
                     last.text.push_str(&text(&string));

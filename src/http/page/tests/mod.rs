@@ -48,7 +48,8 @@ fn oa95_t067_what_others_write_is_text_and_nothing_more() {
             };
             assert_eq!(shape(&html.0), shape(&plain.0), "{name}: {payload:?}");
             let links = |page: &str| -> Vec<String> {
-                let link = |element: Element| ["href", "src", "action"].map(|name| element.get(name).map(str::to_owned));
+                let link =
+                    |element: Element| ["href", "src", "action"].map(|name| element.get(name).map(str::to_owned));
                 elements(page).into_iter().flat_map(link).flatten().collect()
             };
             assert_eq!(links(&html.0), links(&plain.0), "{name}: {payload:?}");
@@ -168,7 +169,10 @@ fn sm12_what_a_scope_opens_is_said_with_its_worst() {
 #[test]
 fn sm12_how_long_it_lasts_is_said() {
     for (name, says) in [
-        ("consent", "Until you revoke it, at most 90 days. It renews itself without asking you, and ends after 14 days"),
+        (
+            "consent",
+            "Until you revoke it, at most 90 days. It renews itself without asking you, and ends after 14 days",
+        ),
         ("consent-without-scope", "10 minutes. After that it has to ask you again."),
     ] {
         assert!(read(&page(name)).contains(says), "{name}");
@@ -260,7 +264,10 @@ fn t066_t073_pages_have_no_script_no_style_of_their_own_and_nothing_of_others() 
             assert!(!NOT.contains(&element.name.as_str()), "{name}: {element:?}");
             for (attribute, value) in &element.attributes {
                 assert!(!attribute.starts_with("on") && attribute != "style", "{name}: {element:?}");
-                assert!(attribute != "src" && attribute != "srcset" && attribute != "http-equiv", "{name}: {element:?}");
+                assert!(
+                    attribute != "src" && attribute != "srcset" && attribute != "http-equiv",
+                    "{name}: {element:?}"
+                );
                 if element.name == "link" && attribute == "href" {
                     assert!(loaded.contains(&value.as_str()), "{name}: {element:?}");
                 }
