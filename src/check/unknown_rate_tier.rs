@@ -27,12 +27,12 @@ const PAGE: Page = Page {
         "a limit that names no tier limits nothing, and looks as if it did",
         and!(
             r#"rates: {gold: {limit: 600, window: 1m, by: client, on: [mcp]}}
-oauth: {clients: {ci-bot: {rate: "glod"}}}
+oauth: {clients: {ci-bot: {auth: none, redirect_uris: ["http://127.0.0.1/cb"], rate: "glod"}}}
 "#
         ),
         and!(
             r#"rates: {gold: {limit: 600, window: 1m, by: client, on: [mcp]}}
-oauth: {clients: {ci-bot: {rate: "gold"}}}
+oauth: {clients: {ci-bot: {auth: none, redirect_uris: ["http://127.0.0.1/cb"], rate: "gold"}}}
 "#
         ),
     )

@@ -6,6 +6,7 @@
 /// Section by section, the keys that are known but not built.
 const UNBUILT: &[(&str, &[&str])] = &[
     ("AuditSection", &["mask", "on_error", "record_args", "seal"]),
+    ("ClientSection", &["rate"]),
     ("Document", &["admin", "invariants", "reload", "telemetry"]),
     ("ListenSection", &["behind_tls_proxy"]),
     ("OAuthSection", &["allow", "code", "documents", "login", "private_schemes", "refresh_token", "scope_drift"]),

@@ -20,7 +20,8 @@ fn sm23_findings_stand_at_the_flag_or_the_variable() {
     says("instead_public_url", &serve(CONFIG, &["--public-url", "http://mcp.example/path"], &[]));
     // Linted: the same rules, and what cannot be mended in a file is not offered to be.
     says("instead_public", &serve(CONFIG, &["--listen", "0.0.0.0:0", "--public-url", "https://mcp.example"], &[]));
-    let off = format!("{CONFIG}oauth: {{enabled: false}}\n");
+    let tier = "rates: {all: {limit: 1000, window: 1m, by: address, on: [oauth, mcp]}}\n";
+    let off = format!("{CONFIG}oauth: {{enabled: false}}\n{tier}");
     let said = serve(&off, &[], &[("PORTCULLIS_LISTEN", "0.0.0.0:0"), ("PORTCULLIS_PUBLIC_URL", "http://localhost:1")]);
     assert!(
         said.status == 1 && said.err.contains("[PC201]") && said.err.contains("--> PORTCULLIS_LISTEN:1:1"),

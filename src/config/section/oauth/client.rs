@@ -18,7 +18,7 @@ use crate::{
         resolve::{Resolver, good},
         section::secret::{SecretRef, SecretSection},
     },
-    diagnostic::{Place, Placed},
+    diagnostic::{Place, Placed, Safety},
     name::ClientId,
 };
 
@@ -206,7 +206,10 @@ fn secret(written: Written<TextOr<SecretSection>>, key: &str, cx: &mut Resolver<
         TextOr::Text(_) => {
             let finding = findings::PLAINTEXT_SECRET.at(&place, format!("`{key}.secret` is written out"));
             let help = "write `{env: NAME}` or `{file: PATH}` in its place, and replace the secret: it has been seen";
-            cx.find(finding.label("a secret stands here").help(help));
+            let name = format!("{key}_secret").to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            let title = format!("read it from the environment variable `{name}`");
+            let finding = finding.label("a secret stands here").help(help);
+            cx.find(finding.fix(Safety::Unsafe, title, &place, format!("{{env: {name}}}")));
             None
         }
     }
