@@ -62,8 +62,8 @@ impl Destination {
         let host = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next());
         let host = host.filter(|host| !host.is_empty() && !host.contains('@'));
         match scheme {
-            "https" => host.map(|host| Self::of_host(host)),
-            "http" => host.filter(|host| is_this_computer(host)).map(|host| Self::of_host(host)),
+            "https" => host.map(Self::of_host),
+            "http" => host.filter(|host| is_this_computer(host)).map(Self::of_host),
             _ => is_private(scheme).then(|| Self::App(Shown::host(scheme))),
         }
     }

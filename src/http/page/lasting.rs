@@ -8,7 +8,7 @@ use jiff::Timestamp;
 pub(super) fn lasting(duration: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
     let seconds = duration.as_secs();
-    let whole = |(size, _): &(u64, &str)| seconds >= *size && seconds % size == 0;
+    let whole = |(size, _): &(u64, &str)| seconds >= *size && seconds.is_multiple_of(*size);
     let (size, unit) = UNITS.into_iter().find(whole).unwrap_or((1, "second"));
     let count = seconds / size;
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })

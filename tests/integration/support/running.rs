@@ -6,7 +6,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -451,8 +454,18 @@ pub(crate) fn request(method: &str, params: Value) -> Value {
 }
 
 /// An address of this machine that nobody listens on.
+///
+/// Not one that the system would choose: until the gateway binds it, the system could give it to any
+/// connection of another test.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let nth = NEXT.fetch_add(1, Relaxed).wrapping_add(std::process::id().wrapping_mul(97));
+        let port = u16::try_from(10_000 + nth % 20_000).unwrap();
+        if let Ok(free) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return free.local_addr().unwrap();
+        }
+    }
 }
 
 /// An answer as it came.

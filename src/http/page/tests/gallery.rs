@@ -301,7 +301,7 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
         lifetime: life(),
     };
     let grant = Grant {
-        id: hidden.clone(),
+        id: hidden,
         resource: Shown::uri(uri),
         scopes: vec![("tag:web".parse().unwrap(), Some(Shown::line(text)), true)],
         ..given("", bad(), Destination::App(host()))
