@@ -35,8 +35,8 @@ pub(crate) use outgoing::Outgoing;
 use crate::{
     cross_origin::Page,
     detect::Detectors,
-    gateway::{Entering, Gateway, Refusal, says_modern},
-    policy::EndpointClass,
+    gateway::{Entering, Gateway, Peer, Refusal, Revision, says_modern},
+    policy::{Arrival, Decision, EndpointClass},
 };
 use forwarded::Malformed;
 
@@ -61,12 +61,13 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, mut request: Request| {
-            let class = EndpointClass::of_path(request.uri().path());
-            let (admitted, found) = admit(&gateway, &guard, &request);
+            let entry = Entry::of(&gateway, &guard, &request);
+            let (class, found) = (entry.arrival.class, entry.found);
             if !found.is_empty() {
                 request.extensions_mut().insert(found);
             }
-            let charged = admitted.is_ok().then(|| charge(&gateway, &answers, &request, found)).flatten();
+            let admitted = entry.admit(&gateway);
+            let charged = admitted.is_ok().then(|| entry.charge(&gateway, &answers, &request)).flatten();
             async move {
                 let page = match admitted {
                     Ok(page) => page,
@@ -98,67 +99,76 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .map_to_response()
 }
 
-/// Asks whether a request may come in: the page of another origin that it comes from, where there is one,
-/// or what it is answered where it may not; and what detectors found in it.
-fn admit(
-    gateway: &Arc<Gateway>,
-    guard: &guard::Current,
-    request: &Request,
-) -> (Result<Option<Page>, Box<Response>>, Detectors) {
-    let revision = gateway.revision();
-    let peer = mcp::peer(request);
-    let head = guard::Head {
-        uri: request.uri(),
-        method: request.method(),
-        headers: request.headers(),
-        address: peer.address,
-        tls: *request.scheme() == Scheme::HTTPS,
-        misled: request.extensions().get::<Malformed>().is_some(),
-    };
-    let engine = &revision.snapshot.engine;
-    let (arrival, found) = guard.of(&revision).1.arrival(&head, gateway.parts().clock.now());
-    let decision = engine.admit(&arrival);
-    if decision.is_allow() {
-        return (Ok(Page::of(&arrival, &revision.snapshot.config.cors)), found);
-    }
-    let refused = |status, word: &str, message: &str| {
-        mcp::refused_early(gateway, peer.clone(), Instant::now(), (status, word, message), &decision, found)
-    };
-    let refused = match engine.check_behind(&decision) {
-        Some(check) => {
-            refused(StatusCode::from_u16(check.status).unwrap_or(StatusCode::FORBIDDEN), &check.code, &check.message)
-        }
-        None => {
-            tracing::error!(errors = ?decision.errors, "whether a request may come in cannot be decided, so it may not");
-            let message = "whether this request may come in cannot be decided, so it may not";
-            refused(StatusCode::INTERNAL_SERVER_ERROR, "policy-error", message)
-        }
-    };
-    (Err(Box::new(refused)), found)
+/// A request that comes in, and what is known of it before anything of it is believed.
+struct Entry {
+    revision: Arc<Revision>,
+    peer: Peer,
+    started: Instant,
+    arrival: Arrival,
+    /// What detectors found in its head.
+    found: Detectors,
 }
 
-/// Charges a request for where it comes from, before its body is read; what it is answered over the limit.
-fn charge(gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request, found: Detectors) -> Option<Response> {
-    let (revision, peer, started) = (gateway.revision(), mcp::peer(request), Instant::now());
-    let path = request.uri().path();
-    let class = EndpointClass::of_path(path);
-    let server = path.strip_prefix("/mcp/").and_then(|name| name.parse().ok());
-    let tls = *request.scheme() == Scheme::HTTPS;
-    let entering = Entering { class, server: server.as_ref(), peer: &peer, tls, started };
-    let refused = gateway.charge_entering(&revision, &entering).err()?;
-    if class == EndpointClass::Mcp {
-        let modern = says_modern(request.headers());
-        return Some(mcp.refused_entering(&peer, started, *refused, modern));
+impl Entry {
+    fn of(gateway: &Gateway, guard: &guard::Current, request: &Request) -> Self {
+        let (revision, peer) = (gateway.revision(), mcp::peer(request));
+        let head = guard::Head {
+            uri: request.uri(),
+            method: request.method(),
+            headers: request.headers(),
+            address: peer.address,
+            tls: *request.scheme() == Scheme::HTTPS,
+            misled: request.extensions().get::<Malformed>().is_some(),
+        };
+        let (arrival, found) = guard.of(&revision).1.arrival(&head, gateway.parts().clock.now());
+        Self { revision, peer, started: Instant::now(), arrival, found }
     }
-    let (refusal, decision) = *refused;
-    let status = match refusal {
-        Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    let form = (status, refusal.word(), &*refusal.message());
-    let mut response = mcp::refused_early(gateway, peer, started, form, &decision, found);
-    respond::limits(&refusal, response.headers_mut());
-    Some(response)
+
+    /// Asks whether it may come in: the page of another origin that it comes from, where there is one, or what
+    /// it is answered where it may not.
+    fn admit(&self, gateway: &Arc<Gateway>) -> Result<Option<Page>, Box<Response>> {
+        let snapshot = &self.revision.snapshot;
+        let decision = snapshot.engine.admit(&self.arrival);
+        if decision.is_allow() {
+            return Ok(Page::of(&self.arrival, &snapshot.config.cors));
+        }
+        let form = match snapshot.engine.check_behind(&decision) {
+            Some(check) => {
+                let status = StatusCode::from_u16(check.status).unwrap_or(StatusCode::FORBIDDEN);
+                (status, &*check.code, &*check.message)
+            }
+            None => {
+                tracing::error!(errors = ?decision.errors, "whether a request may come in cannot be decided, so it may not");
+                let message = "whether this request may come in cannot be decided, so it may not";
+                (StatusCode::INTERNAL_SERVER_ERROR, "policy-error", message)
+            }
+        };
+        Err(Box::new(self.refused(gateway, form, &decision)))
+    }
+
+    /// Charges it for where it comes from, before its body is read; what it is answered over the limit.
+    fn charge(&self, gateway: &Arc<Gateway>, mcp: &mcp::Mcp, request: &Request) -> Option<Response> {
+        let Arrival { class, ref server, tls, .. } = self.arrival;
+        let (peer, started) = (&self.peer, self.started);
+        let entering = Entering { class, server: server.as_ref(), peer, tls, started };
+        let refused = gateway.charge_entering(&self.revision, &entering).err()?;
+        if class == EndpointClass::Mcp {
+            let modern = says_modern(request.headers());
+            return Some(mcp.refused_entering(peer, started, *refused, modern));
+        }
+        let (refusal, decision) = *refused;
+        let status = match refusal {
+            Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut response = self.refused(gateway, (status, refusal.word(), &refusal.message()), &decision);
+        respond::limits(&refusal, response.headers_mut());
+        Some(response)
+    }
+
+    fn refused(&self, gateway: &Arc<Gateway>, form: (StatusCode, &str, &str), decision: &Decision) -> Response {
+        mcp::refused_early(gateway, self.peer.clone(), self.started, form, decision, self.found)
+    }
 }
 
 /// An answer to a method that an endpoint does not take.
