@@ -27,6 +27,15 @@ pub enum Endpoint {
 pub struct NoEndpoint;
 
 impl Endpoint {
+    /// The one server that a path names.
+    #[must_use]
+    pub fn server_at(path: &str) -> Option<ServerName> {
+        match path.parse() {
+            Ok(Self::One(server)) => Some(server),
+            Ok(Self::All | Self::View(_)) | Err(NoEndpoint) => None,
+        }
+    }
+
     /// The one server that it stands for; nothing where servers are merged.
     #[must_use]
     pub const fn server(&self) -> Option<&ServerName> {

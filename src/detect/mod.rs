@@ -26,10 +26,10 @@ mod sql;
 mod surface;
 mod text;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 pub use body::Body;
-pub use surface::{header, path, query};
+pub use surface::{head, header, path, query};
 pub use text::argument;
 
 /// Something that is looked for.
@@ -172,6 +172,12 @@ impl Detectors {
     /// Them, sorted by their words.
     pub fn iter(self) -> impl Iterator<Item = Detector> {
         Detector::ALL.into_iter().filter(move |detector| self.contains(*detector))
+    }
+
+    /// Their words, as policies are told of them.
+    #[must_use]
+    pub fn words(self) -> BTreeSet<String> {
+        self.iter().map(|detector| detector.word().to_owned()).collect()
     }
 
     /// Adds one where `found` holds.

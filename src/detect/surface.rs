@@ -22,6 +22,21 @@ const LONGEST_VALUE: usize = 8 << 10;
 /// The most parameters of a query that are ordinary.
 const MOST_PARAMETERS: usize = 128;
 
+/// What `wanted` find in the head of a request: its path, its query and its header fields.
+#[must_use]
+pub fn head<'f>(
+    path: &str,
+    query: Option<&str>,
+    fields: impl Iterator<Item = (&'f str, &'f [u8])>,
+    wanted: Detectors,
+) -> Detectors {
+    if wanted.is_empty() {
+        return wanted;
+    }
+    let found = query.map_or(Detectors::NONE, |query| self::query(query, wanted)).with(self::path(path, wanted));
+    fields.fold(found, |found, (name, value)| found.with(header(name, value, wanted)))
+}
+
 /// What `wanted` find in the path of a request, as it stands in the request line.
 #[must_use]
 pub fn path(path: &str, wanted: Detectors) -> Detectors {

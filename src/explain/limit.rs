@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Supposed;
 use crate::{
     diagnostic::Place,
-    policy::{Draw, EndpointClass, Engine, Penalty, Target, Tier},
+    policy::{Draw, EndpointClass, Engine, Penalty, Tier},
 };
 
 /// A tier that a request draws from.
@@ -72,16 +72,12 @@ impl std::fmt::Display for Limit {
 pub(super) fn limits(engine: &Engine, supposed: &Supposed, now: Timestamp) -> Result<Vec<Limit>, String> {
     let moment = supposed.moment(now);
     let standing = supposed.standing(engine);
-    let tool = match &supposed.target {
-        Target::Tool(_, tool) => Some(tool.as_str()),
-        Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
-    };
     let server = Some(supposed.target.server()).filter(|server| engine.bundle().servers().contains(*server));
     let late = Draw {
         class: EndpointClass::Mcp,
         standing: Some(&standing),
         server: server.map(|server| server.as_str()),
-        tool: tool.filter(|_| server.is_some()),
+        tool: supposed.target.tool().filter(|_| server.is_some()),
         tls: moment.tls,
         address: moment.address,
         now: moment.now,

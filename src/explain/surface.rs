@@ -14,6 +14,7 @@ use crate::{
     cross_origin::{Page, varies},
     detect,
     diagnostic::Place,
+    endpoint::Endpoint,
     policy::{Arrival, Decision, Draw, EndpointClass, Engine, Header, Ours, Reason},
 };
 
@@ -107,13 +108,10 @@ impl Surface {
     pub fn arrival(&self, config: &Config, now: Timestamp) -> Arrival {
         let Self { method, path, host, origin, preflight: _, fields, forwarded, address, tls, now: at } = self;
         let ours = Ours::new(&config.listen.public_url.value, config.listen.address.value);
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let (path, query) = path.split_once('?').map_or((path.as_str(), None), |(path, query)| (path, Some(query)));
         let class = EndpointClass::of_path(path);
-        let wanted = config.validation.runs_at(class);
-        let found = detect::path(path, wanted).with(detect::query(query, wanted));
-        let found = fields
-            .iter()
-            .fold(found, |found, (name, value)| found.with(detect::header(name, value.as_bytes(), wanted)));
+        let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let found = detect::head(path, query, fields, config.validation.runs_at(class));
         Arrival {
             class,
             method: method.clone(),
@@ -121,8 +119,8 @@ impl Surface {
             origin: origin.as_ref().map(|origin| ours.origin(origin)),
             forwarded: *forwarded,
             misled: false,
-            findings: found.iter().map(|detector| detector.word().to_owned()).collect(),
-            server: path.strip_prefix("/mcp/").and_then(|name| name.parse().ok()),
+            findings: found.words(),
+            server: Endpoint::server_at(path),
             tls: *tls,
             address: *address,
             now: at.unwrap_or(now),

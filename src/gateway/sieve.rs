@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::{Inquiry, call};
 use crate::{
     config::Validation,
-    detect::{Body, Detector, Detectors},
+    detect::{Body, Detectors},
     policy::{Engine, Moment, Target},
     record::Found,
 };
@@ -51,20 +51,12 @@ impl Sieve {
         if self.alike || found.is_empty() {
             return self.plain(found);
         }
-        let tool = match target {
-            Target::Tool(_, tool) => Some(tool.as_str()),
-            Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
-        };
-        found.among(validation.runs_in(Some((target.server(), tool))))
+        found.among(validation.runs_for(target))
     }
 
     /// What policies are told of it.
     pub(super) fn told(&self, counted: Detectors) -> BTreeSet<String> {
-        if self.asked {
-            counted.iter().map(|detector| Detector::word(detector).to_owned()).collect()
-        } else {
-            BTreeSet::new()
-        }
+        if self.asked { counted.words() } else { BTreeSet::new() }
     }
 }
 

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use crate::{
     config::Validation,
     detect::{self, Detectors},
+    endpoint::Endpoint,
     gateway::Revision,
     policy::{Arrival, EndpointClass, Origin, Ours},
 };
@@ -82,11 +83,12 @@ impl Guard {
         let Head { uri, method, headers, address, tls, misled } = *head;
         let path = uri.path();
         let class = EndpointClass::of_path(path);
-        let server = path.strip_prefix("/mcp/").and_then(|name| name.parse().ok());
         let forwarded =
             headers.keys().any(|name| name == header::FORWARDED || name.as_str().starts_with("x-forwarded-"));
         let wanted = EndpointClass::ALL.iter().zip(self.runs).find(|(known, _)| **known == class);
-        let found = found(uri, headers, wanted.map_or(Detectors::NONE, |(_, wanted)| wanted));
+        let wanted = wanted.map_or(Detectors::NONE, |(_, wanted)| wanted);
+        let fields = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let found = detect::head(path, uri.query(), fields, wanted);
         let arrival = Arrival {
             class,
             method: method.as_str().to_owned(),
@@ -94,8 +96,8 @@ impl Guard {
             origin: self.origin(method, headers),
             forwarded,
             misled,
-            findings: found.iter().map(|detector| detector.word().to_owned()).collect(),
-            server,
+            findings: found.words(),
+            server: Endpoint::server_at(path),
             tls,
             address,
             now,
@@ -131,16 +133,6 @@ impl Guard {
         let text = first.to_str().ok().filter(|_| origins.next().is_none()).unwrap_or("null");
         Some(self.ours.origin(text))
     }
-}
-
-/// What is found in path, query and header fields.
-fn found(uri: &Uri, headers: &HeaderMap, wanted: Detectors) -> Detectors {
-    if wanted.is_empty() {
-        return wanted;
-    }
-    let query = uri.query().map_or(Detectors::NONE, |query| detect::query(query, wanted));
-    let fields = headers.iter().map(|(name, value)| detect::header(name.as_str(), value.as_bytes(), wanted));
-    fields.fold(detect::path(uri.path(), wanted).with(query), Detectors::with)
 }
 
 /// Whether what `Sec-Fetch-Site` says, where it is there, is that no other site is behind it.

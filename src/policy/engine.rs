@@ -107,7 +107,7 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub struct Engine {
     bundle: Arc<Bundle>,
-    authorizer: Authorizer,
+    pub(super) authorizer: Authorizer,
     shards: HashMap<ServerName, Shards>,
     grants: Grants,
     pub(super) front: Front,

@@ -240,6 +240,15 @@ impl Target {
         }
     }
 
+    /// The tool that it is.
+    #[must_use]
+    pub fn tool(&self) -> Option<&str> {
+        match self {
+            Self::Tool(_, tool) => Some(tool.as_str()),
+            Self::Server(_) | Self::Prompt(..) | Self::Resource(..) => None,
+        }
+    }
+
     /// The entity type it has in Cedar.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

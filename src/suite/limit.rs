@@ -20,7 +20,7 @@ use crate::{
     config::{Span, Written},
     diagnostic::{Place, Placed},
     limit::{self, Limiter, Payer, TierId},
-    policy::{Draw, EndpointClass, Target, Tier},
+    policy::{Draw, EndpointClass, Tier},
 };
 
 /// The most requests of one test.
@@ -133,7 +133,7 @@ pub(super) fn differences(ground: &Ground<'_>, who: &Who, test: &LimitTest) -> R
         return Ok(vec![format!("there is no tier `{}` in the configuration", tier.value.escape_debug())]);
     }
     let standing = ground.standing(who, ask.view.as_ref(), ask.named.as_ref())?;
-    let (server, tool) = (ask.target.server().as_str(), tool(&ask.target));
+    let (server, tool) = (ask.target.server().as_str(), ask.target.tool());
     let (class, address, tls, now) = (EndpointClass::Mcp, ask.moment.address, ask.moment.tls, ask.moment.now);
     let draw = Draw { class, standing: None, server: Some(server), tool: None, tls, address, now };
     let limiter = Limiter::new(engine.tiers().map(|tier| tier.as_ref().into()));
@@ -209,8 +209,4 @@ impl std::fmt::Display for Refusing {
             },
         }
     }
-}
-
-fn tool(target: &Target) -> Option<&str> {
-    matches!(target, Target::Tool(..)).then(|| target.name())
 }

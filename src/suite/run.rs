@@ -98,7 +98,7 @@ impl Run<'_> {
                 principal: Some(&pair.who.name),
                 request: Some(&pair.ask.name),
                 server: Some(pair.ask.target.server().as_str()),
-                tool: tool(&pair.ask.target),
+                tool: pair.ask.target.tool(),
             };
             if !self.filter.fits(about) {
                 continue;
@@ -221,7 +221,7 @@ impl Run<'_> {
                 principal: Some(&who.name),
                 request: Some(&test.ask.name),
                 server: Some(test.ask.target.server().as_str()),
-                tool: tool(&test.ask.target),
+                tool: test.ask.target.tool(),
             };
             if !self.filter.fits(about) {
                 continue;
@@ -263,10 +263,6 @@ impl Run<'_> {
             place: property.place.clone(),
         });
     }
-}
-
-fn tool(target: &Target) -> Option<&str> {
-    matches!(target, Target::Tool(..)).then(|| target.name())
 }
 
 /// What differs from what is expected, a line each.

@@ -147,6 +147,28 @@ struct Modes {
     all: Option<Written<Mode>>,
 }
 
+/// What a section says of detectors: both kinds have a key for each.
+macro_rules! modes {
+    ($section:ident) => {
+        Modes {
+            named: [
+                (Detector::Bidirectional, $section.bidirectional),
+                (Detector::CommandInjection, $section.command_injection),
+                (Detector::ControlCharacters, $section.control_characters),
+                (Detector::HeaderInjection, $section.header_injection),
+                (Detector::InvalidUtf8, $section.invalid_utf8),
+                (Detector::NullByte, $section.null_byte),
+                (Detector::Oversized, $section.oversized),
+                (Detector::PathTraversal, $section.path_traversal),
+                (Detector::PrototypePollution, $section.prototype_pollution),
+                (Detector::SqlInjection, $section.sql_injection),
+            ],
+            all: $section.all,
+        }
+        .read()
+    };
+}
+
 impl Modes {
     fn read(self) -> BTreeMap<Detector, Placed<Mode>> {
         let all = self.all.and_then(Written::placed);
@@ -164,34 +186,9 @@ impl Modes {
 impl Validation {
     pub(crate) fn resolve(section: Option<Written<ValidationSection>>, cx: &mut Resolver<'_>) -> Option<Self> {
         let Some(Written { place, value }) = section else { return Some(Self::default()) };
-        let ValidationSection {
-            bidirectional,
-            command_injection,
-            control_characters,
-            header_injection,
-            invalid_utf8,
-            null_byte,
-            oversized,
-            path_traversal,
-            prototype_pollution,
-            sql_injection,
-            all,
-            exceptions,
-        } = value?;
-        let named = [
-            (Detector::Bidirectional, bidirectional),
-            (Detector::CommandInjection, command_injection),
-            (Detector::ControlCharacters, control_characters),
-            (Detector::HeaderInjection, header_injection),
-            (Detector::InvalidUtf8, invalid_utf8),
-            (Detector::NullByte, null_byte),
-            (Detector::Oversized, oversized),
-            (Detector::PathTraversal, path_traversal),
-            (Detector::PrototypePollution, prototype_pollution),
-            (Detector::SqlInjection, sql_injection),
-        ];
-        let modes = Modes { named, all }.read();
-        let written = match exceptions {
+        let section = value?;
+        let modes = modes!(section);
+        let written = match section.exceptions {
             Some(exceptions) => exceptions.value?,
             None => Vec::new(),
         };
@@ -262,17 +259,18 @@ impl Validation {
         Detector::ALL.into_iter().filter(|detector| self.in_message(*detector, to) != Mode::Off).collect()
     }
 
+    /// The detectors whose findings count in what is sent to a target.
+    #[must_use]
+    pub fn runs_for(&self, target: &Target) -> Detectors {
+        self.runs_in(Some((target.server(), target.tool())))
+    }
+
     /// What detectors find in the arguments of a call, as far as it counts for its target.
     #[must_use]
     pub fn found_in(&self, args: &serde_json::Value, target: &Target) -> BTreeSet<String> {
-        let tool = match target {
-            Target::Tool(_, tool) => Some(tool.as_str()),
-            Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => None,
-        };
         let body = Body::new(self.runs_over_messages());
         body.hear(args);
-        let counted = body.found().among(self.runs_in(Some((target.server(), tool))));
-        counted.iter().map(|detector| detector.word().to_owned()).collect()
+        body.found().among(self.runs_for(target)).words()
     }
 
     /// The detectors that run over messages, wherever they go.
@@ -331,40 +329,15 @@ impl Scope {
 impl Exempt {
     fn resolve(entry: Written<ExceptionSection>, cx: &mut Resolver<'_>) -> Option<Self> {
         let Written { place, value } = entry;
-        let ExceptionSection {
-            on,
-            bidirectional,
-            command_injection,
-            control_characters,
-            header_injection,
-            invalid_utf8,
-            null_byte,
-            oversized,
-            path_traversal,
-            prototype_pollution,
-            sql_injection,
-            all,
-        } = value?;
-        let named = [
-            (Detector::Bidirectional, bidirectional),
-            (Detector::CommandInjection, command_injection),
-            (Detector::ControlCharacters, control_characters),
-            (Detector::HeaderInjection, header_injection),
-            (Detector::InvalidUtf8, invalid_utf8),
-            (Detector::NullByte, null_byte),
-            (Detector::Oversized, oversized),
-            (Detector::PathTraversal, path_traversal),
-            (Detector::PrototypePollution, prototype_pollution),
-            (Detector::SqlInjection, sql_injection),
-        ];
-        let modes = Modes { named, all }.read();
+        let section = value?;
+        let modes = modes!(section);
         if modes.is_empty() {
             let finding =
                 findings::EMPTY_SELECTOR.at(&place, "this exception names no detector, so it changes nothing");
             cx.find(finding.help("say what is done, as in `sql-injection: off`, or remove the entry"));
             return None;
         }
-        let on = scopes(on, cx)?;
+        let on = scopes(section.on, cx)?;
         Some(Self { on, modes, place })
     }
 }

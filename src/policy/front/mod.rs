@@ -21,7 +21,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression};
+use cedar_policy::{Context, Entities, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression};
 use jiff::Timestamp;
 
 pub use class::EndpointClass;
@@ -120,6 +120,7 @@ pub(super) struct Front {
     checks: HashMap<PolicyId, Arc<Check>>,
     /// Before the caller is known, and after.
     charge: [Charge; 2],
+    tiers: HashMap<PolicyId, Arc<Tier>>,
     emit: PolicySet,
     headers: HashMap<PolicyId, Arc<Header>>,
     kept: Kept,
@@ -130,7 +131,6 @@ pub(super) struct Front {
 struct Charge {
     action: EntityUid,
     set: PolicySet,
-    tiers: HashMap<PolicyId, Arc<Tier>>,
     depends: Depends,
 }
 
@@ -180,7 +180,6 @@ impl Front {
                 action: entity::plain_action(action),
                 set: set(policies.iter().copied()),
                 depends: Depends::of(&policies),
-                tiers: tiers.clone(),
             }
         });
         let steady = !of(QuestionKind::Admit).any(|policy| UNKEPT.iter().any(|fact| policy.shape.reads(fact)));
@@ -194,6 +193,7 @@ impl Front {
             admit_clean: set(of(QuestionKind::Admit).filter(|policy| !policy.shape.found_only)),
             checks,
             charge,
+            tiers,
             emit: set(of(QuestionKind::Emit)),
             headers,
             kept,
@@ -301,7 +301,7 @@ impl Engine {
             principal = entity::principal(&standing.principal);
         }
         let request = self.front_request(principal, charge.action.clone(), class, facts).map_err(engine::failed)?;
-        let response = Authorizer::new().is_authorized(&request, &charge.set, &Entities::empty());
+        let response = self.authorizer.is_authorized(&request, &charge.set, &Entities::empty());
         let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
         if !errors.is_empty() {
             return Err(Decision { errors, ..Decision::deny(Because::PolicyError) });
@@ -310,7 +310,7 @@ impl Engine {
             return Err(engine::failed("no policy says which limits apply".into()));
         }
         let mut tiers: Vec<Arc<Tier>> =
-            response.diagnostics().reason().filter_map(|id| charge.tiers.get(id).cloned()).collect();
+            response.diagnostics().reason().filter_map(|id| self.front.tiers.get(id).cloned()).collect();
         tiers.sort_by(|a, b| (&a.name, &a.reason.policy).cmp(&(&b.name, &b.reason.policy)));
         Ok(tiers.into())
     }
@@ -324,8 +324,7 @@ impl Engine {
 
     /// Every tier, sorted by name.
     pub fn tiers(&self) -> impl Iterator<Item = &Arc<Tier>> {
-        let tiers: BTreeMap<&str, &Arc<Tier>> =
-            self.front.charge.iter().flat_map(|charge| charge.tiers.values()).map(|tier| (&*tier.name, tier)).collect();
+        let tiers: BTreeMap<&str, &Arc<Tier>> = self.front.tiers.values().map(|tier| (&*tier.name, tier)).collect();
         tiers.into_values()
     }
 
@@ -345,7 +344,7 @@ impl Engine {
     fn emit_anew(&self, class: EndpointClass, tls: bool, page: bool) -> Result<Arc<[Arc<Header>]>, String> {
         let facts = vec![fact("oauth", bool(self.bundle().oauth())), fact("page", bool(page)), fact("tls", bool(tls))];
         let request = self.front_request(entity::peer(), entity::plain_action("respond"), class, facts)?;
-        let response = Authorizer::new().is_authorized(&request, &self.front.emit, &Entities::empty());
+        let response = self.authorizer.is_authorized(&request, &self.front.emit, &Entities::empty());
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(error.to_string());
         }
