@@ -48,15 +48,16 @@ pub(super) fn companions(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// By path: a process that closes any descriptor of a file loses every lock that it holds on it, and
+/// with SQLite's lock on `-shm` goes what keeps another process from emptying it under this one.
 fn tighten(path: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::File { path: path.to_owned(), source };
-    let file = fs::OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode();
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
     if mode & OTHERS_WRITE != 0 {
         return Err(StoreError::OpenToOthers { path: path.to_owned(), mode: "600" });
     }
     if mode & OTHERS != 0 {
-        file.set_permissions(fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
     }
     Ok(())
 }

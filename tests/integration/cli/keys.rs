@@ -88,3 +88,18 @@ fn keys_rotate_beside_a_running_gateway_and_it_records_so() {
         has("key-made") && has("key-dropped")
     });
 }
+
+/// Without that lock another process takes itself for the first, and empties the index under the gateway.
+#[test]
+fn a_running_gateway_holds_its_lock_on_the_index_of_the_store() {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut place = at(CONFIG);
+    place.launch();
+    place.token("tag:clock", &[]);
+    let index = std::fs::metadata(place.path(".portcullis/portcullis.db-shm")).unwrap().ino();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    // Byte 128 is SQLite's mark of a connection that is open.
+    let held = format!("READ {} ", place.pid());
+    let held = locks.lines().any(|line| line.contains(&held) && line.ends_with(&format!(":{index} 128 128")));
+    assert!(held, "{locks}");
+}

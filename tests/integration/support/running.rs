@@ -245,7 +245,7 @@ impl Running {
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut stream = self.connect();
         stream.set_read_timeout(Some(LONG)).unwrap();
         write!(stream, "{text}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
         let mut reader = BufReader::new(stream);
@@ -259,9 +259,17 @@ impl Running {
         Events { status, reader, text: String::new() }
     }
 
+    /// A connection; one that ended without being asked says how.
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).unwrap_or_else(|error| {
+            let state = self.child.as_ref().map(|child| std::fs::read_to_string(format!("/proc/{}/stat", child.id())));
+            panic!("{error} at {}: {state:?}: {}", self.address, self.log())
+        })
+    }
+
     /// Sends bytes as they are and reads the head of the answer alone.
     pub(crate) fn head(&self, bytes: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut stream = self.connect();
         stream.set_read_timeout(Some(LONG)).unwrap();
         stream.write_all(bytes).unwrap();
         let mut reader = BufReader::new(stream);
@@ -272,7 +280,7 @@ impl Running {
 
     /// Sends bytes as they are and reads until the connection ends.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut stream = self.connect();
         stream.set_read_timeout(Some(LONG)).unwrap();
         // A gateway that refuses early closes while we still write.
         _ = stream.write_all(bytes);
@@ -390,7 +398,7 @@ impl Running {
         if let Some(token) = token {
             text.push_str(&format!("Authorization: Bearer {token}\r\n"));
         }
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut stream = self.connect();
         stream.set_read_timeout(Some(LONG)).unwrap();
         stream.write_all(format!("{text}\r\n{body}").as_bytes()).unwrap();
         Reading(std::io::BufReader::new(stream))
