@@ -157,7 +157,7 @@ impl Listed {
                 DataKeyUse::Sealing => "sealing",
             },
             in_use: *in_use,
-            created_at: created_at.to_string(),
+            created_at: format!("{created_at:.3}"),
             messages: *messages,
             records: *records,
         }
