@@ -27,9 +27,9 @@ servers:
   files: {tags: [read], stdio: {command: [cat]}, tools: {write_file: {tags: [write]}}}
   notes: {tags: [read], stdio: {command: [cat]}}
 rates:
-  general: {limit: 4000000000, window: 15m, by: address, on: [oauth, mcp]}
-  calls: {limit: 4000000000, window: 1m, burst: 4000000, by: user, on: [mcp]}
-  writes: {limit: 4000000000, window: 1m, by: tool, on: [files/write_file]}
+  general: {limit: 1000000, window: 1s, by: address, on: [oauth, mcp]}
+  calls: {limit: 1000000, window: 1s, burst: 1000000, by: user, on: [mcp]}
+  writes: {limit: 1000000, window: 1s, by: tool, on: [files/write_file]}
 headers:
   - {set: {X-Served-By: gate}, on: [mcp]}
 cors: {origins: ['https://app.example.com']}

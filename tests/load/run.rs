@@ -28,6 +28,9 @@ pub(crate) struct RunArgs {
     /// Connections
     #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
     connections: Vec<usize>,
+    /// More of the configuration: a file with sections that it has not, as `validation:` or `rates:`
+    #[arg(long)]
+    with: Option<PathBuf>,
     /// Speak the version of 2026-07-28 instead of that of 2025-11-25
     #[arg(long)]
     modern: bool,
@@ -39,7 +42,8 @@ pub(crate) struct RunArgs {
 /// Measures and prints.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<()> {
     let binary = args.binary.canonicalize()?;
-    let setting = Setting::new(&binary)?;
+    let more = args.with.as_ref().map(std::fs::read_to_string).transpose()?.unwrap_or_default();
+    let setting = Setting::new(&binary, &more)?;
     let mut starts = Vec::new();
     for _ in 0..7 {
         let (process, started) = setting.gateway()?;

@@ -46,8 +46,8 @@ pub(crate) struct Started {
 }
 
 impl Setting {
-    /// Starts the upstreams, writes the configuration and issues a token.
-    pub(crate) fn new(binary: &Path) -> anyhow::Result<Self> {
+    /// Starts the upstreams, writes the configuration, `more` at its end, and issues a token.
+    pub(crate) fn new(binary: &Path, more: &str) -> anyhow::Result<Self> {
         let ourselves = std::env::current_exe()?;
         let start = |command: &mut Command, port: u16| {
             Ok::<_, anyhow::Error>(Upstream { process: Process::start(command)?, port })
@@ -56,7 +56,7 @@ impl Setting {
         let node = start(Command::new("node").arg(super::echo_in_node()).arg(a.to_string()), a)?;
         let rust = start(Command::new(ourselves).args(["upstream", &format!("127.0.0.1:{b}")]), b)?;
         let directory = tempfile::tempdir()?;
-        std::fs::write(directory.path().join("portcullis.yaml"), yaml(port, a, b))?;
+        std::fs::write(directory.path().join("portcullis.yaml"), yaml(port, a, b) + more)?;
         let mut setting = Self { node, rust, binary: binary.to_owned(), directory, port, token: String::new() };
         setting.token = setting.issue()?;
         for upstream in [&setting.node, &setting.rust] {
