@@ -6,6 +6,8 @@
 //! answer its HTTP form, `cors` tells browsers who may read it, and `outgoing` gives it its headers. What
 //! people are shown is in `page`.
 
+#[expect(dead_code, reason = "asked by the pages, which come next")]
+mod browser;
 mod connection;
 mod cors;
 pub(crate) mod forwarded;

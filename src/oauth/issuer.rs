@@ -85,8 +85,7 @@ impl Issuer<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub(super) async fn groups(&self, user: &UserId) -> Result<Option<BTreeSet<GroupId>>, OAuthError> {
-        let login = self.settings.login.as_ref().map_or(Login::Owner, |login| login.value);
-        let may = match login {
+        let may = match self.login() {
             Login::Owner => user.as_str() == OWNER,
             Login::Users => {
                 let account = self.store.account(user).await.map_err(down)?;

@@ -27,6 +27,7 @@ mod redirect;
 mod refresh_token;
 mod revoke;
 mod scope;
+mod signin;
 mod token;
 
 #[cfg(test)]
@@ -49,4 +50,5 @@ pub use redirect::Target;
 pub use refresh_token::RefreshToken;
 pub use revoke::revoke;
 pub use scope::Asked;
+pub use signin::{OpenedSession, Session};
 pub use token::{Issued, token};
