@@ -52,6 +52,11 @@ impl OAuthKeys {
         self.of_browser(b"form", &[browser, sign_in])
     }
 
+    /// What makes a link ours.
+    pub(super) fn link(&self, id: &[u8; 16], until: &[u8; 8]) -> [u8; 32] {
+        self.of_browser(b"link", &[id, until])
+    }
+
     /// A digest that is of one use: the lengths of `parts` are fixed by it.
     fn of_browser(&self, what: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         let mut message = [what, b"\0"].concat();

@@ -50,5 +50,5 @@ pub use redirect::Target;
 pub use refresh_token::RefreshToken;
 pub use revoke::revoke;
 pub use scope::Asked;
-pub use signin::{OpenedSession, Session};
+pub use signin::{NotSignedIn, OpenedSession, Session, owner, users};
 pub use token::{Issued, token};

@@ -9,6 +9,9 @@
 //! SPEC: oauth §5.1; SM-11; OA-100, OA-106, T-074.
 //! To add a way: a variant of `config::Login`, a file here, then follow the compiler.
 
+pub mod owner;
+pub mod users;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 
@@ -54,6 +57,71 @@ pub struct OpenedSession {
     pub held: Secret<String>,
     /// How long it is good at most.
     pub lasts: SignedDuration,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug)]
+pub enum NotSignedIn {
+    /// The link is none of ours, or there are no links here.
+    LinkUnknown,
+    /// The link is over.
+    LinkExpired,
+    /// The link was used before.
+    LinkUsed,
+    /// There is no account by that name.
+    AccountUnknown,
+    /// The account is disabled.
+    AccountDisabled(UserId),
+    /// The password is another.
+    PasswordWrong(UserId),
+    /// There were too many wrong ones; nothing was looked at.
+    TooMany {
+        /// When it may be tried again.
+        until: Timestamp,
+    },
+    /// Too many are tried just now.
+    Busy,
+    /// We failed.
+    Fault(OAuthError),
+}
+
+impl NotSignedIn {
+    /// Why exactly, in the audit trail's permanent words. The person is told less.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::LinkUnknown => "link-unknown",
+            Self::LinkExpired => "link-expired",
+            Self::LinkUsed => "link-used",
+            Self::AccountUnknown => "account-unknown",
+            Self::AccountDisabled(_) => "account-disabled",
+            Self::PasswordWrong(_) => "password-wrong",
+            Self::TooMany { .. } => "too-many-tries",
+            Self::Busy => "sign-in-busy",
+            Self::Fault(error) => error.why().as_str(),
+        }
+    }
+
+    /// Whose account it is, where there is one.
+    #[must_use]
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::AccountDisabled(user) | Self::PasswordWrong(user) => Some(user),
+            Self::LinkUnknown
+            | Self::LinkExpired
+            | Self::LinkUsed
+            | Self::AccountUnknown
+            | Self::TooMany { .. }
+            | Self::Busy
+            | Self::Fault(_) => None,
+        }
+    }
+}
+
+impl From<OAuthError> for NotSignedIn {
+    fn from(error: OAuthError) -> Self {
+        Self::Fault(error)
+    }
 }
 
 /// How long a sign-in lasts.
