@@ -10,6 +10,7 @@
 //! SPEC: oauth §5.3; SM-12, SM-33; OA-94 to OA-98, T-065 to T-067, T-073; AS-24, AS-33.
 //! To add a page: a view model, a template beside it, a line in `tests/gallery.rs`.
 
+mod answer;
 mod asset;
 mod client;
 mod consent;
