@@ -92,6 +92,11 @@ impl Browser {
         csrf.is_some_and(|csrf| csrf.as_bytes().ct_eq(self.csrf.expose().as_bytes()).into())
     }
 
+    /// Has it keep another cookie of ours.
+    pub(super) fn set(&mut self, cookie: Option<HeaderValue>) {
+        self.news.extend(cookie);
+    }
+
     /// Somebody has signed in.
     pub(super) fn opened(&mut self, opened: OpenedSession, issuer: &Issuer<'_>) {
         let OpenedSession { session, held, lasts } = opened;

@@ -4,16 +4,18 @@
 //! came from), `guard` says what is known of a request before it comes in, `mcp` hands it to the gateway,
 //! `well_known` says where tokens come from, `health` says whether we live, `respond` gives every
 //! answer its HTTP form, `cors` tells browsers who may read it, and `outgoing` gives it its headers. What
-//! people are shown is in `page`.
+//! people are shown is in `page`; `browser` says who looks, and `visit` is what every page needs of a request:
+//! `login` signs people in and out, `grants` shows what they have allowed.
 
-#[expect(dead_code, reason = "asked by the pages, which come next")]
 mod browser;
 mod connection;
 mod cors;
 pub(crate) mod forwarded;
+mod grants;
 pub(crate) mod guard;
 mod health;
 pub(crate) mod listener;
+mod login;
 mod mcp;
 mod oauth;
 mod outgoing;
@@ -22,6 +24,7 @@ mod outgoing;
 mod page;
 mod places;
 mod respond;
+mod visit;
 mod well_known;
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
@@ -60,6 +63,12 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/oauth/register", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Register))
         .at("/oauth/revoke", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Revoke))
         .at("/oauth/token", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Token))
+        .at(page::path::LOGIN, login::Login::new(Arc::clone(&gateway), login::Place::SignIn))
+        .at(page::path::FRESH, login::Login::new(Arc::clone(&gateway), login::Place::Fresh))
+        .at(page::path::LINK, login::Login::new(Arc::clone(&gateway), login::Place::Link))
+        .at(page::path::SIGN_OUT, login::Login::new(Arc::clone(&gateway), login::Place::Out))
+        .at(page::path::GRANTS, grants::Grants::new(Arc::clone(&gateway), grants::Place::List))
+        .at(page::path::REVOKE, grants::Grants::new(Arc::clone(&gateway), grants::Place::Revoke))
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, mut request: Request| {

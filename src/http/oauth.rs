@@ -115,23 +115,8 @@ impl Client {
         })
     }
 
-    /// Writes a success down; what cannot be written down is not given.
     fn note(&self, done: &Done) -> Result<(), OAuthError> {
-        let parts = self.gateway.parts();
-        let (at, random) = (parts.clock.now(), chance::bytes().map_err(|_| OAuthError::internal())?);
-        let facts: Vec<(&str, &str)> = done.facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let event = Event {
-            id: Id::new(at, random),
-            at,
-            gateway: parts.instance(),
-            family: Family::OAuth,
-            what: done.what,
-            facts: &facts,
-        };
-        parts.trail.event(event).map_err(|error| {
-            tracing::error!(%error, "what was granted cannot be recorded, so it is not given");
-            OAuthError::store_down()
-        })
+        note(&self.gateway, done.what, &done.facts)
     }
 }
 
@@ -197,7 +182,7 @@ impl Head {
 }
 
 /// The whole body, as it came: at most as long as a form is read.
-async fn body(request: &mut Request, patience: std::time::Duration) -> Result<Bytes, OAuthError> {
+pub(super) async fn body(request: &mut Request, patience: std::time::Duration) -> Result<Bytes, OAuthError> {
     let bad = |what| OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what);
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         return Err(bad("compressed bodies are not taken"));
@@ -213,6 +198,19 @@ async fn body(request: &mut Request, patience: std::time::Duration) -> Result<By
 fn is_json(content_type: &[u8]) -> bool {
     let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
     essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
+/// Writes a success down; what cannot be written down is not given.
+pub(super) fn note(gateway: &Gateway, what: &str, facts: &[(&'static str, String)]) -> Result<(), OAuthError> {
+    let parts = gateway.parts();
+    let (at, random) = (parts.clock.now(), chance::bytes().map_err(|_| OAuthError::internal())?);
+    let facts: Vec<(&str, &str)> = facts.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let id = Id::new(at, random);
+    let event = Event { id, at, gateway: parts.instance(), family: Family::OAuth, what, facts: &facts };
+    parts.trail.event(event).map_err(|error| {
+        tracing::error!(%error, "what was granted cannot be recorded, so it is not given");
+        OAuthError::store_down()
+    })
 }
 
 /// What the trail says of tokens that were given.

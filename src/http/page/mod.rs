@@ -44,8 +44,10 @@ pub(crate) mod path {
     pub(crate) const REVOKE: &str = "/grants/revoke";
     /// Asks who somebody is; goes on with what they came for where that is known.
     pub(crate) const LOGIN: &str = "/login";
+    /// Asks somebody who is signed in to prove it anew.
+    pub(crate) const FRESH: &str = "/login/fresh";
     /// Takes a one-time link.
-    pub(crate) const LINK: &str = "/login/link";
+    pub(crate) const LINK: &str = crate::oauth::owner::PATH;
     /// Ends a sign-in.
     pub(crate) const SIGN_OUT: &str = "/login/out";
 }
@@ -69,7 +71,7 @@ pub(crate) mod field {
     /// Its password.
     pub(crate) const PASSWORD: &str = "password";
     /// The secret of a one-time link.
-    pub(crate) const LINK: &str = "link";
+    pub(crate) const LINK: &str = crate::oauth::owner::PARAMETER;
     /// The grant that is taken back.
     pub(crate) const GRANT: &str = "grant";
     /// Says that all grants are taken back.
