@@ -1,5 +1,10 @@
 //! The authorization server on the wire: the real binary, asked over real sockets.
 
+/// Signing in and out.
+mod signin;
+/// People with passwords.
+mod users;
+
 use serde_json::{Value, json};
 
 use crate::{
