@@ -17,7 +17,7 @@ use poem::{
 use super::{
     browser, method_not_allowed,
     page::{self, Failed, Shown, field, path},
-    respond,
+    pending, respond,
     visit::{Turned, Visit},
 };
 use crate::{
@@ -301,8 +301,8 @@ pub(super) fn first(mut visit: Visit<'_>) -> Response {
 }
 
 /// Whether somebody had come to decide about a client.
-const fn is_pending(_: &Visit<'_>) -> bool {
-    false
+fn is_pending(visit: &Visit<'_>) -> bool {
+    pending::is_there(&visit.headers, &visit.issuer)
 }
 
 /// Who asks for what the person had come to decide about.

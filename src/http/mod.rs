@@ -7,9 +7,13 @@
 //! people are shown is in `page`; `browser` says who looks, and `visit` is what every page needs of a request:
 //! `login` signs people in and out, `grants` shows what they have allowed.
 
+mod asset;
+mod authorize;
 mod browser;
 mod connection;
+mod consent;
 mod cors;
+mod errand;
 pub(crate) mod forwarded;
 mod grants;
 pub(crate) mod guard;
@@ -18,10 +22,10 @@ pub(crate) mod listener;
 mod login;
 mod mcp;
 mod oauth;
+mod offered;
 mod outgoing;
-#[expect(dead_code, reason = "shown by the endpoints of the authorization server, which come next")]
-#[cfg_attr(not(test), expect(unused_imports, reason = "as above"))]
 mod page;
+mod pending;
 mod places;
 mod respond;
 mod visit;
@@ -51,7 +55,8 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
     let answers = mcp.clone();
     let well_known = well_known::WellKnown::new(Arc::clone(&gateway));
     let guard = Arc::new(guard::Current::new(bound, &gateway.revision()));
-    Route::new()
+    let assets = page::ASSETS.iter().fold(Route::new(), |route, asset| route.at(&asset.path, asset::Asset(asset)));
+    assets
         .at("/mcp", mcp.clone())
         .at("/mcp/:server", mcp)
         .at("/.well-known/oauth-protected-resource", well_known.clone())
@@ -59,6 +64,8 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/.well-known/oauth-protected-resource/mcp/:server", well_known)
         .at("/.well-known/oauth-authorization-server", oauth::Metadata(Arc::clone(&gateway)))
         .at("/.well-known/openid-configuration", oauth::Metadata(Arc::clone(&gateway)))
+        .at("/oauth/authorize", authorize::Authorize(Arc::clone(&gateway)))
+        .at("/oauth/consent", consent::Consent(Arc::clone(&gateway)))
         .at("/oauth/introspect", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Introspect))
         .at("/oauth/register", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Register))
         .at("/oauth/revoke", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Revoke))

@@ -15,7 +15,7 @@ use poem::{
 
 use super::{
     browser::Browser,
-    mcp, oauth,
+    errand, mcp,
     page::{Frame, Html, Problem, Shown, problem},
     respond,
 };
@@ -129,7 +129,7 @@ impl<'a> Visit<'a> {
             let what = "the body must be application/x-www-form-urlencoded";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what).into());
         }
-        let body = oauth::body(request, self.revision.snapshot.config.listen.limits.request).await?;
+        let body = errand::body(request, self.revision.snapshot.config.listen.limits.request).await?;
         let form = Form::read(&body)?;
         let csrf = form.get(super::page::field::CSRF).map_err(OAuthError::from)?;
         if self.browser.takes(csrf) { Ok(form) } else { Err(Turned::forged()) }
@@ -189,7 +189,7 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// When it cannot.
     pub(super) fn note(&self, what: &str, facts: &[(&'static str, String)]) -> Result<(), Turned> {
-        Ok(oauth::note(self.gateway, what, facts)?)
+        Ok(errand::note(self.gateway, &self.peer, what, facts)?)
     }
 
     fn from(&self) -> From {
@@ -205,6 +205,7 @@ fn turned(gateway: &Arc<Gateway>, from: &From, frame: &Frame<'_>, why: &Turned, 
         help: Shown::line(help),
         code: Shown::name(word),
         request: None,
+        back: None,
     };
     let mut response = problem(frame, &page).answer(*status);
     if *status == StatusCode::SERVICE_UNAVAILABLE {

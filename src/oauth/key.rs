@@ -5,7 +5,7 @@
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    seal::{self, Keys},
+    seal::{self, Handles, Keys},
     secret::Secret,
 };
 
@@ -16,6 +16,8 @@ pub struct OAuthKeys {
     pub(super) refresh: Secret<[u8; 32]>,
     client: Secret<[u8; 32]>,
     browser: Secret<[u8; 32]>,
+    /// Seals requests that wait for a person.
+    pub(super) handles: Handles,
 }
 
 /// What is kept of a client's secret. Compared without telling where the difference is.
@@ -32,6 +34,7 @@ impl OAuthKeys {
             refresh: copy(&keys.refresh_mac),
             client: copy(&keys.client_mac),
             browser: copy(&keys.browser_mac),
+            handles: Handles::new(&keys.handles),
         }
     }
 

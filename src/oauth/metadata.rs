@@ -18,7 +18,7 @@ use crate::{
 
 /// Whether people can sign in here. What `/oauth/authorize` asks is decided in this module already; the endpoint
 /// and its pages are not there yet, and what is not there is not named.
-const SIGN_IN: bool = false;
+const SIGN_IN: bool = true;
 
 /// The document at `/.well-known/oauth-authorization-server`, and at the OpenID alias.
 #[must_use]

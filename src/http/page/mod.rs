@@ -24,11 +24,13 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use asset::ASSETS;
+pub(crate) use asset::{ASSETS, Asset};
 pub(crate) use client::{Back, Client, Destination, KnownBy};
 pub(crate) use consent::{Consent, Effect, Lifetime, Offer, Opens, Renewal, Tool, consent};
 pub(crate) use done::{Done, done};
-pub(crate) use frame::{Frame, Html, SignedIn};
+pub(crate) use frame::{Frame, Html};
+#[cfg(test)]
+pub(crate) use frame::SignedIn;
 pub(crate) use grants::{Grant, Grants, grants};
 pub(crate) use problem::{Problem, problem};
 pub(crate) use shown::Shown;

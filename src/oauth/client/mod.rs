@@ -16,7 +16,7 @@ mod kept;
 mod known;
 mod registration;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
@@ -31,9 +31,12 @@ pub use registration::{Registered, UNUSED_LIFE, USED_LIFE, register};
 
 use super::key::SecretDigest;
 use crate::{
-    config::{AuthMethod, GrantType, RedirectKind, RedirectUri},
+    config::{AuthMethod, GrantType, Lifetimes, RedirectKind, RedirectUri},
     name::ClientId,
 };
+
+/// The longest life of a grant to a client whose identity nothing proves.
+const UNPROVEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A client.
 #[derive(Debug, Clone)]
@@ -93,6 +96,23 @@ impl Client {
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.redirect_uris.iter().all(|uri| uri.kind() != RedirectKind::Https)
+    }
+
+    /// Whether anybody on the person's machine could be this client.
+    #[must_use]
+    pub fn is_unproven(&self) -> bool {
+        match self.known_by {
+            KnownBy::Itself => true,
+            // Its site proves it; where the document was not read again, there are no redirects to look at.
+            KnownBy::Document(_) => false,
+            KnownBy::Configuration => !self.is_confidential() && self.is_local(),
+        }
+    }
+
+    /// How long a grant to it lasts at most, however often it is refreshed.
+    #[must_use]
+    pub fn longest(&self, lifetimes: &Lifetimes) -> Duration {
+        if self.is_unproven() { lifetimes.refresh_absolute.min(UNPROVEN) } else { lifetimes.refresh_absolute }
     }
 
     /// Whether an answer may be sent to it without a person looking: not where anybody could have registered it.

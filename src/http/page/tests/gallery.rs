@@ -231,6 +231,7 @@ fn others() -> Vec<(&'static str, Html)> {
         ),
         code: Shown::uri("invalid_request"),
         request: Some(Shown::uri("01JDK3V9Q0Z4")),
+        back: None,
     };
     vec![
         ("error", problem(&nobody(), &bad_redirect)),
@@ -316,6 +317,7 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
         help: Shown::line(text),
         code: Shown::uri(uri),
         request: Some(Shown::uri(uri)),
+        back: Back::new("https://desk.example.com/cb?state=%22%3E%3Cscript%3E&a='&b=1"),
     };
     let back = Back::new("https://desk.example.com/cb?state=%22%3E%3Cscript%3E&a='&b=1");
     vec![
