@@ -15,7 +15,7 @@ use poem::{
 use super::{
     browser, login, method_not_allowed,
     page::{self, Destination, Shown, field, path},
-    respond,
+    pending, respond,
     visit::{Turned, Visit},
 };
 use crate::{
@@ -24,10 +24,7 @@ use crate::{
     gateway::Gateway,
     id::Id,
     name::{ScopeName, ServerName},
-    oauth::{
-        self, Form, OAuthError, Session,
-        client::{Client, KnownBy},
-    },
+    oauth::{self, Form, OAuthError, Session, client::Client},
     store::{Cause, GrantRow, Reach, StoreError},
 };
 
@@ -141,12 +138,8 @@ async fn take_back(visit: &Visit<'_>, session: &Session, form: &Form) -> Result<
         if let Some(bearer) = &visit.gateway.parts().bearer {
             bearer.forget(reach);
         }
-        let facts = [
-            ("user", grant.user.to_string()),
-            ("client", grant.client.to_string()),
-            ("grant", grant.id.to_string()),
-            ("address", visit.peer.address.to_string()),
-        ];
+        let facts =
+            [("user", grant.user.to_string()), ("client", grant.client.to_string()), ("grant", grant.id.to_string())];
         visit.note("revocation-asked", &facts)?;
         revoked += 1;
     }
@@ -194,14 +187,7 @@ fn one(visit: &Visit<'_>, row: GrantRow, client: Option<&Client>) -> page::Grant
     page::Grant {
         id: id.to_string(),
         client: match client {
-            Some(client) => {
-                let known_by = match &client.known_by {
-                    KnownBy::Configuration => page::KnownBy::Configuration,
-                    KnownBy::Document(host) => page::KnownBy::Document(Shown::host(host)),
-                    KnownBy::Itself => page::KnownBy::Itself,
-                };
-                page::Client { name: Shown::name(&client.name), known_by }
-            }
+            Some(client) => pending::shown(client),
             // One that is gone has left its id.
             None => page::Client { name: Shown::name(client_id.as_str()), known_by: page::KnownBy::Itself },
         },

@@ -81,20 +81,20 @@ impl Endpoint for Login {
         };
         let delay = revision.snapshot.config.oauth.failure_delay;
         let random = chance::bytes().unwrap_or_default();
-        let made = if post { self.post(visit, &mut request).await } else { self.get(visit) };
+        let made = if post { self.post(visit, &mut request).await } else { self.get(visit).await };
         Ok(oauth::held_up(made, delay, random).await.unwrap_or_else(|refused| refused))
     }
 }
 
 impl Login {
     /// Shows a page. A refusal is an error, so that it takes a while.
-    fn get(&self, visit: Visit<'_>) -> Result<Response, Response> {
+    async fn get(&self, visit: Visit<'_>) -> Result<Response, Response> {
         match self.place {
             Place::SignIn if visit.browser.signed_in().is_some() => Ok(go_on(visit, false)),
-            Place::SignIn => Ok(ask(visit, false)),
+            Place::SignIn => Ok(ask(visit, false).await),
             Place::Fresh => {
                 let needed = visit.issuer.login() == Way::Owner && visit.browser.signed_in().is_some();
-                Ok(if needed { ask(visit, true) } else { visit.go_to(path::LOGIN) })
+                Ok(if needed { ask(visit, true).await } else { visit.go_to(path::LOGIN) })
             }
             Place::Out if visit.browser.signed_in().is_some() => Ok(visit.go_to(path::LOGIN)),
             Place::Out => {
@@ -111,7 +111,7 @@ impl Login {
                     return Err(no_link(visit, &refused));
                 }
                 let link = crate::secret::Secret::new(link.to_owned());
-                let about = page::Link { csrf: visit.browser.csrf(), link: &link, client: asking(&visit) };
+                let about = page::Link { csrf: visit.browser.csrf(), link: &link, client: asking(&visit).await };
                 let page = page::link(&visit.frame(), &about);
                 Ok(visit.show(page))
             }
@@ -122,8 +122,10 @@ impl Login {
     async fn post(&self, visit: Visit<'_>, request: &mut Request) -> Result<Response, Response> {
         let form = match visit.form(request).await {
             Ok(form) => form,
-            Err(turned) if turned.word == "csrf" && self.place == Place::SignIn => {
-                return Err(asked_again(visit, turned.word, Because::ValidationFailed, None, Failed::Expired));
+            Err(turned)
+                if turned.word == "csrf" && self.place == Place::SignIn && visit.issuer.login() == Way::Users =>
+            {
+                return Err(asked_again(visit, turned.word, Because::ValidationFailed, None, Failed::Expired).await);
             }
             Err(turned) => return Err(visit.turn(&turned)),
         };
@@ -136,14 +138,14 @@ impl Login {
 }
 
 /// How somebody may sign in here. `fresh`: who is signed in already is to prove it anew.
-fn ask(visit: Visit<'_>, fresh: bool) -> Response {
+async fn ask(visit: Visit<'_>, fresh: bool) -> Response {
     let page = match visit.issuer.login() {
         Way::Owner => {
-            let about = page::Owner { client: asking(&visit), fresh, good_for: owner::GOOD_FOR.unsigned_abs() };
+            let about = page::Owner { client: asking(&visit).await, fresh, good_for: owner::GOOD_FOR.unsigned_abs() };
             page::owner(&visit.frame(), &about)
         }
         Way::Users => {
-            let (csrf, client) = (visit.browser.csrf(), asking(&visit));
+            let (csrf, client) = (visit.browser.csrf(), asking(&visit).await);
             page::password(&visit.frame(), &page::Password { csrf, client, name: None, failed: None })
         }
     };
@@ -151,15 +153,15 @@ fn ask(visit: Visit<'_>, fresh: bool) -> Response {
 }
 
 /// Asks for name and password again, once that it was refused is written down.
-fn asked_again(visit: Visit<'_>, word: &str, because: Because, name: Option<&str>, failed: Failed) -> Response {
-    let response = password_again(&visit, name, failed);
+async fn asked_again(visit: Visit<'_>, word: &str, because: Because, name: Option<&str>, failed: Failed) -> Response {
+    let response = password_again(&visit, name, failed).await;
     visit.refuse(word, because, response)
 }
 
-fn password_again(visit: &Visit<'_>, name: Option<&str>, failed: Failed) -> Response {
+async fn password_again(visit: &Visit<'_>, name: Option<&str>, failed: Failed) -> Response {
     let about = page::Password {
         csrf: visit.browser.csrf(),
-        client: asking(visit),
+        client: asking(visit).await,
         name: name.map(Shown::name),
         failed: Some(failed),
     };
@@ -201,7 +203,7 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
     Err(match &refused {
         NotSignedIn::TooMany { until } => {
             let wait = until.duration_since(visit.now).unsigned_abs();
-            asked_again(visit, refused.as_str(), Because::RateLimited, Some(name), Failed::TooMany { wait })
+            asked_again(visit, refused.as_str(), Because::RateLimited, Some(name), Failed::TooMany { wait }).await
         }
         NotSignedIn::Busy => visit.turn(&Turned {
             word: refused.as_str(),
@@ -216,18 +218,17 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
                 ("user", user.to_string()),
                 ("way", Way::Users.as_str().to_owned()),
                 ("why", refused.as_str().to_owned()),
-                ("address", visit.peer.address.to_string()),
             ];
             match visit.note("sign-in-failed", &facts) {
                 Ok(()) => {
-                    let response = password_again(&visit, Some(name), Failed::Wrong);
+                    let response = password_again(&visit, Some(name), Failed::Wrong).await;
                     visit.kept(response)
                 }
                 Err(turned) => visit.turn(&turned),
             }
         }
         NotSignedIn::AccountUnknown | NotSignedIn::LinkUnknown | NotSignedIn::LinkExpired | NotSignedIn::LinkUsed => {
-            asked_again(visit, refused.as_str(), Because::Unauthenticated, Some(name), Failed::Wrong)
+            asked_again(visit, refused.as_str(), Because::Unauthenticated, Some(name), Failed::Wrong).await
         }
     })
 }
@@ -267,7 +268,6 @@ fn signed_in(mut visit: Visit<'_>, opened: OpenedSession) -> Result<Response, Re
         ("user", session.person.user.to_string()),
         ("way", session.way.as_str().to_owned()),
         ("sign_in", session.id.to_string()),
-        ("address", visit.peer.address.to_string()),
     ];
     if let Err(turned) = visit.note("signed-in", &facts) {
         // The browser is not told what it would hold, so that the sign-in is nobody's and ends by itself.
@@ -306,8 +306,8 @@ fn is_pending(visit: &Visit<'_>) -> bool {
 }
 
 /// Who asks for what the person had come to decide about.
-const fn asking(_: &Visit<'_>) -> Option<page::Client> {
-    None
+async fn asking(visit: &Visit<'_>) -> Option<page::Client> {
+    pending::client(&visit.headers, &visit.issuer, &visit.browser, visit.now).await
 }
 
 async fn out(mut visit: Visit<'_>) -> Result<Response, Response> {

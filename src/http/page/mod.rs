@@ -28,9 +28,9 @@ pub(crate) use asset::{ASSETS, Asset};
 pub(crate) use client::{Back, Client, Destination, KnownBy};
 pub(crate) use consent::{Consent, Effect, Lifetime, Offer, Opens, Renewal, Tool, consent};
 pub(crate) use done::{Done, done};
-pub(crate) use frame::{Frame, Html};
 #[cfg(test)]
 pub(crate) use frame::SignedIn;
+pub(crate) use frame::{Frame, Html};
 pub(crate) use grants::{Grant, Grants, grants};
 pub(crate) use problem::{Problem, problem};
 pub(crate) use shown::Shown;

@@ -5,4 +5,5 @@ mod bench;
 mod code;
 mod metadata;
 mod refresh;
+mod signin;
 mod token;

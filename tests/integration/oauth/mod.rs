@@ -1,5 +1,7 @@
 //! The authorization server on the wire: the real binary, asked over real sockets.
 
+/// What people have allowed, and taking it back.
+mod grants;
 /// Signing in and out.
 mod signin;
 /// People with passwords.

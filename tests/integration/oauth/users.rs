@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-const ANA: &str = "marzipan under 7 lanterns";
-const BOB: &str = "quartz owls never commute";
+pub(super) const ANA: &str = "marzipan under 7 lanterns";
+pub(super) const BOB: &str = "quartz owls never commute";
 
 const USERS: &str = "oauth: {login: users, failure_delay: 0}
 rates:
@@ -28,13 +28,20 @@ rates:
 
 fn start() -> Running {
     let gateway = Running::start(&format!("{DEMO}{USERS}"));
-    assert_eq!(typed(&gateway, &["user", "add", "ana"], ANA).status, 0);
-    assert_eq!(typed(&gateway, &["user", "add", "bob"], BOB).status, 0);
+    people(&gateway);
     gateway
 }
 
+/// Makes accounts for ana and bob.
+pub(super) fn people(gateway: &Running) {
+    for (name, password) in [("ana", ANA), ("bob", BOB)] {
+        let said = typed(gateway, &["user", "add", name], password);
+        assert_eq!(said.status, 0, "{said:?}");
+    }
+}
+
 /// What a command says that reads this from stdin.
-fn typed(gateway: &Running, arguments: &[&str], text: &str) -> Said {
+pub(super) fn typed(gateway: &Running, arguments: &[&str], text: &str) -> Said {
     let mut command = gateway.command(arguments);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(format!("{text}\n").as_bytes()).unwrap();
