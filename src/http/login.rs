@@ -300,9 +300,9 @@ pub(super) fn first(mut visit: Visit<'_>) -> Response {
     visit.go_to(path::LOGIN)
 }
 
-/// Whether somebody had come to decide about a client.
+/// Whether somebody had come to decide about a client, and may still do so.
 fn is_pending(visit: &Visit<'_>) -> bool {
-    pending::is_there(&visit.headers, &visit.issuer)
+    pending::open(&visit.headers, &visit.issuer, &visit.browser, visit.now).is_ok()
 }
 
 /// Who asks for what the person had come to decide about.

@@ -31,12 +31,6 @@ const NAMES: [&str; 5] = [
 /// The longest piece.
 const PIECE: usize = 3800;
 
-/// Whether the browser came for something.
-pub(super) fn is_there(headers: &HeaderMap, issuer: &Issuer<'_>) -> bool {
-    let [first, ..] = NAMES;
-    browser::read(headers, first, issuer.tls()).is_some_and(|piece| !piece.is_empty())
-}
-
 /// Has the browser come back for a request, once somebody has signed in.
 ///
 /// # Errors

@@ -63,6 +63,10 @@ pub(crate) struct OAuthSection {
     /// How long failing answers of the endpoints that authenticate are held up, at random: a range, a map
     /// of `min` and `max`, or 0 for not at all. Successes are answered at once. Default: `10ms-50ms`.
     failure_delay: Option<Written<FailureDelaySection>>,
+    /// How people sign in: `owner` (one person, by a link that `portcullis login` makes) or `users` (accounts
+    /// with passwords, made by `portcullis user`). Default: `owner` where only this machine reaches the gateway.
+    #[schemars(extend("enum" = ["owner", "users"]))]
+    login: Option<Written<String>>,
     /// Who may register themselves: `off`, `loopback` (clients on the person's own machine), `open`, or a map.
     /// Default: `loopback` where only this machine reaches the gateway, else `off`.
     registration: Option<Written<TextOr<RegistrationSection>>>,
@@ -76,8 +80,10 @@ impl OAuth {
             let authorization = Authorization::default();
             return Some(Self { enabled: default, baseline: Vec::new(), failure_delay: delay, authorization });
         };
-        let OAuthSection { enabled, access_token, baseline, clients, failure_delay, registration } = section.value?;
-        let written = AuthorizationSection { access_token, clients, registration, ..AuthorizationSection::default() };
+        let OAuthSection { enabled, access_token, baseline, clients, failure_delay, login, registration } =
+            section.value?;
+        let written =
+            AuthorizationSection { access_token, clients, login, registration, ..AuthorizationSection::default() };
         let authorization = Authorization::resolve(written, cx);
         let failure_delay = match failure_delay {
             Some(written) => written.value.map_or(delay, |FailureDelaySection(delay)| delay),
