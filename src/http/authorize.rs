@@ -67,6 +67,9 @@ async fn answer(errand: &Errand, issuer: &Issuer<'_>, form: &Form) -> Result<Res
     let now = errand.now();
     let (client, request) = oauth::authorize(issuer, form, now).await?;
     let browser = Browser::of(&errand.headers, issuer, now).await.map_err(Refused::Page)?;
+    if let Err(over) = errand.charge(Some(&client.id), browser.signed_in().map(|session| &session.person.user)) {
+        return Ok(*over);
+    }
     let mut response = turn(errand, issuer, &browser, &client, request).await?;
     browser.keep(&mut response);
     Ok(response)

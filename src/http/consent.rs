@@ -29,6 +29,7 @@ use crate::{
         self, Answer, Approved, AuthorizationRequest, Decided, ErrorCode, Form, Handle, Holder, Issuer, LONGEST_WAIT,
         OAuthError, Proof, Refused, Session, Why, client::Client,
     },
+    store::{GrantRow, Opened},
 };
 
 /// The endpoint.
@@ -74,6 +75,9 @@ async fn resume(errand: &Errand, issuer: &Issuer<'_>, browser: &Browser) -> Resu
     let now = errand.now();
     let handle = pending::open(&errand.headers, issuer, browser, now).map_err(Refused::Page)?;
     let client = handle.request.client(issuer, now).await.map_err(Refused::Page)?;
+    if let Err(over) = errand.charge(Some(&client.id), browser.signed_in().map(|session| &session.person.user)) {
+        return Ok(*over);
+    }
     turn(errand, issuer, browser, &client, handle.request).await
 }
 
@@ -89,16 +93,22 @@ pub(super) async fn ask(
     let at = At { errand, issuer, browser, session };
     let offer = oauth::offer(issuer, client, &request, &session.person).await;
     let offer = offer.map_err(|error| at.tell(client, &request, error))?;
+    let scopes = || offer.scopes.iter().map(|offered| &offered.scope);
+    let opens = Offered::of(errand, session, client, &request, scopes().cloned()).await.map_err(Refused::Page)?;
+    if let Some((standing, ticked)) = offer.remembered(client, &request)
+        && opens.is_within(&standing.opened, scopes())
+    {
+        return at.remember(client, &request, standing, &ticked).await;
+    }
     let Some(destination) = Destination::of(request.target.as_str()) else {
         return Err(Refused::Page(OAuthError::internal()));
     };
-    let scopes = offer.scopes.iter().map(|offered| offered.scope.clone());
-    let opens = Offered::of(errand, session, client, &request, scopes).await.map_err(Refused::Page)?;
+    let shown = opens.digest(scopes());
     let beyond = |scope: &&ScopeName| !offer.scopes.iter().any(|offered| offered.scope == **scope);
     let beyond = request.asked.scopes.iter().flatten().filter(beyond).cloned().collect();
     let now = errand.now();
     let until = now.saturating_add(LONGEST_WAIT).unwrap_or(now);
-    let handle = issuer.seal(request, at.holder(&browser.id()), until).map_err(Refused::Page)?;
+    let handle = issuer.seal(request, at.holder(&browser.id()), until, shown).map_err(Refused::Page)?;
     let consent = page::Consent {
         csrf: browser.csrf(),
         handle: &handle,
@@ -130,6 +140,9 @@ async fn decide(
     let handle = form.need(field::HANDLE).map_err(Refused::Page)?;
     let handle = issuer.unseal(handle, at.holder(&browser.id()), now).map_err(Refused::Page)?;
     let client = handle.request.client(issuer, now).await.map_err(Refused::Page)?;
+    if let Err(over) = errand.charge(Some(&client.id), Some(&session.person.user)) {
+        return Ok(*over);
+    }
     let mut response = match form.need(field::DECISION).map_err(Refused::Page)? {
         field::ALLOW => {
             let ticked: Vec<&str> = form.all(field::SCOPE).collect();
@@ -190,25 +203,54 @@ impl<'a> At<'a> {
         };
         let offer = oauth::offer(issuer, client, request, &session.person).await;
         let offer = offer.map_err(|error| self.tell(client, request, error))?;
-        let scopes = offer.scopes.iter().map(|offered| offered.scope.clone());
-        let opens = Offered::of(errand, session, client, request, scopes).await.map_err(Refused::Page)?;
+        let scopes = || offer.scopes.iter().map(|offered| &offered.scope);
+        let opens = Offered::of(errand, session, client, request, scopes().cloned()).await.map_err(Refused::Page)?;
+        if opens.digest(scopes()) != handle.shown {
+            // It would open other things than the person saw: they are shown the page as it is by now.
+            return ask(errand, issuer, self.browser, session, client, request.clone()).await;
+        }
         let opened = |scopes: &[ScopeName]| opens.opened(scopes);
-        let answer = Answer { ticked, once: handle.once(), proof, remember: false };
+        let remember = client.is_proven(&request.target);
+        let answer = Answer { ticked, once: handle.once(), proof, remember };
         let decided = oauth::approve(issuer, client, request, &session.person, answer, opened, errand.now()).await;
         match decided.map_err(|error| self.tell(client, request, error))? {
-            Decided::Approved(approved) => self.give(client, approved),
+            Decided::Approved(approved) => self.give("consent-given", client, approved),
             Decided::Used => Err(Refused::Page(oauth::used())),
             Decided::Stale => self.again(request),
         }
     }
 
+    /// Makes a code without asking again, of what was approved before and opens no more than it did.
+    async fn remember(
+        self,
+        client: &Client,
+        request: &AuthorizationRequest,
+        standing: &GrantRow,
+        ticked: &[&str],
+    ) -> Result<Response, Refused> {
+        let Self { errand, issuer, session, .. } = self;
+        let now = errand.now();
+        let once = issuer.unshown(now).map_err(Refused::Page)?;
+        let answer = Answer { ticked, once, proof: None, remember: true };
+        // What it was approved to open stays as it is: nobody was shown a page.
+        let opened = |scopes: &[ScopeName]| -> Opened {
+            let kept = scopes.iter().filter_map(|scope| standing.opened.get_key_value(scope));
+            kept.map(|(scope, opened)| (scope.clone(), opened.clone())).collect()
+        };
+        let decided = oauth::approve(issuer, client, request, &session.person, answer, opened, now).await;
+        match decided.map_err(|error| self.tell(client, request, error))? {
+            Decided::Approved(approved) => self.give("consent-remembered", client, approved),
+            Decided::Used | Decided::Stale => Err(Refused::Page(OAuthError::internal())),
+        }
+    }
+
     /// Sends the code to the client, once it is written down that it was given.
-    fn give(self, client: &Client, approved: Approved) -> Result<Response, Refused> {
+    fn give(self, what: &'static str, client: &Client, approved: Approved) -> Result<Response, Refused> {
         let Approved { location, grant, scopes, resource } = approved;
         let scopes = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let mut facts = self.facts(client, resource);
         facts.extend([("scopes", scopes), ("grant", grant.to_string())]);
-        self.errand.note(&Happened { what: "consent-given", facts }).map_err(Refused::Page)?;
+        self.errand.note(&Happened { what, facts }).map_err(Refused::Page)?;
         Ok(respond::see_other(location.expose()))
     }
 

@@ -6,7 +6,10 @@
 //! SPEC: OA-20, OA-137; T-088.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,18 +20,18 @@ use poem::{
 };
 
 use super::{
-    mcp,
+    mcp, over_limit,
     page::{self, Frame, Shown},
     respond,
 };
 use crate::{
     chance,
     detect::Detectors,
-    gateway::{Gateway, Peer, Refusal, Revision},
+    gateway::{Arrived, Gateway, Peer, Refusal, Revision},
     id::Id,
-    name::UserId,
+    name::{ClientId, UserId},
     oauth::{ErrorCode, Issuer, LONGEST_FORM, OAuthError, Why},
-    policy::{Because, Decision},
+    policy::{Because, Decision, EndpointClass},
     record::{Event, Family},
     secret::Secret,
 };
@@ -44,6 +47,25 @@ pub(super) struct Errand {
     pub(super) tls: bool,
     pub(super) query: Option<String>,
     pub(super) headers: HeaderMap,
+    class: EndpointClass,
+    /// What was found in its head.
+    found: Detectors,
+    charged: AtomicBool,
+}
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// It is refused.
+    Refused(OAuthError),
+    /// It is over a limit, which is written down.
+    Over(Box<Response>),
+}
+
+impl From<OAuthError> for Halt {
+    fn from(error: OAuthError) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// What came of a request that is answered, in the audit trail's words.
@@ -63,7 +85,25 @@ impl Errand {
             tls: *request.scheme() == Scheme::HTTPS,
             query: request.uri().query().map(str::to_owned),
             headers: request.headers().clone(),
+            class: EndpointClass::of_path(request.uri().path()),
+            found: request.extensions().get::<Detectors>().copied().unwrap_or_default(),
+            charged: AtomicBool::new(false),
         }
+    }
+
+    /// Charges the request for who asks, unless it was charged before.
+    ///
+    /// # Errors
+    /// What is answered where there is no room, once it is written down.
+    pub(super) fn charge(&self, client: Option<&ClientId>, user: Option<&UserId>) -> Result<(), Box<Response>> {
+        if self.charged.swap(true, Relaxed) {
+            return Ok(());
+        }
+        let Self { class, ref peer, tls, started, .. } = *self;
+        let arrived = Arrived { class, peer, tls, started, client, user };
+        self.gateway
+            .charge_arrived(&self.revision, &arrived)
+            .map_err(|over| Box::new(over_limit(&self.gateway, peer.clone(), started, *over, self.found)))
     }
 
     /// The authorization server; nothing where OAuth is off.
@@ -101,8 +141,11 @@ impl Errand {
         note(&self.gateway, &self.peer, happened.what, &happened.facts)
     }
 
-    /// What a client is told of a refusal, once it is written down.
+    /// What a client is told of a refusal, once it is written down. Nobody comes away without being charged.
     pub(super) fn refused(&self, error: &OAuthError) -> Response {
+        if let Err(over) = self.charge(None, None) {
+            return *over;
+        }
         match self.write(error) {
             Ok(()) => respond::oauth(error),
             Err(refusal) => unwritten(&refusal),
@@ -117,6 +160,9 @@ impl Errand {
         error: &OAuthError,
         back: Option<page::Back>,
     ) -> Response {
+        if let Err(over) = self.charge(None, None) {
+            return *over;
+        }
         if let Err(refusal) = self.write(error) {
             return unwritten(&refusal);
         }
@@ -139,6 +185,9 @@ impl Errand {
 
     /// Sends the browser to the client with a refusal, once it is written down.
     pub(super) fn refused_there(&self, location: &str, error: &OAuthError) -> Response {
+        if let Err(over) = self.charge(None, None) {
+            return *over;
+        }
         match self.write(error) {
             Ok(()) => respond::see_other(location),
             Err(refusal) => unwritten(&refusal),
@@ -166,7 +215,7 @@ impl Errand {
         };
         let kind = (error.why().as_str(), error.status());
         let decision = Decision::deny(because);
-        self.gateway.refused_early(self.peer.clone(), self.started, kind, &decision, Detectors::default())
+        self.gateway.refused_early(self.peer.clone(), self.started, kind, &decision, self.found)
     }
 }
 

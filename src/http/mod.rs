@@ -174,19 +174,30 @@ impl Entry {
             let modern = says_modern(request.headers());
             return Some(mcp.refused_entering(peer, started, *refused, modern));
         }
-        let (refusal, decision) = *refused;
-        let status = match refusal {
-            Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let mut response = self.refused(gateway, (status, refusal.word(), &refusal.message()), &decision);
-        respond::limits(&refusal, response.headers_mut());
-        Some(response)
+        Some(over_limit(gateway, self.peer.clone(), self.started, *refused, self.found))
     }
 
     fn refused(&self, gateway: &Arc<Gateway>, form: (StatusCode, &str, &str), decision: &Decision) -> Response {
         mcp::refused_early(gateway, self.peer.clone(), self.started, form, decision, self.found)
     }
+}
+
+/// What is answered to a request over a limit, once it is written down.
+fn over_limit(
+    gateway: &Arc<Gateway>,
+    peer: Peer,
+    started: Instant,
+    (refusal, decision): (Refusal, Decision),
+    found: Detectors,
+) -> Response {
+    let status = match refusal {
+        Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let form = (status, refusal.word(), &*refusal.message());
+    let mut response = mcp::refused_early(gateway, peer, started, form, &decision, found);
+    respond::limits(&refusal, response.headers_mut());
+    response
 }
 
 /// An answer to a method that an endpoint does not take.

@@ -1,7 +1,7 @@
 //! What clients call themselves: tokens, revocation, introspection, registration, and the metadata.
 //!
 //! Each refusal is one audit record, each success one event, written before the answer leaves. Failures are
-//! held up (`oauth.failure_delay`); what is charged was charged as the request came in.
+//! held up (`oauth.failure_delay`). Each is charged for its address as it comes in, and here for its client.
 //!
 //! SPEC: OAuth 2.1 §3.2; RFC 7009, RFC 7591, RFC 7662, RFC 8414; OA-20, OA-37, OA-137; T-088.
 
@@ -13,7 +13,7 @@ use poem::{
 };
 
 use super::{
-    errand::{Errand, Happened, nothing_here},
+    errand::{Errand, Halt, Happened, nothing_here},
     method_not_allowed, respond,
 };
 use crate::{
@@ -60,7 +60,7 @@ impl Client {
         Self { gateway, desk }
     }
 
-    async fn answer(&self, errand: &Errand, body: &[u8]) -> Result<Option<Done>, OAuthError> {
+    async fn answer(&self, errand: &Errand, body: &[u8]) -> Result<Option<Done>, Halt> {
         let Some((office, roll)) = self.gateway.parts().office.as_ref().zip(errand.revision.roll.as_ref()) else {
             return Ok(None);
         };
@@ -74,15 +74,21 @@ impl Client {
             authorization: &authorization,
             body,
         };
+        // Who a client says it is counts once it has shown it.
+        let admitted = async || -> Result<oauth::Admitted, Halt> {
+            let admitted = issuer.admit(&call, now).await?;
+            errand.charge(Some(&admitted.client.id), None).map_err(Halt::Over)?;
+            Ok(admitted)
+        };
         let done = |response, what, facts, ended| Some(Done { response, happened: Happened { what, facts }, ended });
         Ok(match self.desk {
             Desk::Token => {
-                let issued = oauth::token(&issuer, &call, now).await?;
+                let issued = oauth::token(&issuer, &admitted().await?, now).await?;
                 let facts = told(&issued, office.audit_name(issued.token));
                 done(respond::json(StatusCode::OK, issued.body()), "token-granted", facts, None)
             }
             Desk::Revoke => {
-                let ended = oauth::revoke(&issuer, &call, now).await?;
+                let ended = oauth::revoke(&issuer, &admitted().await?, now).await?;
                 let facts = match &ended {
                     Some(Reach::Token(id)) => vec![("token", id.to_string())],
                     Some(Reach::Family(id)) => vec![("family", id.to_string())],
@@ -91,15 +97,16 @@ impl Client {
                 done(respond::empty(StatusCode::OK), "revocation-asked", facts, ended)
             }
             Desk::Introspect => {
-                let told = oauth::introspect(&issuer, &call, now).await?;
+                let told = oauth::introspect(&issuer, &admitted().await?, now).await?;
                 let facts = vec![("active", told.get("active").is_some_and(|active| active == true).to_string())];
                 done(respond::json(StatusCode::OK, told.to_string()), "token-introspected", facts, None)
             }
             Desk::Register => {
                 if !errand.sends("application/json") {
                     let what = "the body must be application/json";
-                    return Err(OAuthError::new(ErrorCode::InvalidClientMetadata, Why::ParameterBad, what));
+                    return Err(OAuthError::new(ErrorCode::InvalidClientMetadata, Why::ParameterBad, what).into());
                 }
+                errand.charge(None, None).map_err(Halt::Over)?;
                 match roll.door.register(&issuer, &authorization, body, now).await? {
                     None => None,
                     Some(registered) => {
@@ -132,13 +139,14 @@ impl Endpoint for Client {
                 }
                 errand.note(&done.happened)?;
             }
-            Ok(done)
+            Ok::<_, Halt>(done)
         };
         let made = made.await;
         Ok(match oauth::held_up(made, delay, random).await {
             Ok(Some(done)) => done.response,
             Ok(None) => nothing_here(),
-            Err(error) => errand.refused(&error),
+            Err(Halt::Refused(error)) => errand.refused(&error),
+            Err(Halt::Over(response)) => *response,
         })
     }
 }

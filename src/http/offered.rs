@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long servers may hold up the page.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What scopes open now.
 #[derive(Debug)]
@@ -120,6 +120,23 @@ impl Offered {
             }
         });
         shown.collect()
+    }
+
+    /// Whether these open no more than they did: no other server, and none up to a higher risk.
+    pub(super) fn is_within<'s>(&self, before: &Opened, scopes: impl IntoIterator<Item = &'s ScopeName>) -> bool {
+        let all: Vec<ScopeName> = scopes.into_iter().cloned().collect();
+        self.opened(&all).iter().all(|(scope, opened)| {
+            let covers = |now: &Opening, then: &Opening| then.server == now.server && then.risk >= now.risk;
+            let before = before.get(scope);
+            opened.iter().all(|now| before.is_some_and(|before| before.iter().any(|then| covers(now, then))))
+        })
+    }
+
+    /// A digest of what all of these open together.
+    pub(super) fn digest<'s>(&self, scopes: impl IntoIterator<Item = &'s ScopeName>) -> [u8; 32] {
+        let all: Vec<ScopeName> = scopes.into_iter().cloned().collect();
+        let text = serde_json::to_vec(&self.opened(&all)).unwrap_or_default();
+        *blake3::hash(&text).as_bytes()
     }
 
     /// What each of these opens, where they are granted together.

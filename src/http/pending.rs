@@ -18,7 +18,7 @@ use super::{
     browser::{self, Browser},
     page,
 };
-use crate::oauth::{AuthorizationRequest, Handle, Holder, Issuer, LONGEST_WAIT, OAuthError, client};
+use crate::oauth::{AuthorizationRequest, ErrorCode, Handle, Holder, Issuer, LONGEST_WAIT, OAuthError, Why, client};
 
 /// The cookies, one a piece of the request.
 const NAMES: [&str; 5] = [
@@ -43,7 +43,7 @@ pub(super) fn keep(
     now: Timestamp,
 ) -> Result<(), OAuthError> {
     let until = now.saturating_add(LONGEST_WAIT).unwrap_or(now);
-    let sealed = issuer.seal(request, Holder { browser: &browser.id(), session: None }, until)?;
+    let sealed = issuer.seal(request, Holder { browser: &browser.id(), session: None }, until, [0; 32])?;
     let pieces = sealed.expose().as_bytes().chunks(PIECE).filter_map(|piece| std::str::from_utf8(piece).ok());
     put(response, pieces, issuer.tls());
     Ok(())
@@ -64,6 +64,10 @@ pub(super) fn open(
     browser: &Browser,
     now: Timestamp,
 ) -> Result<Handle, OAuthError> {
+    if !is_there(headers, issuer) {
+        let what = "nothing waits for a decision in this browser";
+        return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::HandleExpired, what));
+    }
     let pieces = NAMES.iter().map_while(|name| browser::read(headers, name, issuer.tls()));
     let sealed: String = pieces.take_while(|piece| !piece.is_empty()).collect();
     issuer.unseal(&sealed, Holder { browser: &browser.id(), session: None }, now)

@@ -147,6 +147,21 @@ pub async fn offer(
     Ok(Offer { resource, scopes, refreshes, standing })
 }
 
+impl Offer {
+    /// What may be granted without asking again: what the request asks for by name or baseline, if the person let
+    /// it be remembered, of this client at this place, and approved all of it. Whether it opens more than it did is
+    /// for who knows what it opens.
+    #[must_use]
+    pub fn remembered(&self, client: &Client, request: &AuthorizationRequest) -> Option<(&GrantRow, Vec<&str>)> {
+        let standing = self.standing.as_ref()?;
+        let place = standing.remembered.as_deref() == Some(request.target.as_str());
+        let known = self.scopes.iter().all(|offered| offered.ticked && standing.scopes.contains(&offered.scope));
+        let all = request.asked.scopes.as_ref().is_none_or(|asked| asked.len() == self.scopes.len());
+        let good = place && known && all && client.is_proven(&request.target);
+        good.then(|| (standing, self.scopes.iter().map(|offered| offered.scope.as_str()).collect()))
+    }
+}
+
 /// Whether somebody who is signed in may approve a client as they are. Without TLS whatever runs on this machine
 /// may see what browsers send: there an owner's link is good for one client that is new (oauth §5.1).
 ///
@@ -232,6 +247,17 @@ impl Issuer<'_> {
     /// When nothing is marked.
     pub async fn use_up(&self, handle: &Handle, now: Timestamp) -> Result<bool, OAuthError> {
         self.store.consume_once(handle.once(), now).await.map_err(down)
+    }
+}
+
+impl Issuer<'_> {
+    /// The mark of an approval for which no page is shown.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn unshown(&self, now: Timestamp) -> Result<Once, OAuthError> {
+        let id: [u8; 16] = chance::bytes().map_err(|_| OAuthError::internal())?;
+        Ok(Once { name: "consent", id: id.to_vec(), until: now })
     }
 }
 

@@ -26,6 +26,8 @@ pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
 pub struct Handle {
     /// What is asked for.
     pub request: AuthorizationRequest,
+    /// A digest of what the page showed that it opens.
+    pub shown: [u8; 32],
     /// Its name: new at each sealing.
     id: [u8; 16],
     /// It is over then.
@@ -46,6 +48,7 @@ pub struct Holder<'a> {
 struct Content {
     id: [u8; 16],
     until: i64,
+    shown: [u8; 32],
     request: AuthorizationRequest,
 }
 
@@ -63,7 +66,7 @@ impl Holder<'_> {
 }
 
 impl Issuer<'_> {
-    /// Seals a request, to be decided until `until`.
+    /// Seals a request, to be decided until `until`, with a digest of what is shown of it.
     ///
     /// # Errors
     /// When the system has no randomness.
@@ -72,9 +75,10 @@ impl Issuer<'_> {
         request: AuthorizationRequest,
         holder: Holder<'_>,
         until: Timestamp,
+        shown: [u8; 32],
     ) -> Result<Secret<String>, OAuthError> {
         let id = chance::bytes().map_err(|_| OAuthError::internal())?;
-        let content = Content { id, until: until.as_second(), request };
+        let content = Content { id, until: until.as_second(), shown, request };
         let content = serde_json::to_vec(&content).map_err(|_| OAuthError::internal())?;
         let sealed = holder.with(self.url, |purpose, bound| self.keys.handles.seal(purpose, bound, &content));
         sealed.map(Secret::new).map_err(|_| OAuthError::internal())
@@ -91,13 +95,13 @@ impl Issuer<'_> {
         };
         let content = holder.with(self.url, |purpose, bound| self.keys.handles.open(purpose, bound, sealed));
         let content = content.ok_or_else(foreign)?;
-        let Content { id, until, request } = serde_json::from_slice(&content).map_err(|_| foreign())?;
+        let Content { id, until, shown, request } = serde_json::from_slice(&content).map_err(|_| foreign())?;
         let until = Timestamp::from_second(until).map_err(|_| foreign())?;
         if until <= now {
             let what = "this request has waited for too long";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::HandleExpired, what));
         }
-        Ok(Handle { request, id, until })
+        Ok(Handle { request, shown, id, until })
     }
 }
 

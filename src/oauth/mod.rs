@@ -43,7 +43,7 @@ pub use failure::held_up;
 pub use form::{Form, LONGEST_FORM, Repeated};
 pub use handle::{Handle, Holder, LONGEST_WAIT, used};
 pub use introspect::introspect;
-pub use issuer::{Call, Issuer, OWNER};
+pub use issuer::{Admitted, Call, Issuer, OWNER};
 pub use key::{OAuthKeys, SecretDigest};
 pub use metadata::{authorization_server, protected_resource, registration};
 pub(crate) use office::{Office, Roll};

@@ -29,7 +29,7 @@ pub use fetch::{FetchError, Fetcher};
 pub use known::shown_name;
 pub use registration::{Registered, UNUSED_LIFE, USED_LIFE, register};
 
-use super::key::SecretDigest;
+use super::{key::SecretDigest, redirect::Target};
 use crate::{
     config::{AuthMethod, GrantType, Lifetimes, RedirectKind, RedirectUri},
     name::ClientId,
@@ -109,6 +109,24 @@ impl Client {
         }
     }
 
+    /// Whether who gets its answers at a place is sure to be this client: it keeps a secret, or its own site says
+    /// what it is; never on the person's own machine (oauth §5.4).
+    #[must_use]
+    pub fn is_proven(&self, target: &Target) -> bool {
+        let https = |uri: &RedirectUri| uri.kind() == RedirectKind::Https;
+        if !target.uri().as_ref().is_some_and(https) {
+            return false;
+        }
+        match self.known_by {
+            KnownBy::Itself => false,
+            KnownBy::Document(_) => {
+                let own = |uri: &RedirectUri| https(uri) && origin(uri.as_str()) == origin(self.id.as_str());
+                self.redirect_uris.iter().all(own)
+            }
+            KnownBy::Configuration => self.is_confidential(),
+        }
+    }
+
     /// How long a grant to it lasts at most, however often it is refreshed.
     #[must_use]
     pub fn longest(&self, lifetimes: &Lifetimes) -> Duration {
@@ -123,6 +141,13 @@ impl Client {
             KnownBy::Document(_) | KnownBy::Itself => false,
         }
     }
+}
+
+/// Scheme, host and port of a URL, as they are written.
+fn origin(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    url.get(..scheme.len() + 3 + host.len())
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use crate::{
     egress::Resolve,
     name::ScopeName,
     oauth::{
-        Answer, Approved, Call, Decided, ErrorCode, Form, Issuer, OAuthError, OAuthKeys, Refused, SignedIn, TokenKeys,
-        Why, approve, authorize,
+        Answer, Approved, Call, Decided, ErrorCode, Form, Issued, Issuer, OAuthError, OAuthKeys, Refused, SignedIn,
+        TokenKeys, Why, approve, authorize,
         client::{Client, Directory, Fetcher, public},
         token,
     },
@@ -202,7 +202,7 @@ impl Bench {
             authorization: &headers,
             body: body.as_bytes(),
         };
-        let issued = token(&self.issuer(), &call, self.now).await?;
+        let issued = called(&self.issuer(), &call, self.now).await?;
         Ok(serde_json::from_str(&issued.body()).unwrap())
     }
 
@@ -229,6 +229,12 @@ impl Bench {
     pub(super) async fn count(&self) -> usize {
         self.store.list_tokens().await.unwrap().len()
     }
+}
+
+/// Calls the token endpoint.
+pub(super) async fn called(issuer: &Issuer<'_>, call: &Call<'_>, now: Timestamp) -> Result<Issued, OAuthError> {
+    let admitted = issuer.admit(call, now).await?;
+    token(issuer, &admitted, now).await
 }
 
 /// What was approved.
