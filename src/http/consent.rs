@@ -118,6 +118,7 @@ pub(super) async fn ask(
         offers: opens.view(errand, &offer),
         beyond,
         lifetime: offered::lifetime(errand, client, &offer),
+        drift: issuer.settings.scope_drift,
     };
     Ok(page::consent(&at.frame(), &consent).answer(StatusCode::OK))
 }

@@ -74,6 +74,7 @@ impl Destination {
     }
 
     /// The host, or the scheme of an app.
+    #[cfg(test)]
     pub(super) const fn shown(&self) -> &Shown {
         match self {
             Self::Site(shown) | Self::ThisComputer(shown) | Self::App(shown) => shown,

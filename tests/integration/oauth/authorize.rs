@@ -245,12 +245,12 @@ fn oa14_oa79_oa92_t070_what_is_granted_was_asked_for_ticked_and_allowed_and_a_pa
     is_page(&gateway, &answer(&browser, &page, "allow", &["tag:clock"]), 400, "denied before");
     // Two at once give one code.
     let page = browser.get(&desk.path(&[]));
-    let (one, other) = (browser.again(), browser.again());
-    let answers = std::thread::scope(|scope| {
-        let both = [&one, &other].map(|browser| scope.spawn(|| answer(browser, &page, "allow", &["tag:clock"]).status));
-        both.map(|one| one.join().unwrap())
+    let both = [browser.again(), browser.again()];
+    let mut answers = std::thread::scope(|scope| {
+        let page = &page;
+        let sent = both.map(|browser| scope.spawn(move || answer(&browser, page, "allow", &["tag:clock"]).status));
+        sent.map(|one| one.join().unwrap())
     });
-    let mut answers = answers;
     answers.sort_unstable();
     assert_eq!(answers, [303, 400]);
 }

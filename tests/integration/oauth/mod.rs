@@ -4,6 +4,10 @@
 mod grants;
 /// From a client's request to a code.
 mod authorize;
+/// What codes and refresh tokens are good for.
+mod code;
+/// What a person is shown and asked.
+mod consent;
 /// A client that asks a person.
 mod flow;
 /// Signing in and out.

@@ -109,7 +109,8 @@ fn consent_with(
     let (csrf, handle) = (secret(), handle());
     let resource = Shown::uri("https://gateway.example.com/mcp");
     let beyond = beyond.iter().map(|scope| scope.parse().unwrap()).collect();
-    let view = Consent { csrf: &csrf, handle: &handle, client, destination, resource, offers, beyond, lifetime };
+    let drift = crate::config::ScopeDrift::Reconsent;
+    let view = Consent { csrf: &csrf, handle: &handle, client, destination, resource, offers, beyond, lifetime, drift };
     signed_in("local/ana", |frame| consent(frame, &view))
 }
 
