@@ -64,12 +64,12 @@ pub(super) fn open(
     browser: &Browser,
     now: Timestamp,
 ) -> Result<Handle, OAuthError> {
-    if !is_there(headers, issuer) {
+    let pieces = NAMES.iter().map_while(|name| browser::read(headers, name, issuer.tls()));
+    let sealed: String = pieces.take_while(|piece| !piece.is_empty()).collect();
+    if sealed.is_empty() {
         let what = "nothing waits for a decision in this browser";
         return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::HandleExpired, what));
     }
-    let pieces = NAMES.iter().map_while(|name| browser::read(headers, name, issuer.tls()));
-    let sealed: String = pieces.take_while(|piece| !piece.is_empty()).collect();
     issuer.unseal(&sealed, Holder { browser: &browser.id(), session: None }, now)
 }
 
