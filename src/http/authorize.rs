@@ -102,9 +102,10 @@ pub(super) async fn turn(
 pub(super) fn refused(errand: &Errand, refused: Refused) -> Response {
     match refused {
         Refused::Page(error) => errand.refused_page(None, &error, None),
-        Refused::Client { location, error, at_once: true } => errand.refused_there(&location, &error),
-        Refused::Client { location, error, at_once: false } => {
-            errand.refused_page(None, &error, page::Back::new(&location))
-        }
+        Refused::Client { client, location, error, at_once } => match errand.charge(Some(&client), None) {
+            Err(over) => *over,
+            Ok(()) if at_once => errand.refused_there(&location, &error),
+            Ok(()) => errand.refused_page(None, &error, page::Back::new(&location)),
+        },
     }
 }

@@ -190,7 +190,7 @@ impl<'a> At<'a> {
     /// How a client is told of a refusal.
     fn tell(self, client: &Client, request: &AuthorizationRequest, error: OAuthError) -> Refused {
         let location = request.refusal(self.issuer.url, &error);
-        Refused::Client { location, error, at_once: client.is_trusted() }
+        Refused::Client { client: client.id.clone(), location, error, at_once: client.is_trusted() }
     }
 
     /// Makes the code.

@@ -49,6 +49,8 @@ pub enum Refused {
     Page(OAuthError),
     /// Told to the client.
     Client {
+        /// The client.
+        client: ClientId,
         /// Where the answer goes, the answer in it.
         location: String,
         /// The answer.
@@ -84,7 +86,7 @@ pub async fn authorize(
             // A state that cannot be read, or is given twice, is not sent back.
             let state = form.get("state").ok().flatten().filter(|state| state.len() <= LONGEST_STATE);
             let location = refusal(issuer.url, &target, state, &error);
-            Err(Refused::Client { location, error, at_once: client.is_trusted() })
+            Err(Refused::Client { client: client.id.clone(), location, error, at_once: client.is_trusted() })
         }
     }
 }

@@ -14,7 +14,7 @@ fn page(refused: Refused) -> OAuthError {
 /// Where the client is told, and what.
 fn sent(refused: Refused) -> (String, OAuthError) {
     match refused {
-        Refused::Client { location, error, at_once: true } => (location, error),
+        Refused::Client { location, error, at_once: true, .. } => (location, error),
         other => panic!("{other:?}"),
     }
 }

@@ -434,3 +434,42 @@ fn the_store_keeps_nothing_of_who_is_not_signed_in() {
     }
     assert!(rows() == before, "something was written");
 }
+
+#[test]
+fn sm16_sm17_t149_who_asks_pays_once_for_each_request_and_nobody_comes_away_without() {
+    let yaml = yaml().replace(
+        "rates:\n",
+        "rates:
+  authorize: {limit: 6, window: 1h, by: client, on: [authorize]}
+  token: {limit: 4, window: 1h, by: client, on: [token]}
+  consent: {limit: 3, window: 1h, by: user, on: [consent]}
+",
+    );
+    let gateway = Running::start(&yaml);
+    let (desk, one) = (Client::known("desk"), Client::known("one"));
+    let browser = signed_in(&gateway);
+    let page = browser.get(&desk.path(&[]));
+    for _ in 0..4 {
+        assert_eq!(gateway.send("GET", &desk.path(&[]), &[], "").status, 303);
+    }
+    assert_eq!(gateway.send("GET", &desk.path(&[("scope", "tag:nope")]), &[], "").status, 303);
+    let over = gateway.send("GET", &desk.path(&[]), &[], "");
+    assert_eq!((over.status, over.header("location")), (429, None), "the seventh");
+    assert!(over.header("retry-after").is_some());
+    let other = one.path(&[("redirect_uri", "")]);
+    assert_eq!(gateway.send("GET", &other, &[], "").status, 303, "another client");
+    // Where no client is known it is where the request comes from.
+    let unknown: Vec<u16> =
+        (0..7).map(|_| gateway.send("GET", "/oauth/authorize?client_id=nobody", &[], "").status).collect();
+    assert_eq!(unknown, [400, 400, 400, 400, 400, 400, 429]);
+    for _ in 0..2 {
+        assert_eq!(browser.post("/oauth/consent", &[("decision", "allow")]).status, 403, "nobody known");
+    }
+    let decided: Vec<u16> = (0..4).map(|_| answer(&browser, &page, "allow", &["tag:nope"]).status).collect();
+    assert_eq!(decided, [303, 303, 303, 429]);
+    let tokens: Vec<u16> = (0..5).map(|_| desk.redeem(&gateway, "x").status).collect();
+    assert_eq!(tokens, [400, 400, 400, 400, 429]);
+    assert_eq!(one.redeem(&gateway, "x").status, 400, "another client");
+    let unknown: Vec<u16> = (0..5).map(|_| Client::known("nobody").redeem(&gateway, "x").status).collect();
+    assert_eq!(unknown, [401, 401, 401, 401, 429]);
+}
