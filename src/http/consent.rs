@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use poem::{
     Endpoint, Request, Response,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, header},
 };
 
 use super::{
@@ -78,7 +78,12 @@ async fn resume(errand: &Errand, issuer: &Issuer<'_>, browser: &Browser) -> Resu
     if let Err(over) = errand.charge(Some(&client.id), browser.signed_in().map(|session| &session.person.user)) {
         return Ok(*over);
     }
-    turn(errand, issuer, browser, &client, handle.request).await
+    let mut response = turn(errand, issuer, browser, &client, handle.request).await?;
+    let sent = response.header(header::LOCATION).is_some_and(|location| !location.starts_with('/'));
+    if sent {
+        pending::forget(&mut response, issuer);
+    }
+    Ok(response)
 }
 
 /// The page on which who is signed in decides about a request.
@@ -103,7 +108,7 @@ pub(super) async fn ask(
     let Some(destination) = Destination::of(request.target.as_str()) else {
         return Err(Refused::Page(OAuthError::internal()));
     };
-    let shown = opens.digest(scopes());
+    let shown = oauth::Page { scopes: scopes().cloned().collect(), opens: opens.digest(scopes()) };
     let beyond = |scope: &&ScopeName| !offer.scopes.iter().any(|offered| offered.scope == **scope);
     let beyond = request.asked.scopes.iter().flatten().filter(beyond).cloned().collect();
     let now = errand.now();
@@ -144,26 +149,23 @@ async fn decide(
     if let Err(over) = errand.charge(Some(&client.id), Some(&session.person.user)) {
         return Ok(*over);
     }
-    let mut response = match form.need(field::DECISION).map_err(Refused::Page)? {
+    let (mut response, decided) = match form.need(field::DECISION).map_err(Refused::Page)? {
         field::ALLOW => {
             let ticked: Vec<&str> = form.all(field::SCOPE).collect();
             at.allow(&client, &handle, &ticked).await?
         }
-        field::DENY => at.deny(&client, &handle).await?,
+        field::DENY => (at.deny(&client, &handle).await?, true),
         _ => {
             let what = "the decision must be allow or deny";
             return Err(Refused::Page(OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what)));
         }
     };
-    if response.status() != StatusCode::SEE_OTHER || !stays(&response) {
+    // What waits besides, in another tab, waits on.
+    let waiting = pending::open(&errand.headers, issuer, browser, now);
+    if decided && waiting.is_ok_and(|waiting| waiting.request == handle.request) {
         pending::forget(&mut response, issuer);
     }
     Ok(response)
-}
-
-/// Whether an answer leads to a page of ours, where the request goes on.
-fn stays(response: &Response) -> bool {
-    response.header(poem::http::header::LOCATION).is_some_and(|location| location.starts_with('/'))
 }
 
 /// The form of the page.
@@ -193,31 +195,31 @@ impl<'a> At<'a> {
         Refused::Client { client: client.id.clone(), location, error, at_once: client.is_trusted() }
     }
 
-    /// Makes the code.
-    async fn allow(self, client: &Client, handle: &Handle, ticked: &[&str]) -> Result<Response, Refused> {
+    /// Makes the code; whether it is made, or the person has to look once more or to prove who they are first.
+    async fn allow(self, client: &Client, handle: &Handle, ticked: &[&str]) -> Result<(Response, bool), Refused> {
         let Self { errand, issuer, session, .. } = self;
         let request = &handle.request;
         let proof = match oauth::proof(issuer, client, session).await.map_err(Refused::Page)? {
             Proof::Enough => None,
             Proof::Link(once) => Some(once),
-            Proof::Spent => return self.again(request),
+            Proof::Spent => return Ok((self.again(request)?, false)),
         };
-        let offer = oauth::offer(issuer, client, request, &session.person).await;
-        let offer = offer.map_err(|error| self.tell(client, request, error))?;
-        let scopes = || offer.scopes.iter().map(|offered| &offered.scope);
-        let opens = Offered::of(errand, session, client, request, scopes().cloned()).await.map_err(Refused::Page)?;
-        if opens.digest(scopes()) != handle.shown {
+        let shown = &handle.shown;
+        let opens = Offered::of(errand, session, client, request, shown.scopes.iter().cloned()).await;
+        let opens = opens.map_err(Refused::Page)?;
+        if opens.digest(&shown.scopes) != shown.opens {
             // It would open other things than the person saw: they are shown the page as it is by now.
-            return ask(errand, issuer, self.browser, session, client, request.clone()).await;
+            return Ok((ask(errand, issuer, self.browser, session, client, request.clone()).await?, false));
         }
+        let ticked: Vec<&str> = shown.scopes.iter().map(ScopeName::as_str).filter(|it| ticked.contains(it)).collect();
         let opened = |scopes: &[ScopeName]| opens.opened(scopes);
         let remember = client.is_proven(&request.target);
-        let answer = Answer { ticked, once: handle.once(), proof, remember };
+        let answer = Answer { ticked: &ticked, once: handle.once(), proof, remember };
         let decided = oauth::approve(issuer, client, request, &session.person, answer, opened, errand.now()).await;
         match decided.map_err(|error| self.tell(client, request, error))? {
-            Decided::Approved(approved) => self.give("consent-given", client, approved),
+            Decided::Approved(approved) => Ok((self.give("consent-given", client, approved)?, true)),
             Decided::Used => Err(Refused::Page(oauth::used())),
-            Decided::Stale => self.again(request),
+            Decided::Stale => Ok((self.again(request)?, false)),
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn keep(
     now: Timestamp,
 ) -> Result<(), OAuthError> {
     let until = now.saturating_add(LONGEST_WAIT).unwrap_or(now);
-    let sealed = issuer.seal(request, Holder { browser: &browser.id(), session: None }, until, [0; 32])?;
+    let sealed = issuer.seal(request, Holder { browser: &browser.id(), session: None }, until, Page::default())?;
     let pieces = sealed.expose().as_bytes().chunks(PIECE).filter_map(|piece| std::str::from_utf8(piece).ok());
     put(response, pieces, issuer.tls());
     Ok(())

@@ -16,7 +16,7 @@ use super::{
     issuer::Issuer,
     signin::Session,
 };
-use crate::{chance, secret::Secret, store::Once};
+use crate::{chance, name::ScopeName, secret::Secret, store::Once};
 
 /// How long a request waits for its decision.
 pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
@@ -26,12 +26,21 @@ pub const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
 pub struct Handle {
     /// What is asked for.
     pub request: AuthorizationRequest,
-    /// A digest of what the page showed that it opens.
-    pub shown: [u8; 32],
+    /// What the page showed.
+    pub shown: Page,
     /// Its name: new at each sealing.
     id: [u8; 16],
     /// It is over then.
     until: Timestamp,
+}
+
+/// What a page showed of a request; nothing while no page was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Page {
+    /// The scopes, sorted.
+    pub scopes: Vec<ScopeName>,
+    /// A digest of what they open together.
+    pub opens: [u8; 32],
 }
 
 /// Who a request is sealed to.
@@ -48,7 +57,7 @@ pub struct Holder<'a> {
 struct Content {
     id: [u8; 16],
     until: i64,
-    shown: [u8; 32],
+    shown: Page,
     request: AuthorizationRequest,
 }
 
@@ -66,7 +75,7 @@ impl Holder<'_> {
 }
 
 impl Issuer<'_> {
-    /// Seals a request, to be decided until `until`, with a digest of what is shown of it.
+    /// Seals a request, to be decided until `until`, with what is shown of it.
     ///
     /// # Errors
     /// When the system has no randomness.
@@ -75,7 +84,7 @@ impl Issuer<'_> {
         request: AuthorizationRequest,
         holder: Holder<'_>,
         until: Timestamp,
-        shown: [u8; 32],
+        shown: Page,
     ) -> Result<Secret<String>, OAuthError> {
         let id = chance::bytes().map_err(|_| OAuthError::internal())?;
         let content = Content { id, until: until.as_second(), shown, request };

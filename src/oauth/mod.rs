@@ -41,7 +41,7 @@ pub use consent::{Answer, Approved, Decided, Offer, Offered, Proof, SignedIn, ap
 pub use error::{ErrorCode, OAuthError, Why};
 pub use failure::held_up;
 pub use form::{Form, LONGEST_FORM, Repeated};
-pub use handle::{Handle, Holder, LONGEST_WAIT, used};
+pub use handle::{Handle, Holder, LONGEST_WAIT, Page, used};
 pub use introspect::introspect;
 pub use issuer::{Admitted, Call, Issuer, OWNER};
 pub use key::{OAuthKeys, SecretDigest};

@@ -67,3 +67,60 @@ impl Reach<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{compile, config, name::ClientId, principal::Principal};
+
+    const YAML: &str = "version: 1
+tags: {web: w, files: f, write: c, secret: s}
+servers:
+  files:
+    tags: [files]
+    tools: {write: {tags: [write]}, vault: {tags: [secret]}, drop: deny}
+    http: {url: 'https://files.example.com/mcp'}
+  both: {tags: [web, files], require: any, http: {url: 'https://both.example.com/mcp'}}
+grants: [{to: {user: '*'}, scopes: ['tag:web', 'tag:files', 'tag:write']}]
+rules: [{id: no-format, forbid: {tools: ['files/format*']}}]
+";
+
+    fn set(words: &[&str]) -> BTreeSet<ScopeName> {
+        words.iter().map(|word| word.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn as33_a_tool_opens_with_the_fewest_scopes_that_suffice_and_a_forbidden_one_with_none() {
+        let config = config::load_text("f", YAML, &|_| None).config.unwrap();
+        let reach = Reach::new(&config, Arc::new(compile::bundle(&config, None).unwrap()), None).unwrap();
+        let client: ClientId = "desk".parse().unwrap();
+        let ana = reach.caller(Principal::User("local/ana".parse().unwrap()), Some(client), BTreeSet::new());
+        let names: Vec<ToolName> =
+            ["read", "list", "write", "vault", "drop", "format_disk"].map(|name| name.parse().unwrap()).into();
+        let opened = |scopes: &[&str], server: &str| {
+            let opens = reach.opened(&ana, &set(scopes), &server.parse().unwrap(), &names)?;
+            Some((opens.door, opens.tools.into_iter().map(|(name, way)| (name.to_string(), way)).collect::<Vec<_>>()))
+        };
+        let with = |sets: &[&[&str]]| Way::With(sets.iter().map(|words| set(words)).collect());
+        let (door, tools) = opened(&["tag:files", "tag:write", "tag:web"], "files").unwrap();
+        assert_eq!(door, set(&["tag:files"]));
+        let files = &["tag:files"][..];
+        assert_eq!(
+            tools,
+            [
+                ("read".to_owned(), with(&[files])),
+                ("list".to_owned(), with(&[files])),
+                ("write".to_owned(), with(&[&["tag:files", "tag:write"]])),
+                ("drop".to_owned(), Way::Forbidden),
+                ("format_disk".to_owned(), Way::Forbidden),
+            ],
+            "what needs a scope that is not among these is not told"
+        );
+        assert_eq!(opened(&["tag:write", "tag:web"], "files"), None, "its door stays shut");
+        let (door, tools) = opened(&["tag:files", "tag:web"], "both").unwrap();
+        assert_eq!(door, set(&["tag:files", "tag:web"]), "either will do");
+        assert_eq!(tools[0].1, with(&[&["tag:files"], &["tag:web"]]));
+    }
+}

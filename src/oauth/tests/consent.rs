@@ -8,7 +8,7 @@ use crate::{
     id::Id,
     name::ScopeName,
     oauth::{
-        Answer, AuthorizationRequest, Decided, ErrorCode, Holder, Proof, Session, Why, approve,
+        Answer, AuthorizationRequest, Decided, ErrorCode, Holder, Page, Proof, Session, Why, approve,
         client::{Client, KnownBy, public},
         offer, proof,
     },
@@ -39,10 +39,11 @@ async fn oa91_oa92_t063_t064_a_sealed_request_opens_for_its_browser_and_person_a
     bob.person.user = "local/bob".parse().unwrap();
     let pending = Holder { browser: &[7; 16], session: None };
     let page = Holder { browser: &[7; 16], session: Some(&ana) };
-    let sealed = |holder| bench.issuer().seal(asked.clone(), holder, until, [9; 32]).unwrap();
+    let said = Page { scopes: vec!["tag:web".parse().unwrap()], opens: [9; 32] };
+    let sealed = |holder| bench.issuer().seal(asked.clone(), holder, until, said.clone()).unwrap();
     let (waits, shown) = (sealed(pending), sealed(page));
     let opened = bench.issuer().unseal(shown.expose(), page, bench.now).unwrap();
-    assert_eq!((&opened.request, opened.shown, opened.until()), (&asked, [9; 32], until));
+    assert_eq!((&opened.request, &opened.shown, opened.until()), (&asked, &said, until));
     let other = bench.issuer().unseal(sealed(page).expose(), page, bench.now).unwrap();
     assert_ne!(opened.once(), other.once(), "each is used by itself");
     for (what, holder) in [
