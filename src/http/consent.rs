@@ -265,7 +265,9 @@ impl<'a> At<'a> {
         if !first {
             return Err(Refused::Page(oauth::used()));
         }
-        let facts = self.facts(client, format!("{}{}", issuer.url, request.endpoint()));
+        let mut facts = self.facts(client, format!("{}{}", issuer.url, request.endpoint()));
+        let asked = request.asked.scopes.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        facts.push(("scopes", asked));
         errand.note(&Happened { what: "consent-denied", facts }).map_err(Refused::Page)?;
         let location = request.refusal(issuer.url, &session.person.refusal());
         if client.is_trusted() {

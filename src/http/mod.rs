@@ -5,7 +5,9 @@
 //! `well_known` says where tokens come from, `health` says whether we live, `respond` gives every
 //! answer its HTTP form, `cors` tells browsers who may read it, and `outgoing` gives it its headers. What
 //! people are shown is in `page`; `browser` says who looks, and `visit` is what every page needs of a request:
-//! `login` signs people in and out, `grants` shows what they have allowed.
+//! `login` signs people in and out, `grants` shows what they have allowed. A client's request comes in at
+//! `authorize`, waits in the browser (`pending`) and is decided at `consent`, which shows what it opens
+//! (`offered`); `errand` is what the authorization server needs of every request, and writes down what came of it.
 
 mod asset;
 mod authorize;

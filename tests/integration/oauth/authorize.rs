@@ -479,3 +479,47 @@ fn sm16_sm17_t149_who_asks_pays_once_for_each_request_and_nobody_comes_away_with
     let unknown: Vec<u16> = (0..5).map(|_| Client::known("nobody").redeem(&gateway, "x").status).collect();
     assert_eq!(unknown, [401, 401, 401, 401, 429]);
 }
+
+#[test]
+fn oa34_oa130_t215_no_code_token_handle_or_form_secret_is_in_a_log_the_trail_or_the_store() {
+    let gateway = start();
+    let (client, browser) = (Client::registered(&gateway), Browsing::new(&gateway));
+    let state = "a-state-that-is-long-enough-to-be-found";
+    browser.get(&client.path(&[("state", state), ("scope", "tag:clock offline_access")]));
+    browser.sign_in();
+    let waiting = browser.cookie("portcullis-request").unwrap();
+    let page = browser.get("/oauth/consent");
+    let (csrf, handle) = (hidden(&page, "csrf").unwrap(), hidden(&page, "handle").unwrap());
+    let code = parameter(place(&allow(&browser, &page)), "code").unwrap();
+    assert_eq!(client.redeem(&gateway, &code[1..]).status, 400);
+    let got = client.redeem(&gateway, &code).json();
+    let (access, refresh) = (got["access_token"].as_str().unwrap(), got["refresh_token"].as_str().unwrap());
+    let again = client.refresh(&gateway, refresh).json();
+    assert_eq!(gateway.tools("/mcp", Some(access)).len(), 2);
+    assert_eq!(answer(&browser, &page, "allow", &["tag:clock"]).status, 400);
+    let secrets = [
+        code.as_str(),
+        access,
+        refresh,
+        again["access_token"].as_str().unwrap(),
+        again["refresh_token"].as_str().unwrap(),
+        &csrf,
+        &handle,
+        &waiting,
+        &browser.cookie("portcullis").unwrap(),
+        super::flow::VERIFIER,
+        state,
+    ];
+    let kept = std::fs::read_dir(gateway.path(".portcullis")).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = kept.chain([gateway.path("stderr.log")]).filter(|path| path.is_file()).collect();
+    assert!(files.len() > 2, "{files:?}");
+    for secret in secrets {
+        use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+        // What stands in the middle of a text is found by a part that begins at a whole group.
+        let coded = STANDARD_NO_PAD.encode(secret);
+        for form in [secret.to_owned(), crate::support::browsing::encoded(&[("x", secret)])[2..].to_owned(), coded] {
+            let found: Vec<_> = files.iter().filter(|path| crate::support::running::holds(path, &form)).collect();
+            assert!(found.is_empty(), "{} of {form:.12}", found.len());
+        }
+    }
+}
