@@ -21,7 +21,8 @@ use crate::{
 pub(super) const ANA: &str = "marzipan under 7 lanterns";
 pub(super) const BOB: &str = "quartz owls never commute";
 
-const USERS: &str = "oauth: {login: users, failure_delay: 0}
+const USERS: &str = "  - {to: {user: ana}, scopes: ['tag:clock']}
+oauth: {login: users, failure_delay: 0}
 rates:
   roomy: {limit: 10000, window: 1m, by: address, on: [oauth]}
 ";
