@@ -86,7 +86,7 @@ async fn resume(errand: &Errand, issuer: &Issuer<'_>, browser: &Browser) -> Resu
     Ok(response)
 }
 
-/// The page on which who is signed in decides about a request.
+/// Asks who is signed in about a request, unless the same was approved before and need not be asked again.
 pub(super) async fn ask(
     errand: &Errand,
     issuer: &Issuer<'_>,
@@ -105,27 +105,7 @@ pub(super) async fn ask(
     {
         return at.remember(client, &request, standing, &ticked).await;
     }
-    let Some(destination) = Destination::of(request.target.as_str()) else {
-        return Err(Refused::Page(OAuthError::internal()));
-    };
-    let shown = oauth::Page { scopes: scopes().cloned().collect(), opens: opens.digest(scopes()) };
-    let beyond = |scope: &&ScopeName| !offer.scopes.iter().any(|offered| offered.scope == **scope);
-    let beyond = request.asked.scopes.iter().flatten().filter(beyond).cloned().collect();
-    let now = errand.now();
-    let until = now.saturating_add(LONGEST_WAIT).unwrap_or(now);
-    let handle = issuer.seal(request, at.holder(&browser.id()), until, shown).map_err(Refused::Page)?;
-    let consent = page::Consent {
-        csrf: browser.csrf(),
-        handle: &handle,
-        client: pending::shown(client),
-        destination,
-        resource: Shown::uri(&offer.resource),
-        offers: opens.view(errand, &offer),
-        beyond,
-        lifetime: offered::lifetime(errand, client, &offer),
-        drift: issuer.settings.scope_drift,
-    };
-    Ok(page::consent(&at.frame(), &consent).answer(StatusCode::OK))
+    at.show(client, request, &offer, &opens).map_err(Refused::Page)
 }
 
 /// Takes a decision.
@@ -189,6 +169,47 @@ impl<'a> At<'a> {
         Frame::new(&self.errand.revision.snapshot, Some((&self.session.person.user, self.browser.csrf())))
     }
 
+    /// The page on which they decide.
+    fn show(
+        self,
+        client: &Client,
+        request: AuthorizationRequest,
+        offer: &oauth::Offer,
+        opens: &Offered,
+    ) -> Result<Response, OAuthError> {
+        let Self { errand, issuer, browser, .. } = self;
+        let Some(destination) = Destination::of(request.target.as_str()) else { return Err(OAuthError::internal()) };
+        let scopes = || offer.scopes.iter().map(|offered| &offered.scope);
+        let shown = oauth::Page { scopes: scopes().cloned().collect(), opens: opens.digest(scopes()) };
+        let beyond = |scope: &&ScopeName| !scopes().any(|offered| offered == *scope);
+        let beyond = request.asked.scopes.iter().flatten().filter(beyond).cloned().collect();
+        let now = errand.now();
+        let until = now.saturating_add(LONGEST_WAIT).unwrap_or(now);
+        let handle = issuer.seal(request, self.holder(&browser.id()), until, shown)?;
+        let consent = page::Consent {
+            csrf: browser.csrf(),
+            handle: &handle,
+            client: pending::shown(client),
+            destination,
+            resource: Shown::uri(&offer.resource),
+            offers: opens.view(errand, offer),
+            beyond,
+            lifetime: offered::lifetime(errand, client, offer),
+            drift: issuer.settings.scope_drift,
+        };
+        Ok(page::consent(&self.frame(), &consent).answer(StatusCode::OK))
+    }
+
+    /// The page once more, with what it opens by now.
+    async fn show_again(self, client: &Client, request: &AuthorizationRequest) -> Result<Response, Refused> {
+        let Self { errand, issuer, session, .. } = self;
+        let offer = oauth::offer(issuer, client, request, &session.person).await;
+        let offer = offer.map_err(|error| self.tell(client, request, error))?;
+        let scopes = offer.scopes.iter().map(|offered| offered.scope.clone());
+        let opens = Offered::of(errand, session, client, request, scopes).await.map_err(Refused::Page)?;
+        self.show(client, request.clone(), &offer, &opens).map_err(Refused::Page)
+    }
+
     /// How a client is told of a refusal.
     fn tell(self, client: &Client, request: &AuthorizationRequest, error: OAuthError) -> Refused {
         let location = request.refusal(self.issuer.url, &error);
@@ -209,7 +230,7 @@ impl<'a> At<'a> {
         let opens = opens.map_err(Refused::Page)?;
         if opens.digest(&shown.scopes) != shown.opens {
             // It would open other things than the person saw: they are shown the page as it is by now.
-            return Ok((ask(errand, issuer, self.browser, session, client, request.clone()).await?, false));
+            return Ok((self.show_again(client, request).await?, false));
         }
         let ticked: Vec<&str> = shown.scopes.iter().map(ScopeName::as_str).filter(|it| ticked.contains(it)).collect();
         let opened = |scopes: &[ScopeName]| opens.opened(scopes);

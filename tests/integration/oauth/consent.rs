@@ -11,8 +11,8 @@ use crate::{
 
 const SECRET: &str = "wB3xTq9LmZ0vKe7RyUc5NhJd2sGa8PfQ";
 
-fn start(more: &str) -> Running {
-    let yaml = format!(
+fn yaml(more: &str) -> String {
+    format!(
         "{DEMO}oauth:
   failure_delay: 0
   {more}
@@ -22,8 +22,11 @@ fn start(more: &str) -> Running {
 rates:
   roomy: {{limit: 10000, window: 1m, by: address, on: [oauth]}}
 "
-    );
-    Running::start_with(&yaml, &[("web.secret", SECRET)])
+    )
+}
+
+fn start(more: &str) -> Running {
+    Running::start_with(&yaml(more), &[("web.secret", SECRET)])
 }
 
 const SITE: (&str, &str) = ("redirect_uri", "https://web.example.com/cb");
@@ -120,4 +123,27 @@ fn oa119_t068_consent_is_remembered_for_a_client_that_is_proven_at_its_own_site_
     let page = browser.get(&web.path(&[("scope", "tag:clock")]));
     assert!(place(&allow(&browser, &page)).contains("code="));
     assert_eq!(browser.get(&web.path(&[SITE, ("scope", "tag:clock")])).status, 200);
+}
+
+#[test]
+fn oa82_as33_a_page_that_would_open_more_by_now_is_shown_again_and_nothing_is_remembered_for_it() {
+    let gateway = start("");
+    let (desk, web, browser) = (Client::known("desk"), Client::known("web"), signed_in(&gateway));
+    let remembered = [SITE, ("scope", "tag:clock")];
+    assert!(place(&allow(&browser, &browser.get(&web.path(&remembered)))).contains("code="));
+    assert!(place(&browser.get(&web.path(&remembered))).contains("code="));
+    browser.sign_in();
+    let page = browser.get(&desk.path(&[("scope", "tag:clock tag:notes")]));
+    assert!(!page.body.contains("<code>upper</code>") && !page.body.contains("<code>hidden</code>"));
+    gateway.reload(&yaml("").replace("tags: [secret]", "tags: [clock]"));
+    let loaded = || gateway.audit().into_iter().filter(|record| record["what"] == "config-loaded").count() == 2;
+    gateway.until("the new configuration", loaded);
+    let again = allow(&browser, &page);
+    assert_eq!(again.status, 200, "{again:?}");
+    assert!(again.body.contains("<code>hidden</code>"), "the server that joined: {}", again.body);
+    // What did not join is decided by the page that was open.
+    let notes = answer(&browser, &page, "allow", &["tag:notes"]);
+    assert_eq!(notes.status, 200, "a page is one decision");
+    assert!(place(&allow(&browser, &again)).contains("code="));
+    assert_eq!(browser.get(&web.path(&remembered)).status, 200, "it opens more than was approved");
 }
