@@ -147,3 +147,46 @@ fn oa82_as33_a_page_that_would_open_more_by_now_is_shown_again_and_nothing_is_re
     assert!(place(&allow(&browser, &again)).contains("code="));
     assert_eq!(browser.get(&web.path(&remembered)).status, 200, "it opens more than was approved");
 }
+
+/// What a server of many tools says of itself, pinned.
+fn pinned(servers: usize, tools: usize) -> String {
+    use portcullis::lock::{Inventory, Part, Said, write};
+    let inventory = |server: usize| {
+        let tools = (0..tools).map(|tool| {
+            let name = format!("tool_{tool}");
+            let reads = (server + tool) % 2 == 0;
+            let said = serde_json::json!({ "name": name, "inputSchema": { "type": "object" },
+                                           "annotations": { "readOnlyHint": reads, "destructiveHint": false } });
+            ((Part::Tool, name), Said::of(said))
+        });
+        Inventory { instructions: None, entries: tools.collect() }
+    };
+    let all = (0..servers).map(|server| (format!("s{server}").parse().unwrap(), inventory(server)));
+    write::text(&all.collect(), None)
+}
+
+#[test]
+fn as33_a_page_about_a_thousand_tools_is_there_at_once_and_lists_what_can_be_read() {
+    for (servers, tools, told) in
+        [(1, 1000, "1000 tools (500 change, 500 read)"), (200, 5, "and 198 more servers: 1000 tools")]
+    {
+        let mut yaml =
+            "version: 1\nlisten: {address: '{address}'}\ntags: {all: Everything, more: More}\nservers:\n".to_owned();
+        for server in 0..servers {
+            yaml += &format!(
+                "  s{server}: {{tags: [all], tools: {{tool_4: {{tags: [more]}}}}, http: {{url: 'http://127.0.0.1:9/'}}}}\n"
+            );
+        }
+        yaml += "grants: [{to: {user: '*'}, scopes: ['tag:all', 'tag:more']}]\noauth: {clients: {desk: {redirect_uris: ['http://127.0.0.1/cb'], auth: none}}}\n";
+        let gateway = Running::start_with(&yaml, &[("portcullis.lock", &pinned(servers, tools))]);
+        let (desk, browser) = (Client::known("desk"), signed_in(&gateway));
+        let begun = std::time::Instant::now();
+        let page = browser.get(&desk.path(&[("scope", "tag:all tag:more")]));
+        let took = begun.elapsed();
+        eprintln!("{servers} servers of {tools} tools: {took:?}");
+        assert!(page.body.contains(told), "{}", page.body);
+        assert!(servers > 1 || page.body.contains("and 950 tools more"), "a list has an end");
+        assert!(took < std::time::Duration::from_secs(20), "{took:?}, without optimization");
+        assert!(place(&allow(&browser, &page)).contains("code="));
+    }
+}
