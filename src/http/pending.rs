@@ -18,7 +18,9 @@ use super::{
     browser::{self, Browser},
     page,
 };
-use crate::oauth::{AuthorizationRequest, ErrorCode, Handle, Holder, Issuer, LONGEST_WAIT, OAuthError, Why, client};
+use crate::oauth::{
+    AuthorizationRequest, ErrorCode, Handle, Holder, Issuer, LONGEST_WAIT, OAuthError, Page, Why, client,
+};
 
 /// The cookies, one a piece of the request.
 const NAMES: [&str; 5] = [
