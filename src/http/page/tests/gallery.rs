@@ -188,7 +188,7 @@ fn given(id: &str, client: Client, destination: Destination) -> Grant {
     Grant {
         id: id.into(),
         client,
-        destination,
+        destination: Some(destination),
         resource: Shown::uri("https://gateway.example.com/mcp"),
         scopes: vec![
             ("tag:web".parse().unwrap(), Some(Shown::line("Search and fetch public pages")), false),
