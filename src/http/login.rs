@@ -197,7 +197,7 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
     let passwords = &visit.office.passwords;
     let made = visit.issuer.sign_in_by_password(passwords, trying, visit.browser.held(), visit.now).await;
     let refused = match made {
-        Ok(opened) => return signed_in(visit, opened),
+        Ok(opened) => return Ok(signed_in(visit, opened)),
         Err(refused) => refused,
     };
     Err(match &refused {
@@ -239,7 +239,7 @@ async fn by_link(visit: Visit<'_>, form: &Form) -> Result<Response, Response> {
         Err(repeated) => return Err(visit.turn(&oauth::OAuthError::from(repeated).into())),
     };
     match visit.issuer.sign_in_by_link(link, visit.browser.held(), visit.now).await {
-        Ok(opened) => signed_in(visit, opened),
+        Ok(opened) => Ok(signed_in(visit, opened)),
         Err(NotSignedIn::Fault(error)) => Err(visit.turn(&error.into())),
         Err(refused) => Err(no_link(visit, &refused)),
     }
@@ -262,7 +262,7 @@ fn no_link(visit: Visit<'_>, refused: &NotSignedIn) -> Response {
 }
 
 /// Somebody is signed in: written down, then told.
-fn signed_in(mut visit: Visit<'_>, opened: OpenedSession) -> Result<Response, Response> {
+fn signed_in(mut visit: Visit<'_>, opened: OpenedSession) -> Response {
     let session = &opened.session;
     let facts = [
         ("user", session.person.user.to_string()),
@@ -271,10 +271,10 @@ fn signed_in(mut visit: Visit<'_>, opened: OpenedSession) -> Result<Response, Re
     ];
     if let Err(turned) = visit.note("signed-in", &facts) {
         // The browser is not told what it would hold, so that the sign-in is nobody's and ends by itself.
-        return Err(visit.turn(&turned));
+        return visit.turn(&turned);
     }
     visit.browser.opened(opened, &visit.issuer);
-    Ok(go_on(visit, true))
+    go_on(visit, true)
 }
 
 /// Where somebody who is signed in goes on to. A form is answered by the way to a page, never by one (OA-16).

@@ -301,6 +301,7 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
         offers,
         beyond: Vec::new(),
         lifetime: life(),
+        drift: crate::config::ScopeDrift::Reconsent,
     };
     let grant = Grant {
         id: hidden,
