@@ -43,6 +43,7 @@ async fn family(store: &Store, number: u64) -> Id {
     let scopes = || ["tag:files", "tag:web"].map(|scope| scope.parse().expect("a scope")).to_vec();
     let approve = Approve {
         once: Once { name: "consent", id: number.to_be_bytes().to_vec(), until: at(600) },
+        proof: None,
         grant: NewGrant {
             id: id(number),
             user: format!("local/u{number}").parse().expect("a user"),

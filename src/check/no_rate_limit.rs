@@ -31,11 +31,13 @@ const PAGE: Page = Page {
         "whoever reaches the listener may guess tokens, and keep servers and their bills busy, as fast as the line allows",
         and!(
             r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true}
+oauth: {login: owner}
 "#
         ),
         and!(
             r#"rates: {general: {limit: 600, window: 1m, by: address}}
 listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true}
+oauth: {login: owner}
 "#
         ),
     )

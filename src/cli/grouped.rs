@@ -6,7 +6,7 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Begin", &["init", "schema"]),
     ("Review", &["check", "test", "matrix", "who-can", "explain", "compile", "lock"]),
-    ("Run", &["serve", "token", "connect", "keys"]),
+    ("Run", &["serve", "login", "connect", "token", "user", "keys"]),
     ("Besides", &["demo-server", "completions", "man", "help"]),
 ];
 

@@ -20,6 +20,8 @@ mod inventory;
 mod keys;
 #[cfg(feature = "serve")]
 mod lock;
+#[cfg(feature = "serve")]
+mod login;
 mod man;
 mod matrix;
 pub mod report;
@@ -31,6 +33,10 @@ mod start;
 mod test;
 #[cfg(feature = "serve")]
 pub mod token;
+#[cfg(feature = "serve")]
+mod typed;
+#[cfg(feature = "serve")]
+mod user;
 mod who_can;
 
 use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
@@ -139,6 +145,9 @@ enum Command {
     /// Run the gateway
     #[cfg(feature = "serve")]
     Serve(serve::ServeArgs),
+    /// Make a link that signs the owner in, in a browser
+    #[cfg(feature = "serve")]
+    Login(login::LoginArgs),
     /// Pass MCP between stdin and stdout and a gateway, for clients that start their servers
     #[cfg(feature = "serve")]
     Connect(connect::ConnectArgs),
@@ -146,6 +155,10 @@ enum Command {
     #[cfg(feature = "serve")]
     #[command(subcommand, after_help = "Exit status: 0 done, 1 no (refused, no such token), 2 could not tell.")]
     Token(token::TokenCommand),
+    /// Add, disable and list the people who sign in by a password
+    #[cfg(feature = "serve")]
+    #[command(subcommand, after_help = "Exit status: 0 done, 1 no (there is one, there is none), 2 could not tell.")]
+    User(user::UserCommand),
     /// Show, renew and drop the keys that the store's records are sealed under
     #[cfg(feature = "serve")]
     #[command(
@@ -247,9 +260,13 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args, &globals),
         #[cfg(feature = "serve")]
+        Command::Login(args) => login::run(&args, &globals),
+        #[cfg(feature = "serve")]
         Command::Connect(args) => connect::run(args),
         #[cfg(feature = "serve")]
         Command::Token(command) => serve::token(&command, &globals),
+        #[cfg(feature = "serve")]
+        Command::User(command) => user::run(&command, &globals),
         #[cfg(feature = "serve")]
         Command::Keys(command) => keys::run(&command, &globals),
         Command::DemoServer { arguments } => Ok(demo_server::run(&arguments)),

@@ -1,7 +1,7 @@
 //! `portcullis serve`: checks, then runs the gateway. And `portcullis token`, which needs the same
 //! runtime and engine.
 
-use std::{collections::BTreeSet, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, io::IsTerminal as _, process::ExitCode, sync::Arc};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -106,6 +106,15 @@ pub(super) fn run(args: &ServeArgs, globals: &Globals) -> anyhow::Result<ExitCod
         )
         .await?;
         report::talk(&said.text(&server.address().to_string(), format == telemetry::Format::Human));
+        // Only where whoever started it looks, and never into a log.
+        if std::io::stderr().is_terminal()
+            && let Some(link) = server.link()
+        {
+            report::talk(&format!(
+                "\nsign in as the owner, in a browser, once and within a minute:\n  {}\n",
+                link.expose()
+            ));
+        }
         server.run().await?;
         Ok(ExitCode::SUCCESS)
     })

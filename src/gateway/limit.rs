@@ -32,8 +32,9 @@ use crate::{
     identity::Caller,
     limit::{Draw, Limiter, Over, Payer, TierId},
     mcp::Kind,
-    name::ServerName,
-    policy::{self, Because, Decision, Depends, EndpointClass, Engine, Tier},
+    name::{ClientId, ServerName, UserId},
+    policy::{self, Because, Decision, Depends, EndpointClass, Engine, Standing, Tier},
+    principal::Principal,
 };
 
 /// Kinds of requests whose tiers are remembered.
@@ -77,6 +78,19 @@ pub(crate) struct Entering<'a> {
     pub(crate) started: Instant,
 }
 
+/// A request at the authorization server, once it shows who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived<'a> {
+    pub(crate) class: EndpointClass,
+    pub(crate) peer: &'a Peer,
+    pub(crate) tls: bool,
+    pub(crate) started: Instant,
+    /// The client, as far as it is known.
+    pub(crate) client: Option<&'a ClientId>,
+    /// Who is signed in at the browser.
+    pub(crate) user: Option<&'a UserId>,
+}
+
 /// What the engine has said.
 #[derive(Debug)]
 struct Remembered {
@@ -106,11 +120,13 @@ enum Stage<'a> {
     Entering,
     /// Who asks; nobody known where no token is needed.
     Known(Option<&'a Caller<Facts>>),
+    /// Who asks at the authorization server.
+    Arrived(&'a Standing),
 }
 
 impl Gateway {
-    /// Charges a request for its address. Where nobody signs in it is charged for its caller as well, who
-    /// is nobody known.
+    /// Charges a request for its address. Where its endpoint does not come to know who asks it is charged for its
+    /// caller as well, who is nobody known.
     ///
     /// # Errors
     /// When a tier has no room.
@@ -122,10 +138,28 @@ impl Gateway {
         let engine = &revision.snapshot.engine;
         let charge = self.entering(revision, entering);
         revision.limits.charge(engine, &charge)?;
-        if entering.class != EndpointClass::Mcp {
+        if !learns_who(entering.class) {
             revision.limits.charge(engine, &Charge { stage: Stage::Known(None), ..charge })?;
         }
         Ok(())
+    }
+
+    /// Charges a request at the authorization server for who asks: once, by the endpoint itself.
+    ///
+    /// # Errors
+    /// When a tier has no room.
+    pub(crate) fn charge_arrived(
+        &self,
+        revision: &Revision,
+        arrived: &Arrived<'_>,
+    ) -> Result<(), Box<(Refusal, Decision)>> {
+        let Arrived { class, peer, tls, started, client, user } = *arrived;
+        let principal = user.map_or(Principal::Anonymous, |user| Principal::User(user.clone()));
+        let standing = Standing { principal, client: client.cloned(), ..Standing::anonymous() };
+        let payer = Payer { principal: &standing.principal, client, ..Payer::at(peer.address) };
+        let now = self.parts.clock.now();
+        let charge = Charge { class, tls, now, started, payer, stage: Stage::Arrived(&standing) };
+        revision.limits.charge(&revision.snapshot.engine, &charge).map(drop)
     }
 
     /// The answer to a request for an endpoint of MCP that was refused as it came in.
@@ -247,6 +281,25 @@ impl Gateway {
     }
 }
 
+/// Whether an endpoint comes to know who asks, and charges them itself.
+const fn learns_who(class: EndpointClass) -> bool {
+    match class {
+        EndpointClass::Authorize
+        | EndpointClass::Consent
+        | EndpointClass::Introspect
+        | EndpointClass::Mcp
+        | EndpointClass::Register
+        | EndpointClass::Revoke
+        | EndpointClass::Token => true,
+        EndpointClass::Elsewhere
+        | EndpointClass::Grants
+        | EndpointClass::Health
+        | EndpointClass::Jwks
+        | EndpointClass::Login
+        | EndpointClass::Metadata => false,
+    }
+}
+
 fn tool(kind: Kind, name: &str) -> Option<&str> {
     (kind == Kind::Tools).then_some(name)
 }
@@ -308,7 +361,7 @@ impl Limits {
         let [before, after] = &self.asked;
         let remembered = match charge.stage {
             Stage::Entering => before,
-            Stage::Known(_) => after,
+            Stage::Known(_) | Stage::Arrived(_) => after,
         };
         remembered.of_request(charge, || self.ask(engine, charge))
     }
@@ -319,6 +372,7 @@ impl Limits {
         let standing = match stage {
             Stage::Entering => None,
             Stage::Known(caller) => Some(standing(caller)),
+            Stage::Arrived(standing) => Some(standing.clone()),
         };
         let tiers =
             engine.charge(&policy::Draw { class, standing: standing.as_ref(), server, tool, tls, address, now })?;
@@ -361,6 +415,9 @@ impl Remembered {
         let who = match charge.stage {
             Stage::Entering | Stage::Known(None) => None,
             Stage::Known(caller) => caller,
+            // Kept by token, which there is none of.
+            Stage::Arrived(_) if caller => return ask(),
+            Stage::Arrived(_) => None,
         };
         let key = self.seed.hash_one((
             charge.class,

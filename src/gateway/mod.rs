@@ -41,7 +41,7 @@ use tokio::sync::watch as latest;
 pub(crate) use crate::endpoint::Endpoint;
 pub(crate) use call::Messages;
 pub(crate) use classify::says_modern;
-pub(crate) use limit::Entering;
+pub(crate) use limit::{Arrived, Entering};
 pub(crate) use record::{Peer, Pending};
 pub(crate) use refusal::Refusal;
 pub(crate) use revision::{Facts, Revision};

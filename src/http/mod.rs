@@ -4,22 +4,33 @@
 //! came from), `guard` says what is known of a request before it comes in, `mcp` hands it to the gateway,
 //! `well_known` says where tokens come from, `health` says whether we live, `respond` gives every
 //! answer its HTTP form, `cors` tells browsers who may read it, and `outgoing` gives it its headers. What
-//! people are shown is in `page`.
+//! people are shown is in `page`; `browser` says who looks, and `visit` is what every page needs of a request:
+//! `login` signs people in and out, `grants` shows what they have allowed. A client's request comes in at
+//! `authorize`, waits in the browser (`pending`) and is decided at `consent`, which shows what it opens
+//! (`offered`); `errand` is what the authorization server needs of every request, and writes down what came of it.
 
+mod asset;
+mod authorize;
+mod browser;
 mod connection;
+mod consent;
 mod cors;
+mod errand;
 pub(crate) mod forwarded;
+mod grants;
 pub(crate) mod guard;
 mod health;
 pub(crate) mod listener;
+mod login;
 mod mcp;
 mod oauth;
+mod offered;
 mod outgoing;
-#[expect(dead_code, reason = "shown by the endpoints of the authorization server, which come next")]
-#[cfg_attr(not(test), expect(unused_imports, reason = "as above"))]
 mod page;
+mod pending;
 mod places;
 mod respond;
+mod visit;
 mod well_known;
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
@@ -46,7 +57,8 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
     let answers = mcp.clone();
     let well_known = well_known::WellKnown::new(Arc::clone(&gateway));
     let guard = Arc::new(guard::Current::new(bound, &gateway.revision()));
-    Route::new()
+    let assets = page::ASSETS.iter().fold(Route::new(), |route, asset| route.at(&asset.path, asset::Asset(asset)));
+    assets
         .at("/mcp", mcp.clone())
         .at("/mcp/:server", mcp)
         .at("/.well-known/oauth-protected-resource", well_known.clone())
@@ -54,10 +66,18 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
         .at("/.well-known/oauth-protected-resource/mcp/:server", well_known)
         .at("/.well-known/oauth-authorization-server", oauth::Metadata(Arc::clone(&gateway)))
         .at("/.well-known/openid-configuration", oauth::Metadata(Arc::clone(&gateway)))
+        .at("/oauth/authorize", authorize::Authorize(Arc::clone(&gateway)))
+        .at("/oauth/consent", consent::Consent(Arc::clone(&gateway)))
         .at("/oauth/introspect", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Introspect))
         .at("/oauth/register", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Register))
         .at("/oauth/revoke", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Revoke))
         .at("/oauth/token", oauth::Client::new(Arc::clone(&gateway), oauth::Desk::Token))
+        .at(page::path::LOGIN, login::Login::new(Arc::clone(&gateway), login::Place::SignIn))
+        .at(page::path::FRESH, login::Login::new(Arc::clone(&gateway), login::Place::Fresh))
+        .at(page::path::LINK, login::Login::new(Arc::clone(&gateway), login::Place::Link))
+        .at(page::path::SIGN_OUT, login::Login::new(Arc::clone(&gateway), login::Place::Out))
+        .at(page::path::GRANTS, grants::Grants::new(Arc::clone(&gateway), grants::Place::List))
+        .at(page::path::REVOKE, grants::Grants::new(Arc::clone(&gateway), grants::Place::Revoke))
         .at("/healthz", health.live())
         .at("/readyz", health)
         .around(move |route, mut request: Request| {
@@ -156,19 +176,30 @@ impl Entry {
             let modern = says_modern(request.headers());
             return Some(mcp.refused_entering(peer, started, *refused, modern));
         }
-        let (refusal, decision) = *refused;
-        let status = match refusal {
-            Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let mut response = self.refused(gateway, (status, refusal.word(), &refusal.message()), &decision);
-        respond::limits(&refusal, response.headers_mut());
-        Some(response)
+        Some(over_limit(gateway, self.peer.clone(), self.started, *refused, self.found))
     }
 
     fn refused(&self, gateway: &Arc<Gateway>, form: (StatusCode, &str, &str), decision: &Decision) -> Response {
         mcp::refused_early(gateway, self.peer.clone(), self.started, form, decision, self.found)
     }
+}
+
+/// What is answered to a request over a limit, once it is written down.
+fn over_limit(
+    gateway: &Arc<Gateway>,
+    peer: Peer,
+    started: Instant,
+    (refusal, decision): (Refusal, Decision),
+    found: Detectors,
+) -> Response {
+    let status = match refusal {
+        Refusal::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let form = (status, refusal.word(), &*refusal.message());
+    let mut response = mcp::refused_early(gateway, peer, started, form, &decision, found);
+    respond::limits(&refusal, response.headers_mut());
+    response
 }
 
 /// An answer to a method that an endpoint does not take.

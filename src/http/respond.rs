@@ -166,6 +166,17 @@ pub(crate) fn empty(status: StatusCode) -> Response {
     response
 }
 
+/// Sends a browser elsewhere by GET, whatever it came by. The answer has no body.
+pub(crate) fn see_other(location: &str) -> Response {
+    let Ok(mut location) = HeaderValue::from_str(location) else {
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "the answer has nowhere to go");
+    };
+    location.set_sensitive(true);
+    let mut response = empty(StatusCode::SEE_OTHER);
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
 /// A plain refusal, for what is no MCP endpoint or comes before one is known.
 pub(crate) fn plain(status: StatusCode, error: &str, message: &str) -> Response {
     let body = serde_json::json!({ "error": error, "error_description": message });

@@ -183,6 +183,19 @@ impl Default for Hints {
 }
 
 impl Hints {
+    /// Reads the annotations of a tool as its server sends them; what does not read is taken at its worst.
+    #[must_use]
+    pub fn read(annotations: &serde_json::Value) -> Self {
+        let worst = Self::default();
+        let said = |name: &str, worst| annotations.get(name).and_then(serde_json::Value::as_bool).unwrap_or(worst);
+        Self {
+            read_only: said("readOnlyHint", worst.read_only),
+            destructive: said("destructiveHint", worst.destructive),
+            idempotent: said("idempotentHint", worst.idempotent),
+            open_world: said("openWorldHint", worst.open_world),
+        }
+    }
+
     /// Whether it may destroy something.
     #[must_use]
     pub const fn destroys(self) -> bool {

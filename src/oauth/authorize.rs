@@ -49,6 +49,8 @@ pub enum Refused {
     Page(OAuthError),
     /// Told to the client.
     Client {
+        /// The client.
+        client: ClientId,
         /// Where the answer goes, the answer in it.
         location: String,
         /// The answer.
@@ -84,17 +86,18 @@ pub async fn authorize(
             // A state that cannot be read, or is given twice, is not sent back.
             let state = form.get("state").ok().flatten().filter(|state| state.len() <= LONGEST_STATE);
             let location = refusal(issuer.url, &target, state, &error);
-            Err(Refused::Client { location, error, at_once: client.is_trusted() })
+            Err(Refused::Client { client: client.id.clone(), location, error, at_once: client.is_trusted() })
         }
     }
 }
 
+fn unknown() -> OAuthError {
+    let what = "client_id is not one that is known here; register the client, or write it under oauth.clients";
+    OAuthError::new(ErrorCode::InvalidClient, Why::ClientUnknown, what)
+}
+
 /// The client and where it may be answered.
 async fn addressee(issuer: &Issuer<'_>, form: &Form, now: Timestamp) -> Result<(Client, Target), OAuthError> {
-    let unknown = || {
-        let what = "client_id is not one that is known here; register the client, or write it under oauth.clients";
-        OAuthError::new(ErrorCode::InvalidClient, Why::ClientUnknown, what)
-    };
     let id = form.need("client_id")?.parse::<ClientId>().map_err(|_| unknown())?;
     // Read before a document is fetched for the client: a request that repeats it is refused in any case.
     let redirect = form.get("redirect_uri")?;
@@ -146,6 +149,16 @@ fn request(
 }
 
 impl AuthorizationRequest {
+    /// The client, as it is known by now; it may be gone, or not have this redirect URI any more.
+    ///
+    /// # Errors
+    /// Told on a page of ours.
+    pub async fn client(&self, issuer: &Issuer<'_>, now: Timestamp) -> Result<Client, OAuthError> {
+        let client = issuer.directory.find(&self.client, issuer.store, now).await?.ok_or_else(unknown)?;
+        Target::of(&client, Some(self.target.as_str()))?;
+        Ok(client)
+    }
+
     /// The endpoint that the token is to be good at.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {

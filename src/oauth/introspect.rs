@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     client::Client,
     error::{ErrorCode, OAuthError, Why},
-    issuer::{Call, Issuer, down},
+    issuer::{Admitted, Issuer, down},
     refresh_token::Presented,
     scope,
 };
@@ -52,14 +52,14 @@ pub(super) async fn find(issuer: &Issuer<'_>, text: &str, client: &Client) -> Re
 ///
 /// # Errors
 /// What the client is told.
-pub async fn introspect(issuer: &Issuer<'_>, call: &Call<'_>, now: Timestamp) -> Result<Value, OAuthError> {
-    let (form, client) = issuer.admit(call, now).await?;
+pub async fn introspect(issuer: &Issuer<'_>, admitted: &Admitted, now: Timestamp) -> Result<Value, OAuthError> {
+    let Admitted { client, form } = admitted;
     if !client.is_confidential() {
         let what = "client authentication failed";
         return Err(OAuthError::new(ErrorCode::InvalidClient, Why::AuthMethod, what));
     }
     form.get("token_type_hint")?;
-    Ok(match find(issuer, form.need("token")?, &client).await? {
+    Ok(match find(issuer, form.need("token")?, client).await? {
         Some(Found::Access(row)) if row.revoked_at.is_none() && now < row.expires_at => json!({
             "active": true,
             "token_type": "Bearer",

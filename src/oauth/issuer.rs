@@ -59,12 +59,20 @@ pub struct Call<'a> {
     pub body: &'a [u8],
 }
 
+/// A call whose client is who it says.
+#[derive(Debug)]
+pub struct Admitted {
+    /// Who calls.
+    pub client: Client,
+    pub(super) form: Form,
+}
+
 impl Issuer<'_> {
     /// Reads a call and makes sure who the client is.
     ///
     /// # Errors
     /// `invalid_request` or `invalid_client`; otherwise when the store cannot be read.
-    pub(super) async fn admit(&self, call: &Call<'_>, now: Timestamp) -> Result<(Form, Client), OAuthError> {
+    pub async fn admit(&self, call: &Call<'_>, now: Timestamp) -> Result<Admitted, OAuthError> {
         let bad = |what| Err(OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what));
         if call.query.is_some_and(|query| !query.is_empty()) {
             return bad("parameters belong into the body, never into the URL");
@@ -77,7 +85,7 @@ impl Issuer<'_> {
         let presented = Presented::read(call.authorization, &form)?;
         let found = self.directory.known(&presented.id, self.store, now).await?;
         let client = authenticate(&presented, found.as_ref(), self.keys)?.clone();
-        Ok((form, client))
+        Ok(Admitted { client, form })
     }
 
     /// The groups of a person, if they may still sign in.
@@ -85,8 +93,7 @@ impl Issuer<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub(super) async fn groups(&self, user: &UserId) -> Result<Option<BTreeSet<GroupId>>, OAuthError> {
-        let login = self.settings.login.as_ref().map_or(Login::Owner, |login| login.value);
-        let may = match login {
+        let may = match self.login() {
             Login::Owner => user.as_str() == OWNER,
             Login::Users => {
                 let account = self.store.account(user).await.map_err(down)?;

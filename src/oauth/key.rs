@@ -5,7 +5,7 @@
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    seal::{self, Keys},
+    seal::{self, Handles, Keys},
     secret::Secret,
 };
 
@@ -15,6 +15,9 @@ pub struct OAuthKeys {
     pub(super) code: Secret<[u8; 32]>,
     pub(super) refresh: Secret<[u8; 32]>,
     client: Secret<[u8; 32]>,
+    browser: Secret<[u8; 32]>,
+    /// Seals requests that wait for a person.
+    pub(super) handles: Handles,
 }
 
 /// What is kept of a client's secret. Compared without telling where the difference is.
@@ -26,13 +29,42 @@ impl OAuthKeys {
     #[must_use]
     pub fn of(keys: &Keys) -> Self {
         let copy = |key: &Secret<[u8; 32]>| Secret::new(*key.expose());
-        Self { code: copy(&keys.code_mac), refresh: copy(&keys.refresh_mac), client: copy(&keys.client_mac) }
+        Self {
+            code: copy(&keys.code_mac),
+            refresh: copy(&keys.refresh_mac),
+            client: copy(&keys.client_mac),
+            browser: copy(&keys.browser_mac),
+            handles: Handles::new(&keys.handles),
+        }
     }
 
     /// What is kept of a client's secret.
     #[must_use]
     pub fn digest(&self, secret: &str) -> SecretDigest {
         SecretDigest(seal::mac(self.client.expose(), secret.as_bytes()))
+    }
+
+    /// What is kept of what a browser holds that is signed in.
+    pub(super) fn sign_in(&self, secret: &[u8; 32]) -> [u8; 32] {
+        self.of_browser(b"sign-in", &[secret])
+    }
+
+    /// What forms of a browser carry.
+    pub(super) fn form(&self, browser: &[u8; 16], sign_in: Option<&[u8; 32]>) -> [u8; 32] {
+        let sign_in = sign_in.map_or(&[][..], |mac| mac);
+        self.of_browser(b"form", &[browser, sign_in])
+    }
+
+    /// What makes a link ours.
+    pub(super) fn link(&self, id: &[u8; 16], until: &[u8; 8]) -> [u8; 32] {
+        self.of_browser(b"link", &[id, until])
+    }
+
+    /// A digest that is of one use: the lengths of `parts` are fixed by it.
+    fn of_browser(&self, what: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+        let mut message = [what, b"\0"].concat();
+        parts.iter().for_each(|part| message.extend_from_slice(part));
+        seal::mac(self.browser.expose(), &message)
     }
 
     /// The digest that no secret has: what an unknown client is compared with, so that it takes as long (OA-43).

@@ -16,33 +16,9 @@ use crate::{
     name::ScopeName,
 };
 
-/// Whether people can sign in here. What `/oauth/authorize` asks is decided in this module already; the endpoint
-/// and its pages are not there yet, and what is not there is not named.
-const SIGN_IN: bool = false;
-
 /// The document at `/.well-known/oauth-authorization-server`, and at the OpenID alias.
 #[must_use]
 pub fn authorization_server(issuer: &Issuer<'_>, loopback: bool) -> Value {
-    let mut document = whole(issuer, loopback);
-    if let (false, Value::Object(document)) = (SIGN_IN, &mut document) {
-        for member in [
-            "authorization_endpoint",
-            "authorization_response_iss_parameter_supported",
-            "code_challenge_methods_supported",
-            "registration_endpoint",
-            "response_modes_supported",
-        ] {
-            document.remove(member);
-        }
-        document.insert("grant_types_supported".into(), json!([GrantType::ClientCredentials.as_str()]));
-        document.insert("response_types_supported".into(), json!([]));
-        document.insert("scopes_supported".into(), issuer.baseline.iter().map(ScopeName::as_str).collect());
-    }
-    document
-}
-
-/// The document of a server at which people sign in.
-pub(super) fn whole(issuer: &Issuer<'_>, loopback: bool) -> Value {
     let url = issuer.url;
     let at = |path: &str| format!("{url}/oauth/{path}");
     let all = AuthMethod::ALL.map(AuthMethod::as_str);

@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{
     access_token::TokenKeys,
     client::{Directory, Door, Fetcher, configured},
     issuer::Issuer,
     key::OAuthKeys,
+    signin::{owner, users::Passwords},
 };
 use crate::{
     config::{Config, SecretRef},
@@ -24,6 +27,8 @@ use crate::{
 pub(crate) struct Office {
     keys: OAuthKeys,
     tokens: TokenKeys,
+    /// What is kept of passwords.
+    pub(crate) passwords: Passwords,
     store: Arc<Store>,
     fetcher: Arc<Fetcher>,
 }
@@ -38,7 +43,13 @@ pub(crate) struct Roll {
 
 impl Office {
     pub(crate) fn new(keys: &Keys, store: Arc<Store>, fetcher: Fetcher) -> Self {
-        Self { keys: OAuthKeys::of(keys), tokens: TokenKeys::of(keys), store, fetcher: Arc::new(fetcher) }
+        Self {
+            keys: OAuthKeys::of(keys),
+            tokens: TokenKeys::of(keys),
+            passwords: Passwords::of(keys),
+            store,
+            fetcher: Arc::new(fetcher),
+        }
     }
 
     /// The clients of a configuration; secrets are read by `read`.
@@ -91,6 +102,11 @@ impl Office {
             tokens: &self.tokens,
             store: &self.store,
         }
+    }
+
+    /// A link that signs the owner in, once and within a minute.
+    pub(crate) fn link(&self, public_url: &str, now: Timestamp, random: [u8; 16]) -> Secret<String> {
+        owner::link(&self.keys, public_url, now, random)
     }
 
     /// The name that the audit trail has for an access token.

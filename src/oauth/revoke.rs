@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{
     error::OAuthError,
     introspect::{Found, find},
-    issuer::{Call, Issuer, down},
+    issuer::{Admitted, Issuer, down},
 };
 use crate::store::{Cause, Reach, Touched};
 
@@ -18,10 +18,10 @@ use crate::store::{Cause, Reach, Touched};
 ///
 /// # Errors
 /// What the client is told.
-pub async fn revoke(issuer: &Issuer<'_>, call: &Call<'_>, now: Timestamp) -> Result<Option<Reach>, OAuthError> {
-    let (form, client) = issuer.admit(call, now).await?;
+pub async fn revoke(issuer: &Issuer<'_>, admitted: &Admitted, now: Timestamp) -> Result<Option<Reach>, OAuthError> {
+    let Admitted { client, form } = admitted;
     form.get("token_type_hint")?;
-    let what = match find(issuer, form.need("token")?, &client).await? {
+    let what = match find(issuer, form.need("token")?, client).await? {
         Some(Found::Access(row)) => Reach::Token(row.id),
         Some(Found::Refresh(family, _)) => Reach::Family(family.id),
         None => return Ok(None),

@@ -9,7 +9,7 @@ use super::{
     access_token::AccessToken,
     error::{ErrorCode, OAuthError, Why},
     grant::{self, Redeem},
-    issuer::{Call, Issuer},
+    issuer::{Admitted, Issuer},
     refresh_token::RefreshToken,
     scope,
 };
@@ -64,12 +64,12 @@ impl Issued {
 ///
 /// # Errors
 /// What the client is told.
-pub async fn token(issuer: &Issuer<'_>, call: &Call<'_>, now: Timestamp) -> Result<Issued, OAuthError> {
-    let (form, client) = issuer.admit(call, now).await?;
+pub async fn token(issuer: &Issuer<'_>, admitted: &Admitted, now: Timestamp) -> Result<Issued, OAuthError> {
+    let Admitted { client, form } = admitted;
     let word = form.need("grant_type")?;
     let Some(grant) = GrantType::read(word) else {
         let what = "grant_type must be authorization_code, refresh_token or client_credentials";
         return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, Why::GrantUnsupported, what));
     };
-    grant::redeem(grant, &Redeem { issuer, form: &form, client: &client, now }).await
+    grant::redeem(grant, &Redeem { issuer, form, client, now }).await
 }

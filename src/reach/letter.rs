@@ -218,6 +218,7 @@ impl Reach<'_> {
             return Some(Arc::clone(asker));
         }
         let standing = Standing { scopes: scopes.clone(), ..caller.standing().clone() };
+        let standing = self.engine.narrowed(standing, self.view.as_ref(), None);
         let asker = Arc::new(self.engine.asker(standing).ok()?);
         let mut askers = self.askers.lock().unwrap_or_else(PoisonError::into_inner);
         if askers.len() < MOST_ASKERS {

@@ -15,6 +15,7 @@
 //! | whether anybody may, and if not, why | [`Reach::access`], [`Reach::access_to`] a server |
 //! | the fewest scopes that suffice | [`Reach::minimal`]: an antichain, and whether it is known to be whole |
 //! | a set of scopes with another answer | [`Reach::find`]: what `never` and `always` ask |
+//! | what scopes open of a server to somebody | [`Reach::opened`]: what the page of consent shows |
 //!
 //! ```text
 //! // `never: {principal: {scopes_subset_of: [tag:read]}, tool: {annotations: {destructiveHint: true}}}`
@@ -47,6 +48,7 @@ mod letter;
 mod literal;
 mod minimal;
 mod moment;
+mod opens;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -60,6 +62,7 @@ pub use caller::{Caller, Who};
 pub use letter::Letter;
 use literal::Literals;
 pub use minimal::{Extent, Found, MOST_RELEVANT, Minimal};
+pub use opens::{Opens, Way};
 
 use crate::{
     config::Config,
@@ -73,7 +76,7 @@ use crate::{
 pub struct Reach<'c> {
     config: &'c Config,
     lock: Option<&'c Lock>,
-    engine: Engine,
+    engine: Held<'c>,
     /// What the view names through which everybody asks, if they ask through one.
     view: Option<BTreeSet<ScopeName>>,
     literals: OnceLock<HashMap<Arc<str>, Literals>>,
@@ -84,6 +87,24 @@ pub struct Reach<'c> {
     scenes: HashMap<ServerName, OnceLock<Option<Scene>>>,
     askers: Mutex<HashMap<AskerKey, Arc<Asker>>>,
     letters: Mutex<HashMap<LetterKey, Letter>>,
+}
+
+/// An engine of its own, or one that is at work elsewhere.
+#[derive(Debug)]
+enum Held<'c> {
+    Own(Box<Engine>),
+    Lent(&'c Engine),
+}
+
+impl std::ops::Deref for Held<'_> {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        match self {
+            Self::Own(engine) => engine,
+            Self::Lent(engine) => engine,
+        }
+    }
 }
 
 /// The caller, what is asked, of which server, and the class of the name.
@@ -97,9 +118,18 @@ impl<'c> Reach<'c> {
     /// # Errors
     /// When the engine refuses the bundle, in words.
     pub fn new(config: &'c Config, bundle: Arc<Bundle>, lock: Option<&'c Lock>) -> Result<Self, String> {
-        let engine = Engine::new(bundle)?;
+        Ok(Self::with(config, Held::Own(Box::new(Engine::new(bundle)?)), lock))
+    }
+
+    /// The same of an engine that decides already.
+    #[must_use]
+    pub fn of(config: &'c Config, engine: &'c Engine, lock: Option<&'c Lock>) -> Self {
+        Self::with(config, Held::Lent(engine), lock)
+    }
+
+    fn with(config: &'c Config, engine: Held<'c>, lock: Option<&'c Lock>) -> Self {
         let scenes = engine.bundle().servers().iter().map(|name| (name.clone(), OnceLock::new())).collect();
-        Ok(Self {
+        Self {
             config,
             lock,
             engine,
@@ -112,7 +142,7 @@ impl<'c> Reach<'c> {
             scenes,
             askers: Mutex::default(),
             letters: Mutex::default(),
-        })
+        }
     }
 
     /// The same, where everybody with everything that they can hold asks through this view; nothing where
@@ -137,7 +167,7 @@ impl<'c> Reach<'c> {
 
     /// The engine that is asked.
     #[must_use]
-    pub const fn engine(&self) -> &Engine {
+    pub fn engine(&self) -> &Engine {
         &self.engine
     }
 

@@ -31,7 +31,7 @@ use crate::{
     audit::{self, Trail, TrailError},
     chance,
     clock::{Clock, SystemClock},
-    config::{Config, Listen, TlsFiles, Way},
+    config::{Config, Listen, Login, TlsFiles, Way},
     egress::Resolve,
     gateway::{Gateway, Parts, Revision},
     http::{self, Health, forwarded::Proxies, listener},
@@ -77,6 +77,9 @@ pub(crate) enum StartError {
         "other machines reach {0}, and `oauth.enabled` is false: without tokens the gateway is for this machine alone"
     )]
     Anybody(SocketAddr),
+    /// Other machines would reach it, and nothing says who signs in.
+    #[error("other machines reach {0}, and `oauth.login` does not say who signs in: write `users` or `owner`")]
+    Nobody(SocketAddr),
     /// The certificate or its key cannot be used.
     #[error("{0}")]
     Certificate(String),
@@ -202,6 +205,16 @@ impl Server {
         self.address
     }
 
+    /// A link that signs the owner in, where one person does; to be shown to nobody else.
+    #[must_use]
+    pub(crate) fn link(&self) -> Option<Secret<String>> {
+        let (parts, revision) = (self.gateway.parts(), self.gateway.revision());
+        let (office, roll) = parts.office.as_ref().zip(revision.roll.as_ref())?;
+        let owner = office.issuer(&revision.snapshot, roll).login() == Login::Owner;
+        let random = owner.then(chance::bytes)?.ok()?;
+        Some(office.link(&revision.snapshot.public_url, parts.clock.now(), random))
+    }
+
     /// Serves until SIGTERM or SIGINT, reading the configuration anew at each SIGHUP, then takes everything down in order.
     ///
     /// # Errors
@@ -266,6 +279,9 @@ fn protected(config: &Config, address: SocketAddr) -> Result<(), StartError> {
     }
     if !config.oauth.enabled.value {
         return Err(StartError::Anybody(address));
+    }
+    if config.oauth.authorization.login.is_none() {
+        return Err(StartError::Nobody(address));
     }
     if config.listen.way == Way::Plain { Err(StartError::Open(address)) } else { Ok(()) }
 }

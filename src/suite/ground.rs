@@ -70,7 +70,7 @@ impl<'c> Ground<'c> {
 
     /// The engine that decides.
     #[must_use]
-    pub const fn engine(&self) -> &'c Engine {
+    pub fn engine(&self) -> &'c Engine {
         self.reach.engine()
     }
 

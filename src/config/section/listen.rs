@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     limits::{Limits, LimitsSection},
-    oauth::OAuth,
+    oauth::{Login, OAuth},
     way::{self, TlsSection, Way},
 };
 use crate::{
@@ -91,6 +91,9 @@ impl Listen {
         if let Some(oauth) = oauth.filter(|oauth| !oauth.enabled.value) {
             local_only(&address, &public_url, &oauth.enabled.place, cx);
         }
+        if let Some(oauth) = oauth.filter(|oauth| oauth.enabled.value) {
+            somebody_signs_in(&address, &way, oauth, cx);
+        }
         Some(Self { address, public_url, way, trusted_proxies: trusted_proxies?, limits: limits? })
     }
 }
@@ -153,6 +156,30 @@ fn host(address: &Placed<SocketAddr>) -> String {
     match address.value {
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    }
+}
+
+/// Where other machines reach the gateway, the file says who signs in, and nobody sees the owner's link on the way.
+fn somebody_signs_in(address: &Placed<SocketAddr>, way: &Way, oauth: &OAuth, cx: &mut Resolver<'_>) {
+    if address.value.ip().to_canonical().is_loopback() {
+        return;
+    }
+    match &oauth.authorization.login {
+        None => {
+            let message =
+                format!("other machines reach `{}`, and `oauth.login` does not say who signs in", address.value);
+            let finding = findings::WRONG_TYPE.at(&address.place, message).label("not loopback");
+            cx.find(finding.help(
+                "write `oauth: {login: users}` for people with names and passwords, or `oauth: {login: owner}` for one person, who signs in by `portcullis login`",
+            ));
+        }
+        Some(login) if login.value == Login::Owner && *way == Way::Plain => {
+            let message =
+                format!("`login: owner` needs TLS where other machines reach the gateway, as at `{}`", address.value);
+            let finding = findings::WRONG_TYPE.at(&login.place, message).also(&address.place, "not loopback");
+            cx.find(finding.help("set `listen.tls`, or `listen.tls_proxy: true` where a proxy ends TLS"));
+        }
+        Some(_) => {}
     }
 }
 

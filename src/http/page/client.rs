@@ -72,13 +72,6 @@ impl Destination {
         let shown = Shown::host(host);
         if is_this_computer(host) { Self::ThisComputer(shown) } else { Self::Site(shown) }
     }
-
-    /// The host, or the scheme of an app.
-    pub(super) const fn shown(&self) -> &Shown {
-        match self {
-            Self::Site(shown) | Self::ThisComputer(shown) | Self::App(shown) => shown,
-        }
-    }
 }
 
 impl Back {

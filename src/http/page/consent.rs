@@ -22,6 +22,7 @@ use super::{
     shown::Shown,
 };
 use crate::{
+    config::ScopeDrift,
     lock::Hints,
     name::{ScopeName, ServerName, ToolName},
     secret::Secret,
@@ -51,6 +52,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) beyond: Vec<ScopeName>,
     /// How long it lasts.
     pub(crate) lifetime: Lifetime,
+    /// What becomes of servers that join its tags later.
+    pub(crate) drift: ScopeDrift,
 }
 
 /// A scope that may be granted.
@@ -161,7 +164,7 @@ impl Effect {
 
 /// The page on which a person decides what a client may do.
 pub(crate) fn consent(frame: &Frame<'_>, consent: &Consent<'_>) -> Html {
-    let Consent { csrf, handle, client, destination, resource, offers, beyond, lifetime } = consent;
+    let Consent { csrf, handle, client, destination, resource, offers, beyond, lifetime, drift } = consent;
     let tools: usize =
         offers.iter().flat_map(|offer| &offer.opens).flat_map(|opens| opens.tools.iter().flatten()).count();
     Html::of(&Page {
@@ -175,8 +178,20 @@ pub(crate) fn consent(frame: &Frame<'_>, consent: &Consent<'_>) -> Html {
         rows: offers.iter().map(Row::of).collect(),
         beyond,
         lasts: lifetime.words(),
+        joins: joins(*drift),
         open: tools <= OPEN,
     })
+}
+
+/// What becomes of servers that join a tag later.
+const fn joins(drift: ScopeDrift) -> &'static str {
+    match drift {
+        ScopeDrift::Reconsent => "A server that joins a tag later stays closed until you are asked again.",
+        ScopeDrift::Allow => "A server that joins a tag later is open at once.",
+        ScopeDrift::Notify => {
+            "A server that joins a tag later is open at once, and its use is noted in the audit trail."
+        }
+    }
 }
 
 impl Lifetime {
@@ -210,6 +225,7 @@ struct Page<'a> {
     rows: Vec<Row<'a>>,
     beyond: &'a [ScopeName],
     lasts: String,
+    joins: &'static str,
     open: bool,
 }
 

@@ -36,8 +36,8 @@ pub(crate) struct Grant {
     pub(crate) id: String,
     /// To whom.
     pub(crate) client: Client,
-    /// Where its codes were sent.
-    pub(crate) destination: Destination,
+    /// Where its codes were sent, as far as that is known.
+    pub(crate) destination: Option<Destination>,
     /// The resource that its tokens are good for.
     pub(crate) resource: Shown,
     /// The scopes, each with its description where it has one, and whether it is sensitive.

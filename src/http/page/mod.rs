@@ -10,6 +10,7 @@
 //! SPEC: oauth §5.3; SM-12, SM-33; OA-94 to OA-98, T-065 to T-067, T-073; AS-24, AS-33.
 //! To add a page: a view model, a template beside it, a line in `tests/gallery.rs`.
 
+mod answer;
 mod asset;
 mod client;
 mod consent;
@@ -23,11 +24,13 @@ mod sign_in;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use asset::ASSETS;
+pub(crate) use asset::{ASSETS, Asset};
 pub(crate) use client::{Back, Client, Destination, KnownBy};
 pub(crate) use consent::{Consent, Effect, Lifetime, Offer, Opens, Renewal, Tool, consent};
 pub(crate) use done::{Done, done};
-pub(crate) use frame::{Frame, Html, SignedIn};
+#[cfg(test)]
+pub(crate) use frame::SignedIn;
+pub(crate) use frame::{Frame, Html};
 pub(crate) use grants::{Grant, Grants, grants};
 pub(crate) use problem::{Problem, problem};
 pub(crate) use shown::Shown;
@@ -43,8 +46,10 @@ pub(crate) mod path {
     pub(crate) const REVOKE: &str = "/grants/revoke";
     /// Asks who somebody is; goes on with what they came for where that is known.
     pub(crate) const LOGIN: &str = "/login";
+    /// Asks somebody who is signed in to prove it anew.
+    pub(crate) const FRESH: &str = "/login/fresh";
     /// Takes a one-time link.
-    pub(crate) const LINK: &str = "/login/link";
+    pub(crate) const LINK: &str = crate::oauth::owner::PATH;
     /// Ends a sign-in.
     pub(crate) const SIGN_OUT: &str = "/login/out";
 }
@@ -68,7 +73,7 @@ pub(crate) mod field {
     /// Its password.
     pub(crate) const PASSWORD: &str = "password";
     /// The secret of a one-time link.
-    pub(crate) const LINK: &str = "link";
+    pub(crate) const LINK: &str = crate::oauth::owner::PARAMETER;
     /// The grant that is taken back.
     pub(crate) const GRANT: &str = "grant";
     /// Says that all grants are taken back.

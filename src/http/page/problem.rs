@@ -4,7 +4,12 @@
 
 use askama::Template;
 
-use super::{frame::Frame, frame::Html, path, shown::Shown};
+use super::{
+    client::{Back, Destination},
+    frame::{Frame, Html},
+    path,
+    shown::Shown,
+};
 
 /// Something that went wrong.
 #[derive(Debug, Clone)]
@@ -19,6 +24,8 @@ pub(crate) struct Problem {
     pub(crate) code: Shown,
     /// What the audit trail and the log know it by.
     pub(crate) request: Option<Shown>,
+    /// How to tell the client, where it may be told and is not told at once.
+    pub(crate) back: Option<Back>,
 }
 
 /// The error page.

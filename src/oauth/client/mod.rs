@@ -16,7 +16,7 @@ mod kept;
 mod known;
 mod registration;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
@@ -29,11 +29,14 @@ pub use fetch::{FetchError, Fetcher};
 pub use known::shown_name;
 pub use registration::{Registered, UNUSED_LIFE, USED_LIFE, register};
 
-use super::key::SecretDigest;
+use super::{key::SecretDigest, redirect::Target};
 use crate::{
-    config::{AuthMethod, GrantType, RedirectKind, RedirectUri},
+    config::{AuthMethod, GrantType, Lifetimes, RedirectKind, RedirectUri},
     name::ClientId,
 };
+
+/// The longest life of a grant to a client whose identity nothing proves.
+const UNPROVEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A client.
 #[derive(Debug, Clone)]
@@ -95,6 +98,41 @@ impl Client {
         self.redirect_uris.iter().all(|uri| uri.kind() != RedirectKind::Https)
     }
 
+    /// Whether anybody on the person's machine could be this client.
+    #[must_use]
+    pub fn is_unproven(&self) -> bool {
+        match self.known_by {
+            KnownBy::Itself => true,
+            // Its site proves it; where the document was not read again, there are no redirects to look at.
+            KnownBy::Document(_) => false,
+            KnownBy::Configuration => !self.is_confidential() && self.is_local(),
+        }
+    }
+
+    /// Whether who gets its answers at a place is sure to be this client: it keeps a secret, or its own site says
+    /// what it is; never on the person's own machine (oauth §5.4).
+    #[must_use]
+    pub fn is_proven(&self, target: &Target) -> bool {
+        let https = |uri: &RedirectUri| uri.kind() == RedirectKind::Https;
+        if !target.uri().as_ref().is_some_and(https) {
+            return false;
+        }
+        match self.known_by {
+            KnownBy::Itself => false,
+            KnownBy::Document(_) => {
+                let own = |uri: &RedirectUri| https(uri) && origin(uri.as_str()) == origin(self.id.as_str());
+                self.redirect_uris.iter().all(own)
+            }
+            KnownBy::Configuration => self.is_confidential(),
+        }
+    }
+
+    /// How long a grant to it lasts at most, however often it is refreshed.
+    #[must_use]
+    pub fn longest(&self, lifetimes: &Lifetimes) -> Duration {
+        if self.is_unproven() { lifetimes.refresh_absolute.min(UNPROVEN) } else { lifetimes.refresh_absolute }
+    }
+
     /// Whether an answer may be sent to it without a person looking: not where anybody could have registered it.
     #[must_use]
     pub const fn is_trusted(&self) -> bool {
@@ -103,6 +141,13 @@ impl Client {
             KnownBy::Document(_) | KnownBy::Itself => false,
         }
     }
+}
+
+/// Scheme, host and port of a URL, as they are written.
+fn origin(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next()?;
+    url.get(..scheme.len() + 3 + host.len())
 }
 
 #[cfg(test)]

@@ -6,14 +6,11 @@
 //!
 //! SPEC: OAuth 2.1 §4.1.3, §7.5.2; RFC 8707 §2.2; OA-26…OA-32; T-075…T-080.
 
-use jiff::SignedDuration;
-
 use super::{GrantType, Redeem, refused};
 use crate::{
     chance,
     id::Id,
     oauth::{
-        client::{Client, KnownBy},
         code::Code,
         error::{ErrorCode, OAuthError, Why},
         issuer::{down, signed},
@@ -23,9 +20,6 @@ use crate::{
     },
     store::{NewFamily, RedeemCode, Redeemed, Unfit},
 };
-
-/// The longest life of a grant to a client whose identity nothing proves.
-const UNPROVEN: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Gives tokens for a code.
 pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
@@ -91,8 +85,7 @@ fn mismatch(unfit: Unfit) -> OAuthError {
 /// The family of what comes of a code.
 fn family(ask: &Redeem<'_>) -> Result<NewFamily, OAuthError> {
     let (now, lifetimes) = (ask.now, &ask.issuer.settings.lifetimes);
-    let absolute = signed(lifetimes.refresh_absolute);
-    let absolute = if is_unproven(ask.client) { absolute.min(UNPROVEN) } else { absolute };
+    let absolute = signed(ask.client.longest(lifetimes));
     let (random, nonce) = (chance::bytes(), chance::bytes());
     let (Ok(random), Ok(nonce)) = (random, nonce) else { return Err(OAuthError::internal()) };
     Ok(NewFamily {
@@ -101,14 +94,4 @@ fn family(ask: &Redeem<'_>) -> Result<NewFamily, OAuthError> {
         idle_expires_at: now.saturating_add(signed(lifetimes.refresh_idle)).unwrap_or(now),
         expires_at: now.saturating_add(absolute).unwrap_or(now),
     })
-}
-
-/// Whether anybody on the person's machine could be this client.
-fn is_unproven(client: &Client) -> bool {
-    match client.known_by {
-        KnownBy::Itself => true,
-        // Its site proves it; the document was not read again, so there are no redirects to look at.
-        KnownBy::Document(_) => false,
-        KnownBy::Configuration => !client.is_confidential() && client.is_local(),
-    }
 }

@@ -12,8 +12,8 @@ use crate::{
     egress::Resolve,
     name::ScopeName,
     oauth::{
-        Answer, Call, ErrorCode, Form, Issuer, OAuthError, OAuthKeys, Refused, SignedIn, TokenKeys, Why, approve,
-        authorize,
+        Answer, Approved, Call, Decided, ErrorCode, Form, Issued, Issuer, OAuthError, OAuthKeys, Refused, SignedIn,
+        TokenKeys, Why, approve, authorize,
         client::{Client, Directory, Fetcher, public},
         token,
     },
@@ -180,10 +180,10 @@ impl Bench {
         self.pages.set(self.pages.get() + 1);
         let once =
             Once { name: "consent", id: vec![self.pages.get()], until: self.now + SignedDuration::from_secs(600) };
-        let answer = Answer { ticked, once, remember: false };
+        let answer = Answer { ticked, once, proof: None, remember: false };
         let opened = |_: &[ScopeName]| crate::store::Opened::new();
         let approved = approve(&self.issuer(), &client, &request, &Self::ana(), answer, opened, self.now).await?;
-        Ok(approved.unwrap().location.expose().clone())
+        Ok(done(approved).location.expose().clone())
     }
 
     /// A code for a right request, all ticked.
@@ -202,7 +202,7 @@ impl Bench {
             authorization: &headers,
             body: body.as_bytes(),
         };
-        let issued = token(&self.issuer(), &call, self.now).await?;
+        let issued = called(&self.issuer(), &call, self.now).await?;
         Ok(serde_json::from_str(&issued.body()).unwrap())
     }
 
@@ -228,6 +228,20 @@ impl Bench {
     /// How many tokens there ever were.
     pub(super) async fn count(&self) -> usize {
         self.store.list_tokens().await.unwrap().len()
+    }
+}
+
+/// Calls the token endpoint.
+pub(super) async fn called(issuer: &Issuer<'_>, call: &Call<'_>, now: Timestamp) -> Result<Issued, OAuthError> {
+    let admitted = issuer.admit(call, now).await?;
+    token(issuer, &admitted, now).await
+}
+
+/// What was approved.
+pub(super) fn done(decided: Decided) -> Approved {
+    match decided {
+        Decided::Approved(approved) => approved,
+        Decided::Used | Decided::Stale => panic!("{decided:?}"),
     }
 }
 

@@ -6,9 +6,8 @@ use super::bench::{Bench, URL, scopes, seen};
 use crate::{
     config::{Login, Redirects, Registration},
     oauth::{
-        ErrorCode, Why,
+        ErrorCode, Why, authorization_server,
         client::{Door, USED_LIFE},
-        metadata::whole,
         protected_resource, registration,
     },
 };
@@ -20,7 +19,7 @@ async fn as02_as04_as08_as18_as27_oa14_oa22_metadata_says_exactly_what_is_on() {
     let secret = ["client_secret_basic", "client_secret_post"];
     let all = ["none", "client_secret_basic", "client_secret_post"];
     assert_eq!(
-        whole(&bench.issuer(), true),
+        authorization_server(&bench.issuer(), true),
         serde_json::json!({
             "issuer": URL,
             "authorization_endpoint": format!("{URL}/oauth/authorize"),
@@ -40,7 +39,7 @@ async fn as02_as04_as08_as18_as27_oa14_oa22_metadata_says_exactly_what_is_on() {
         })
     );
     bench.settings.registration = Some(Registration { redirects: Redirects::Any, token: None });
-    let document = whole(&bench.issuer(), false);
+    let document = authorization_server(&bench.issuer(), false);
     assert_eq!(document["registration_endpoint"], format!("{URL}/oauth/register"));
 }
 

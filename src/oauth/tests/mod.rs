@@ -3,6 +3,8 @@
 mod authorize;
 mod bench;
 mod code;
+mod consent;
 mod metadata;
 mod refresh;
+mod signin;
 mod token;

@@ -3,9 +3,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::bench::{Bench, MCP, URL, scopes, seen};
+use super::bench::{Bench, MCP, URL, called, scopes, seen};
 use crate::{
-    oauth::{Call, ErrorCode, OAuthError, Why, introspect, revoke, token},
+    oauth::{Call, ErrorCode, OAuthError, Why, introspect, revoke},
     store::Store,
 };
 
@@ -26,12 +26,12 @@ async fn oa37_oa38_t088_only_a_form_in_the_body_is_read() {
         Call { body: b"grant_type=%zz&client_id=ci-bot", ..right },
         Call { body: b"client_id=ci-bot&client_secret=bot-secret", ..right },
     ] {
-        let error = token(&issuer, &bad, bench.now).await.unwrap_err();
+        let error = called(&issuer, &bad, bench.now).await.unwrap_err();
         assert_eq!((error.code(), error.status()), (ErrorCode::InvalidRequest, 400), "{bad:?}");
     }
     let upper =
         Call { query: Some(""), content_type: Some(b"Application/X-WWW-Form-URLencoded; charset=utf-8"), ..right };
-    assert!(token(&issuer, &upper, bench.now).await.is_ok());
+    assert!(called(&issuer, &upper, bench.now).await.is_ok());
     assert_eq!(bench.count().await, 1);
 }
 
@@ -97,7 +97,9 @@ async fn call(bench: &Bench, header: Option<&str>, body: &str) -> Result<bool, O
         authorization: &headers,
         body: body.as_bytes(),
     };
-    revoke(&bench.issuer(), &call, bench.now).await.map(|what| what.is_some())
+    let issuer = bench.issuer();
+    let admitted = issuer.admit(&call, bench.now).await?;
+    revoke(&issuer, &admitted, bench.now).await.map(|what| what.is_some())
 }
 
 async fn look(bench: &Bench, header: &str, token: &str) -> Result<Value, OAuthError> {
@@ -109,7 +111,9 @@ async fn look(bench: &Bench, header: &str, token: &str) -> Result<Value, OAuthEr
         authorization: &[basic.as_bytes()],
         body: body.as_bytes(),
     };
-    introspect(&bench.issuer(), &call, bench.now).await
+    let issuer = bench.issuer();
+    let admitted = issuer.admit(&call, bench.now).await?;
+    introspect(&issuer, &admitted, bench.now).await
 }
 
 #[tokio::test]

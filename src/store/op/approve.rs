@@ -39,6 +39,8 @@ pub struct NewGrant {
 pub struct Approve {
     /// The page that was used: a second use gives nothing (OA-92).
     pub once: Once,
+    /// The proof that is used up by it, where it needs one of its own.
+    pub proof: Option<Once>,
     /// What is approved.
     pub grant: NewGrant,
     /// The digest of the code.
@@ -65,8 +67,10 @@ pub enum Approved {
         /// The grant's id.
         grant: Id,
     },
-    /// The page was used before; nothing was changed.
+    /// The page was used before; nothing was approved.
     Again,
+    /// The proof was used up before; nothing was changed.
+    Stale,
 }
 
 impl Store {
@@ -113,8 +117,23 @@ impl Op for Approve {
     type Answer = Approved;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Approved> {
-        let Self { once, grant: asked, code, redirect_uri, redirect_sent, challenge, renewable, expires_at, now } =
-            self;
+        let Self {
+            once,
+            proof,
+            grant: asked,
+            code,
+            redirect_uri,
+            redirect_sent,
+            challenge,
+            renewable,
+            expires_at,
+            now,
+        } = self;
+        if let Some(proof) = proof
+            && !rows.add_once(proof.name, &proof.id, proof.until, *now).await?
+        {
+            return Ok(Approved::Stale);
+        }
         if !rows.add_once(once.name, &once.id, once.until, *now).await? {
             return Ok(Approved::Again);
         }

@@ -6,7 +6,7 @@ use super::revoke;
 use crate::{
     name::UserId,
     store::{
-        AccountRow, Cause, CounterRow, Opaque, Reach, SignInRow, Store, StoreError,
+        AccountRow, Cause, CounterRow, Event, Opaque, Reach, SignInRow, Store, StoreError,
         rows::{Mac, Op, Read, Rows},
     },
 };
@@ -126,7 +126,7 @@ impl Store {
         self.write(EndSignIn { mac: *mac }).await
     }
 
-    /// Adds an account.
+    /// Adds an account, and leaves an event.
     ///
     /// # Errors
     /// When nothing was changed.
@@ -150,7 +150,7 @@ impl Store {
         self.read(ListAccounts).await
     }
 
-    /// Sets a password anew, and revokes all of the person (OA-61). Whether there is such an account.
+    /// Sets a password anew, leaves an event of it, and revokes all of the person (OA-61). Whether there is such an account.
     ///
     /// # Errors
     /// When nothing was changed.
@@ -163,8 +163,8 @@ impl Store {
         self.write(SetPassword { user: user.clone(), password, now }).await
     }
 
-    /// Disables an account and revokes all of the person, or lets it in again. Whether there is
-    /// such an account.
+    /// Disables an account and revokes all of the person, or lets it in again; a change leaves an event.
+    /// Whether there is such an account.
     ///
     /// # Errors
     /// When nothing was changed.
@@ -282,6 +282,7 @@ impl Op for Add {
             return Ok(AddAccount::Before);
         }
         rows.put_account(&self.account).await?;
+        rows.leave(self.account.created_at, &Event::AccountAdded { user: self.account.user.clone() }).await?;
         Ok(AddAccount::Done)
     }
 }
@@ -322,6 +323,7 @@ impl Op for SetPassword {
         account.password = self.password.clone();
         account.changed_at = self.now;
         rows.put_account(&account).await?;
+        rows.leave(self.now, &Event::PasswordSet { user: self.user.clone() }).await?;
         revoke::all(rows, &Reach::User(self.user.clone()), Cause::PasswordChanged, self.now).await?;
         Ok(true)
     }
@@ -338,8 +340,13 @@ impl Op for Disable {
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<bool> {
         let Some(mut account) = rows.account(&self.user).await? else { return Ok(false) };
-        account.disabled_at = self.disabled.then(|| account.disabled_at.unwrap_or(self.now));
-        rows.put_account(&account).await?;
+        if self.disabled != account.disabled_at.is_some() {
+            account.disabled_at = self.disabled.then_some(self.now);
+            rows.put_account(&account).await?;
+            let user = self.user.clone();
+            let event = if self.disabled { Event::AccountDisabled { user } } else { Event::AccountEnabled { user } };
+            rows.leave(self.now, &event).await?;
+        }
         if self.disabled {
             revoke::all(rows, &Reach::User(self.user.clone()), Cause::AccountDisabled, self.now).await?;
         }

@@ -139,6 +139,26 @@ pub enum Event {
         /// The grant's id.
         grant: String,
     },
+    /// There is a new account.
+    AccountAdded {
+        /// Whose.
+        user: UserId,
+    },
+    /// An account was disabled.
+    AccountDisabled {
+        /// Whose.
+        user: UserId,
+    },
+    /// An account that was disabled is let in again.
+    AccountEnabled {
+        /// Whose.
+        user: UserId,
+    },
+    /// A password was set anew.
+    PasswordSet {
+        /// Whose.
+        user: UserId,
+    },
     /// There is a new data key.
     KeyMade {
         /// Its number.
@@ -166,6 +186,10 @@ impl Event {
             Self::ClientRevoked { .. } => "client-revoked",
             Self::UserRevoked { .. } => "user-revoked",
             Self::GrantRenewed { .. } => "grant-renewed",
+            Self::AccountAdded { .. } => "account-added",
+            Self::AccountDisabled { .. } => "account-disabled",
+            Self::AccountEnabled { .. } => "account-enabled",
+            Self::PasswordSet { .. } => "password-set",
             Self::KeyMade { .. } => "key-made",
             Self::KeyDropped { .. } => "key-dropped",
             Self::MasterKeyChanged => "master-key-changed",
@@ -206,6 +230,10 @@ impl Event {
                 vec![("user", user.to_string()), ("cause", cause.as_str().to_owned())]
             }
             Self::GrantRenewed { grant } => vec![("grant", grant.clone())],
+            Self::AccountAdded { user }
+            | Self::AccountDisabled { user }
+            | Self::AccountEnabled { user }
+            | Self::PasswordSet { user } => vec![("user", user.to_string())],
             Self::KeyMade { key } | Self::KeyDropped { key } => vec![("key", key.to_string())],
             Self::MasterKeyChanged => Vec::new(),
         }
@@ -216,7 +244,14 @@ impl Event {
     pub fn reach(&self) -> Option<Reach> {
         let id = |text: &str, reach: fn(Id) -> Reach| text.parse().map_or(Reach::All, reach);
         match self {
-            Self::TokenIssued { .. } | Self::KeyMade { .. } | Self::KeyDropped { .. } | Self::MasterKeyChanged => None,
+            Self::TokenIssued { .. }
+            | Self::AccountAdded { .. }
+            | Self::AccountDisabled { .. }
+            | Self::AccountEnabled { .. }
+            | Self::PasswordSet { .. }
+            | Self::KeyMade { .. }
+            | Self::KeyDropped { .. }
+            | Self::MasterKeyChanged => None,
             Self::TokenRevoked { token } => Some(id(token, Reach::Token)),
             Self::AllTokensRevoked { .. } => Some(Reach::All),
             Self::FamilyRevoked { family, .. } => Some(id(family, Reach::Family)),

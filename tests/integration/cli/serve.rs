@@ -65,7 +65,7 @@ fn an_address_of_another_machine() {
     // Without TLS that is refused, and tried only where somebody answers for it.
     let said = run(&place, &["serve"]);
     assert!(said.status == 1 && said.err.contains("[PC202]") && said.err.contains("not started"), "{said:?}");
-    let why = "lint: {ignore: [{rule: PC202, path: listen, reason: a proxy in front ends TLS}]}";
+    let why = "oauth: {login: users}\nlint: {ignore: [{rule: PC202, path: listen, reason: a proxy in front ends TLS}]}";
     let place =
         at(&format!("{CONFIG}{why}\n").replace("'{address}'", "'192.0.2.1:3050', public_url: 'https://mcp.example'"));
     let words = "error: cannot listen on 192.0.2.1:3050: this machine has no such address; see `listen.address`\n";

@@ -1,5 +1,20 @@
 //! The authorization server on the wire: the real binary, asked over real sockets.
 
+/// What people have allowed, and taking it back.
+mod grants;
+/// From a client's request to a code.
+mod authorize;
+/// What codes and refresh tokens are good for.
+mod code;
+/// What a person is shown and asked.
+mod consent;
+/// A client that asks a person.
+mod flow;
+/// Signing in and out.
+mod signin;
+/// People with passwords.
+mod users;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -127,9 +142,11 @@ fn as02_as03_az01_az05_az07_metadata_and_challenge_lead_from_one_to_the_next() {
     assert_eq!(server.json(), alias.json());
     assert_eq!(server.json()["issuer"], url.as_str());
     assert_eq!(server.json()["token_endpoint"], format!("{url}/oauth/token"));
-    // Nobody signs in yet, and what is not there is not named.
-    assert_eq!(server.json()["grant_types_supported"], json!(["client_credentials"]));
-    assert!(server.json().get("authorization_endpoint").is_none());
+    assert_eq!(
+        server.json()["grant_types_supported"],
+        json!(["authorization_code", "client_credentials", "refresh_token"])
+    );
+    assert_eq!(server.json()["authorization_endpoint"], format!("{url}/oauth/authorize"));
 }
 
 #[test]

@@ -54,6 +54,7 @@ pub(super) fn opened(scope: &str, servers: &[&str]) -> Opened {
 pub(super) fn approve(number: u64, second: i64) -> Approve {
     Approve {
         once: Once { name: "consent", id: number.to_be_bytes().to_vec(), until: at(second + 600) },
+        proof: None,
         grant: NewGrant {
             id: id(b'g', number),
             user: user("ana"),

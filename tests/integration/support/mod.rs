@@ -3,6 +3,8 @@
 
 /// A client's end of `portcullis connect`.
 pub(crate) mod bridged;
+/// A browser that signs in.
+pub(crate) mod browsing;
 /// An HTTP server that answers what a test tells it to.
 pub(crate) mod fake_http;
 /// A gateway that runs.

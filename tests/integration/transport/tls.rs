@@ -220,7 +220,7 @@ fn az24_nothing_is_public_without_tls() {
     let said = public("public_url: 'https://mcp.example'");
     assert!(said.status == 1 && said.err.contains("[PC202]") && said.err.contains("listen.tls"), "{said:?}");
     // Nobody can answer for it.
-    let ignore = "lint: {ignore: [{rule: PC202, path: listen, reason: we know}]}\n";
+    let ignore = "oauth: {login: users}\nlint: {ignore: [{rule: PC202, path: listen, reason: we know}]}\n";
     let yaml = format!("{}{ignore}", yaml("public_url: 'https://mcp.example'")).replace("'{address}'", "'0.0.0.0:0'");
     let said = run(&Running::prepare(&yaml), &["serve"]);
     assert!(said.status == 2 && said.err.contains("error: other machines reach 0.0.0.0:"), "{said:?}");

@@ -17,7 +17,7 @@ pub use registration::{Documents, Redirects, Registration, Trust};
 pub use server::{Authorization, Login, ScopeDrift};
 
 use client::ClientSection;
-use lifetime::AccessTokenSection;
+use lifetime::{AccessTokenSection, CodeSection, RefreshTokenSection};
 use registration::RegistrationSection;
 use server::AuthorizationSection;
 
@@ -60,9 +60,19 @@ pub(crate) struct OAuthSection {
     baseline: Option<Written<Vec<Written<String>>>>,
     /// The clients that you know, by their ids.
     clients: Option<Written<Named<ClientSection>>>,
+    /// How long authorization codes are good.
+    code: Option<Written<CodeSection>>,
     /// How long failing answers of the endpoints that authenticate are held up, at random: a range, a map
     /// of `min` and `max`, or 0 for not at all. Successes are answered at once. Default: `10ms-50ms`.
     failure_delay: Option<Written<FailureDelaySection>>,
+    /// How people sign in: `owner` (one person, by a link that `portcullis login` makes) or `users` (accounts
+    /// with passwords, made by `portcullis user`). Default: `owner` where only this machine reaches the gateway.
+    #[schemars(extend("enum" = ["owner", "users"]))]
+    login: Option<Written<String>>,
+    /// Whether codes may be sent to schemes that belong to apps, as in `com.example.app:/callback`. Default: `false`.
+    private_schemes: Option<Written<bool>>,
+    /// How long refresh tokens are good.
+    refresh_token: Option<Written<RefreshTokenSection>>,
     /// Who may register themselves: `off`, `loopback` (clients on the person's own machine), `open`, or a map.
     /// Default: `loopback` where only this machine reaches the gateway, else `off`.
     registration: Option<Written<TextOr<RegistrationSection>>>,
@@ -76,8 +86,28 @@ impl OAuth {
             let authorization = Authorization::default();
             return Some(Self { enabled: default, baseline: Vec::new(), failure_delay: delay, authorization });
         };
-        let OAuthSection { enabled, access_token, baseline, clients, failure_delay, registration } = section.value?;
-        let written = AuthorizationSection { access_token, clients, registration, ..AuthorizationSection::default() };
+        let OAuthSection {
+            enabled,
+            access_token,
+            baseline,
+            clients,
+            code,
+            failure_delay,
+            login,
+            private_schemes,
+            refresh_token,
+            registration,
+        } = section.value?;
+        let written = AuthorizationSection {
+            access_token,
+            clients,
+            code,
+            login,
+            private_schemes,
+            refresh_token,
+            registration,
+            ..AuthorizationSection::default()
+        };
         let authorization = Authorization::resolve(written, cx);
         let failure_delay = match failure_delay {
             Some(written) => written.value.map_or(delay, |FailureDelaySection(delay)| delay),

@@ -109,7 +109,8 @@ fn consent_with(
     let (csrf, handle) = (secret(), handle());
     let resource = Shown::uri("https://gateway.example.com/mcp");
     let beyond = beyond.iter().map(|scope| scope.parse().unwrap()).collect();
-    let view = Consent { csrf: &csrf, handle: &handle, client, destination, resource, offers, beyond, lifetime };
+    let drift = crate::config::ScopeDrift::Reconsent;
+    let view = Consent { csrf: &csrf, handle: &handle, client, destination, resource, offers, beyond, lifetime, drift };
     signed_in("local/ana", |frame| consent(frame, &view))
 }
 
@@ -187,7 +188,7 @@ fn given(id: &str, client: Client, destination: Destination) -> Grant {
     Grant {
         id: id.into(),
         client,
-        destination,
+        destination: Some(destination),
         resource: Shown::uri("https://gateway.example.com/mcp"),
         scopes: vec![
             ("tag:web".parse().unwrap(), Some(Shown::line("Search and fetch public pages")), false),
@@ -231,6 +232,7 @@ fn others() -> Vec<(&'static str, Html)> {
         ),
         code: Shown::uri("invalid_request"),
         request: Some(Shown::uri("01JDK3V9Q0Z4")),
+        back: None,
     };
     vec![
         ("error", problem(&nobody(), &bad_redirect)),
@@ -299,6 +301,7 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
         offers,
         beyond: Vec::new(),
         lifetime: life(),
+        drift: crate::config::ScopeDrift::Reconsent,
     };
     let grant = Grant {
         id: hidden,
@@ -316,6 +319,7 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
         help: Shown::line(text),
         code: Shown::uri(uri),
         request: Some(Shown::uri(uri)),
+        back: Back::new("https://desk.example.com/cb?state=%22%3E%3Cscript%3E&a='&b=1"),
     };
     let back = Back::new("https://desk.example.com/cb?state=%22%3E%3Cscript%3E&a='&b=1");
     vec![

@@ -288,7 +288,7 @@ fn oa34_links_lead_here_but_for_the_way_back_to_a_denied_client() {
         let links = all(&html.0, "a");
         let foreign: Vec<&Element> = links.iter().filter(|link| !ours.contains(&link.get("href").unwrap())).collect();
         match name {
-            "done-denied" | "hostile-denied" => {
+            "done-denied" | "hostile-denied" | "hostile-error" => {
                 assert!(matches!(foreign.as_slice(), [back] if back.get("rel") == Some("noreferrer")), "{foreign:?}");
             }
             _ => assert_eq!(foreign, Vec::<&Element>::new(), "{name}"),

@@ -54,6 +54,17 @@ pub enum Login {
     Users,
 }
 
+impl Login {
+    /// Its word, in the file and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Users => "users",
+        }
+    }
+}
+
 /// What becomes of a grant whose tag comes to open more than it did when consent was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ScopeDrift {
@@ -135,7 +146,7 @@ impl Authorization {
     }
 }
 
-const LOGINS: [(&str, Login); 2] = [("owner", Login::Owner), ("users", Login::Users)];
+const LOGINS: [(&str, Login); 2] = [(Login::Owner.as_str(), Login::Owner), (Login::Users.as_str(), Login::Users)];
 const DRIFTS: [(&str, ScopeDrift); 3] =
     [("reconsent", ScopeDrift::Reconsent), ("allow", ScopeDrift::Allow), ("notify", ScopeDrift::Notify)];
 

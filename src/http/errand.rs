@@ -1,0 +1,306 @@
+//! A request at the authorization server: what is known of it before it is answered, and how what came of it is
+//! written down.
+//!
+//! INVARIANT: each refusal is one audit record and each success one event, written before the answer leaves.
+//! What cannot be written down is not given.
+//! SPEC: OA-20, OA-137; T-088.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use poem::{
+    Request, Response,
+    http::{HeaderMap, StatusCode, header, uri::Scheme},
+};
+
+use super::{
+    mcp, over_limit,
+    page::{self, Frame, Shown},
+    respond,
+};
+use crate::{
+    chance,
+    detect::Detectors,
+    gateway::{Arrived, Gateway, Peer, Refusal, Revision},
+    id::Id,
+    name::{ClientId, UserId},
+    oauth::{ErrorCode, Issuer, LONGEST_FORM, OAuthError, Why},
+    policy::{Because, Decision, EndpointClass},
+    record::{Event, Family},
+    secret::Secret,
+};
+
+/// A request at the authorization server.
+#[derive(Debug)]
+pub(super) struct Errand {
+    pub(super) gateway: Arc<Gateway>,
+    /// What it is answered by, to its end.
+    pub(super) revision: Arc<Revision>,
+    pub(super) peer: Peer,
+    pub(super) started: Instant,
+    pub(super) tls: bool,
+    pub(super) query: Option<String>,
+    pub(super) headers: HeaderMap,
+    class: EndpointClass,
+    /// What was found in its head.
+    found: Detectors,
+    charged: AtomicBool,
+}
+
+/// Why a request is not answered.
+#[derive(Debug)]
+pub(super) enum Halt {
+    /// It is refused.
+    Refused(OAuthError),
+    /// It is over a limit, which is written down.
+    Over(Box<Response>),
+}
+
+impl From<OAuthError> for Halt {
+    fn from(error: OAuthError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What came of a request that is answered, in the audit trail's words.
+#[derive(Debug)]
+pub(super) struct Happened {
+    pub(super) what: &'static str,
+    pub(super) facts: Vec<(&'static str, String)>,
+}
+
+impl Errand {
+    pub(super) fn of(gateway: &Arc<Gateway>, request: &Request) -> Self {
+        Self {
+            revision: gateway.revision(),
+            gateway: Arc::clone(gateway),
+            peer: mcp::peer(request),
+            started: Instant::now(),
+            tls: *request.scheme() == Scheme::HTTPS,
+            query: request.uri().query().map(str::to_owned),
+            headers: request.headers().clone(),
+            class: EndpointClass::of_path(request.uri().path()),
+            found: request.extensions().get::<Detectors>().copied().unwrap_or_default(),
+            charged: AtomicBool::new(false),
+        }
+    }
+
+    /// Charges the request for who asks, unless it was charged before.
+    ///
+    /// # Errors
+    /// What is answered where there is no room, once it is written down.
+    pub(super) fn charge(&self, client: Option<&ClientId>, user: Option<&UserId>) -> Result<(), Box<Response>> {
+        if self.charged.swap(true, Relaxed) {
+            return Ok(());
+        }
+        let Self { class, ref peer, tls, started, .. } = *self;
+        let arrived = Arrived { class, peer, tls, started, client, user };
+        self.gateway
+            .charge_arrived(&self.revision, &arrived)
+            .map_err(|over| Box::new(over_limit(&self.gateway, peer.clone(), started, *over, self.found)))
+    }
+
+    /// The authorization server; nothing where OAuth is off.
+    pub(super) fn issuer(&self) -> Option<Issuer<'_>> {
+        let (office, roll) = self.gateway.parts().office.as_ref().zip(self.revision.roll.as_ref())?;
+        Some(office.issuer(&self.revision.snapshot, roll))
+    }
+
+    /// The present.
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        self.gateway.parts().clock.now()
+    }
+
+    /// The whole body, as it came: at most as long as a form is read.
+    ///
+    /// # Errors
+    /// `invalid_request`
+    pub(super) async fn body(&self, request: &mut Request) -> Result<Bytes, OAuthError> {
+        body(request, self.revision.snapshot.config.listen.limits.request).await
+    }
+
+    /// Whether the body is of this kind, by what its head says.
+    pub(super) fn sends(&self, kind: &str) -> bool {
+        let mut said = self.headers.get_all(header::CONTENT_TYPE).iter();
+        let (Some(one), None) = (said.next(), said.next()) else { return false };
+        let essence = one.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes())
+    }
+
+    /// Writes a success down; what cannot be written down is not given.
+    ///
+    /// # Errors
+    /// When it is not written.
+    pub(super) fn note(&self, happened: &Happened) -> Result<(), OAuthError> {
+        note(&self.gateway, &self.peer, happened.what, &happened.facts)
+    }
+
+    /// What a client is told of a refusal, once it is written down. Nobody comes away without being charged.
+    pub(super) fn refused(&self, error: &OAuthError) -> Response {
+        if let Err(over) = self.charge(None, None) {
+            return *over;
+        }
+        match self.write(error) {
+            Ok(()) => respond::oauth(error),
+            Err(refusal) => unwritten(&refusal),
+        }
+    }
+
+    /// What a person is told of a refusal, once it is written down: a page, with a way `back` to the client where
+    /// it may be told.
+    pub(super) fn refused_page(
+        &self,
+        person: Option<(&UserId, &Secret<String>)>,
+        error: &OAuthError,
+        back: Option<page::Back>,
+    ) -> Response {
+        if let Err(over) = self.charge(None, None) {
+            return *over;
+        }
+        if let Err(refusal) = self.write(error) {
+            return unwritten(&refusal);
+        }
+        let (title, help) = told(error.why());
+        let problem = page::Problem {
+            title,
+            message: Shown::line(error.description()),
+            help: Shown::line(help),
+            code: Shown::name(error.code().as_str()),
+            request: None,
+            back,
+        };
+        let page = page::problem(&Frame::new(&self.revision.snapshot, person), &problem);
+        let mut response = page.answer(page_status(error));
+        if let Some(seconds) = error.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    /// Sends the browser to the client with a refusal, once it is written down.
+    pub(super) fn refused_there(&self, location: &str, error: &OAuthError) -> Response {
+        if let Err(over) = self.charge(None, None) {
+            return *over;
+        }
+        match self.write(error) {
+            Ok(()) => respond::see_other(location),
+            Err(refusal) => unwritten(&refusal),
+        }
+    }
+
+    /// Writes a refusal down.
+    fn write(&self, error: &OAuthError) -> Result<(), Refusal> {
+        let because = match error.code() {
+            ErrorCode::InvalidClient | ErrorCode::InvalidToken => Because::Unauthenticated,
+            ErrorCode::InvalidGrant => Because::TokenInvalid,
+            ErrorCode::InvalidTarget => Because::AudienceMismatch,
+            ErrorCode::AccessDenied | ErrorCode::InvalidScope | ErrorCode::UnauthorizedClient => {
+                Because::NoMatchingGrant
+            }
+            ErrorCode::InvalidClientMetadata
+            | ErrorCode::InvalidRedirectUri
+            | ErrorCode::InvalidRequest
+            | ErrorCode::RequestNotSupported
+            | ErrorCode::RequestUriNotSupported
+            | ErrorCode::ServerError
+            | ErrorCode::TemporarilyUnavailable
+            | ErrorCode::UnsupportedGrantType
+            | ErrorCode::UnsupportedResponseType => Because::ValidationFailed,
+        };
+        let kind = (error.why().as_str(), error.status());
+        let decision = Decision::deny(because);
+        self.gateway.refused_early(self.peer.clone(), self.started, kind, &decision, self.found)
+    }
+}
+
+/// The whole body, as it came: at most as long as a form is read.
+///
+/// # Errors
+/// `invalid_request`
+pub(super) async fn body(request: &mut Request, patience: Duration) -> Result<Bytes, OAuthError> {
+    let bad = |what| OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what);
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
+        return Err(bad("compressed bodies are not taken"));
+    }
+    let read = request.take_body().into_bytes_limit(LONGEST_FORM);
+    match tokio::time::timeout(patience, read).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(bad("the body is longer than 65536 bytes, or not whole")),
+        Err(_) => Err(bad("the body did not arrive in time")),
+    }
+}
+
+/// Writes a success down, and where it came from; what cannot be written down is not given.
+///
+/// # Errors
+/// When it is not written.
+pub(super) fn note(
+    gateway: &Gateway,
+    peer: &Peer,
+    what: &str,
+    facts: &[(&'static str, String)],
+) -> Result<(), OAuthError> {
+    let parts = gateway.parts();
+    let (at, random) = (parts.clock.now(), chance::bytes().map_err(|_| OAuthError::internal())?);
+    let address = peer.address.to_string();
+    let facts = facts.iter().map(|(name, value)| (*name, value.as_str()));
+    let facts: Vec<(&str, &str)> = facts.chain([("address", address.as_str())]).collect();
+    let event =
+        Event { id: Id::new(at, random), at, gateway: parts.instance(), family: Family::OAuth, what, facts: &facts };
+    parts.trail.event(event).map_err(|error| {
+        tracing::error!(%error, "what was done cannot be recorded, so it is not told");
+        OAuthError::store_down()
+    })
+}
+
+/// An answer where there is no authorization server.
+pub(super) fn nothing_here() -> Response {
+    respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+}
+
+fn unwritten(refusal: &Refusal) -> Response {
+    respond::plain(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", &refusal.message())
+}
+
+/// The status of a page about a refusal: nobody authenticates by it, so that it is never 401.
+fn page_status(error: &OAuthError) -> StatusCode {
+    match error.status() {
+        401 => StatusCode::BAD_REQUEST,
+        status => StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// Title and help of a page about a refusal.
+const fn told(why: Why) -> (&'static str, &'static str) {
+    match why {
+        Why::ClientUnknown | Why::ClientDocument => (
+            "This client is not known here",
+            "Start again from your client. If that does not help, its operator has to register it here anew.",
+        ),
+        Why::RedirectUri => (
+            "The answer has nowhere to go",
+            "The client names an address that it has not registered, so nothing was sent there. Its operator has to mend that.",
+        ),
+        Why::HandleUsed => {
+            ("This page was used before", "What was decided then stands. To decide anew, start again from your client.")
+        }
+        Why::HandleExpired => ("This page is too old", "Nothing was decided. Start again from your client."),
+        Why::HandleForeign | Why::ConsentForm => (
+            "This page does not belong here",
+            "Nothing was decided. Start again from your client, in this browser, and decide on the page that then opens.",
+        ),
+        Why::StoreDown | Why::Internal => {
+            ("Not now", "Nothing was decided. Try again in a moment; if it stays, tell the operator of this gateway.")
+        }
+        _ => (
+            "This request cannot be answered",
+            "The client has sent a request that is not right. Its operator has to mend that.",
+        ),
+    }
+}

@@ -1,0 +1,328 @@
+//! `/login`: signing in and out.
+//!
+//! An owner is told to make a link, whose page has a button: opening it does nothing, since browsers and chats open
+//! links by themselves. Users say name and password. Where somebody had come to decide about a client, they go on to
+//! that (`/oauth/consent`); else to a page that says that they are signed in. Nothing in a URL or form says where to
+//! go on to.
+//!
+//! SPEC: oauth §5.1, §5.2; OA-16, OA-100, OA-103, OA-106; T-157, T-214, T-225.
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{
+    Endpoint, Request, Response,
+    http::{HeaderValue, Method, StatusCode, header},
+};
+
+use super::{
+    browser, method_not_allowed,
+    page::{self, Failed, Shown, field, path},
+    pending, respond,
+    visit::{Turned, Visit},
+};
+use crate::{
+    chance,
+    config::Login as Way,
+    gateway::Gateway,
+    oauth::{self, Form, NotSignedIn, OpenedSession, owner, users::Trying},
+    policy::Because,
+};
+
+/// The cookie that says which page of ours somebody had come for.
+const CAME_FOR: &str = "portcullis-for";
+/// Its one word.
+const GRANTS: &str = "grants";
+/// How long it is remembered.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// A page about signing in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `/login`
+    SignIn,
+    /// `/login/fresh`
+    Fresh,
+    /// `/login/link`
+    Link,
+    /// `/login/out`
+    Out,
+}
+
+/// A page about signing in.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    gateway: Arc<Gateway>,
+    place: Place,
+}
+
+impl Login {
+    pub(super) const fn new(gateway: Arc<Gateway>, place: Place) -> Self {
+        Self { gateway, place }
+    }
+}
+
+impl Endpoint for Login {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let post = match (self.place, request.method()) {
+            (_, &Method::GET) => false,
+            (Place::SignIn | Place::Link | Place::Out, &Method::POST) => true,
+            (Place::Fresh, _) => return Ok(method_not_allowed("GET")),
+            (Place::SignIn | Place::Link | Place::Out, _) => return Ok(method_not_allowed("GET, POST")),
+        };
+        let revision = self.gateway.revision();
+        let visit = match Visit::of(&self.gateway, &revision, &mut request).await {
+            Ok(Some(visit)) => visit,
+            Ok(None) => {
+                return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
+            }
+            Err(refused) => return Ok(refused),
+        };
+        let delay = revision.snapshot.config.oauth.failure_delay;
+        let random = chance::bytes().unwrap_or_default();
+        let made = if post { self.post(visit, &mut request).await } else { self.get(visit).await };
+        Ok(oauth::held_up(made, delay, random).await.unwrap_or_else(|refused| refused))
+    }
+}
+
+impl Login {
+    /// Shows a page. A refusal is an error, so that it takes a while.
+    async fn get(&self, visit: Visit<'_>) -> Result<Response, Response> {
+        match self.place {
+            Place::SignIn if visit.browser.signed_in().is_some() => Ok(go_on(visit, false)),
+            Place::SignIn => Ok(ask(visit, false).await),
+            Place::Fresh => {
+                let needed = visit.issuer.login() == Way::Owner && visit.browser.signed_in().is_some();
+                Ok(if needed { ask(visit, true).await } else { visit.go_to(path::LOGIN) })
+            }
+            Place::Out if visit.browser.signed_in().is_some() => Ok(visit.go_to(path::LOGIN)),
+            Place::Out => {
+                let page = page::done(&visit.frame(), &page::Done::SignedOut);
+                Ok(visit.show(page))
+            }
+            Place::Link => {
+                let parameters = match visit.parameters() {
+                    Ok(parameters) => parameters,
+                    Err(turned) => return Err(visit.turn(&turned)),
+                };
+                let Ok(Some(link)) = parameters.get(field::LINK) else { return Ok(visit.go_to(path::LOGIN)) };
+                if let Err(refused) = visit.issuer.look_at_link(link, visit.now) {
+                    return Err(no_link(visit, &refused));
+                }
+                let link = crate::secret::Secret::new(link.to_owned());
+                let about = page::Link { csrf: visit.browser.csrf(), link: &link, client: asking(&visit).await };
+                let page = page::link(&visit.frame(), &about);
+                Ok(visit.show(page))
+            }
+        }
+    }
+
+    /// Takes a form.
+    async fn post(&self, visit: Visit<'_>, request: &mut Request) -> Result<Response, Response> {
+        let form = match visit.form(request).await {
+            Ok(form) => form,
+            Err(turned)
+                if turned.word == "csrf" && self.place == Place::SignIn && visit.issuer.login() == Way::Users =>
+            {
+                return Err(asked_again(visit, turned.word, Because::ValidationFailed, None, Failed::Expired).await);
+            }
+            Err(turned) => return Err(visit.turn(&turned)),
+        };
+        match self.place {
+            Place::SignIn => by_password(visit, &form).await,
+            Place::Link => by_link(visit, &form).await,
+            Place::Fresh | Place::Out => out(visit).await,
+        }
+    }
+}
+
+/// How somebody may sign in here. `fresh`: who is signed in already is to prove it anew.
+async fn ask(visit: Visit<'_>, fresh: bool) -> Response {
+    let page = match visit.issuer.login() {
+        Way::Owner => {
+            let about = page::Owner { client: asking(&visit).await, fresh, good_for: owner::GOOD_FOR.unsigned_abs() };
+            page::owner(&visit.frame(), &about)
+        }
+        Way::Users => {
+            let (csrf, client) = (visit.browser.csrf(), asking(&visit).await);
+            page::password(&visit.frame(), &page::Password { csrf, client, name: None, failed: None })
+        }
+    };
+    visit.show(page)
+}
+
+/// Asks for name and password again, once that it was refused is written down.
+async fn asked_again(visit: Visit<'_>, word: &str, because: Because, name: Option<&str>, failed: Failed) -> Response {
+    let response = password_again(&visit, name, failed).await;
+    visit.refuse(word, because, response)
+}
+
+async fn password_again(visit: &Visit<'_>, name: Option<&str>, failed: Failed) -> Response {
+    let about = page::Password {
+        csrf: visit.browser.csrf(),
+        client: asking(visit).await,
+        name: name.map(Shown::name),
+        failed: Some(failed),
+    };
+    let status = match failed {
+        Failed::Wrong | Failed::Expired => StatusCode::FORBIDDEN,
+        Failed::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+    };
+    let mut response = page::password(&visit.frame(), &about).answer(status);
+    if let Failed::TooMany { wait } = failed {
+        let seconds = HeaderValue::from(wait.as_secs().saturating_add(1));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
+async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response> {
+    if visit.issuer.login() != Way::Users {
+        return Err(visit.turn(&Turned {
+            word: "login-way",
+            status: StatusCode::NOT_FOUND,
+            title: "Nobody signs in by a password here",
+            message: "This gateway has one owner, who signs in by a link.".to_owned(),
+            help: "The owner makes one with `portcullis login`.",
+        }));
+    }
+    let (name, password) = match (form.get(field::NAME), form.get(field::PASSWORD)) {
+        (Ok(name), Ok(password)) => (name.unwrap_or_default(), password.unwrap_or_default()),
+        (Err(repeated), _) | (_, Err(repeated)) => {
+            return Err(visit.turn(&oauth::OAuthError::from(repeated).into()));
+        }
+    };
+    let trying = Trying { name, password, address: visit.peer.address };
+    let passwords = &visit.office.passwords;
+    let made = visit.issuer.sign_in_by_password(passwords, trying, visit.browser.held(), visit.now).await;
+    let refused = match made {
+        Ok(opened) => return Ok(signed_in(visit, opened)),
+        Err(refused) => refused,
+    };
+    Err(match &refused {
+        NotSignedIn::TooMany { until } => {
+            let wait = until.duration_since(visit.now).unsigned_abs();
+            asked_again(visit, refused.as_str(), Because::RateLimited, Some(name), Failed::TooMany { wait }).await
+        }
+        NotSignedIn::Busy => visit.turn(&Turned {
+            word: refused.as_str(),
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            title: "Too many people are signing in",
+            message: "Too many passwords are being compared just now; yours was not looked at.".to_owned(),
+            help: "Try again in a few seconds.",
+        }),
+        NotSignedIn::Fault(error) => visit.turn(&error.clone().into()),
+        NotSignedIn::AccountDisabled(user) | NotSignedIn::PasswordWrong(user) => {
+            let facts = [
+                ("user", user.to_string()),
+                ("way", Way::Users.as_str().to_owned()),
+                ("why", refused.as_str().to_owned()),
+            ];
+            match visit.note("sign-in-failed", &facts) {
+                Ok(()) => {
+                    let response = password_again(&visit, Some(name), Failed::Wrong).await;
+                    visit.kept(response)
+                }
+                Err(turned) => visit.turn(&turned),
+            }
+        }
+        NotSignedIn::AccountUnknown | NotSignedIn::LinkUnknown | NotSignedIn::LinkExpired | NotSignedIn::LinkUsed => {
+            asked_again(visit, refused.as_str(), Because::Unauthenticated, Some(name), Failed::Wrong).await
+        }
+    })
+}
+
+async fn by_link(visit: Visit<'_>, form: &Form) -> Result<Response, Response> {
+    let link = match form.get(field::LINK) {
+        Ok(link) => link.unwrap_or_default(),
+        Err(repeated) => return Err(visit.turn(&oauth::OAuthError::from(repeated).into())),
+    };
+    match visit.issuer.sign_in_by_link(link, visit.browser.held(), visit.now).await {
+        Ok(opened) => Ok(signed_in(visit, opened)),
+        Err(NotSignedIn::Fault(error)) => Err(visit.turn(&error.into())),
+        Err(refused) => Err(no_link(visit, &refused)),
+    }
+}
+
+/// A link that opens nothing.
+fn no_link(visit: Visit<'_>, refused: &NotSignedIn) -> Response {
+    let (title, message) = match refused {
+        NotSignedIn::LinkExpired => ("This link is over", "The link was made more than a minute ago."),
+        NotSignedIn::LinkUsed => ("This link was used", "The link has signed somebody in already, and does so once."),
+        _ => ("This link is none of ours", "This gateway has made no such link."),
+    };
+    visit.turn(&Turned {
+        word: refused.as_str(),
+        status: StatusCode::FORBIDDEN,
+        title,
+        message: message.to_owned(),
+        help: "Nobody was signed in. `portcullis login` makes a new link.",
+    })
+}
+
+/// Somebody is signed in: written down, then told.
+fn signed_in(mut visit: Visit<'_>, opened: OpenedSession) -> Response {
+    let session = &opened.session;
+    let facts = [
+        ("user", session.person.user.to_string()),
+        ("way", session.way.as_str().to_owned()),
+        ("sign_in", session.id.to_string()),
+    ];
+    if let Err(turned) = visit.note("signed-in", &facts) {
+        // The browser is not told what it would hold, so that the sign-in is nobody's and ends by itself.
+        return visit.turn(&turned);
+    }
+    visit.browser.opened(opened, &visit.issuer);
+    go_on(visit, true)
+}
+
+/// Where somebody who is signed in goes on to. A form is answered by the way to a page, never by one (OA-16).
+fn go_on(mut visit: Visit<'_>, form: bool) -> Response {
+    if is_pending(&visit) {
+        return visit.go_to(path::CONSENT);
+    }
+    let tls = visit.issuer.tls();
+    if browser::read(&visit.headers, CAME_FOR, tls) == Some(GRANTS) {
+        visit.browser.set(browser::cookie(CAME_FOR, "", Some(Duration::ZERO), tls));
+        return visit.go_to(path::GRANTS);
+    }
+    if form {
+        return visit.go_to(path::LOGIN);
+    }
+    let page = page::done(&visit.frame(), &page::Done::SignedIn);
+    visit.show(page)
+}
+
+/// Has somebody sign in who came for their grants.
+pub(super) fn first(mut visit: Visit<'_>) -> Response {
+    visit.browser.set(browser::cookie(CAME_FOR, GRANTS, Some(REMEMBERED), visit.issuer.tls()));
+    visit.go_to(path::LOGIN)
+}
+
+/// Whether somebody had come to decide about a client, and may still do so.
+fn is_pending(visit: &Visit<'_>) -> bool {
+    pending::open(&visit.headers, &visit.issuer, &visit.browser, visit.now).is_ok()
+}
+
+/// Who asks for what the person had come to decide about.
+async fn asking(visit: &Visit<'_>) -> Option<page::Client> {
+    pending::client(&visit.headers, &visit.issuer, &visit.browser, visit.now).await
+}
+
+async fn out(mut visit: Visit<'_>) -> Result<Response, Response> {
+    if let Some(session) = visit.browser.signed_in().cloned() {
+        let facts = [("user", session.person.user.to_string()), ("sign_in", session.id.to_string())];
+        let done = match visit.issuer.sign_out(&session).await {
+            Ok(_) => visit.note("signed-out", &facts),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(turned) = done {
+            return Err(visit.turn(&turned));
+        }
+    }
+    if let Err(error) = visit.browser.closed(&visit.issuer) {
+        return Err(visit.turn(&error.into()));
+    }
+    Ok(visit.go_to(path::SIGN_OUT))
+}

@@ -1,0 +1,225 @@
+//! A request of a person's browser to a page of ours: who it is, its form, and what it is answered.
+//!
+//! A refusal is one audit record and a page that says what to do; what is done is one event, before the answer
+//! leaves. What a form says is believed where it carries the secret of the browser that was given it.
+//!
+//! SPEC: oauth §2.6; OA-16, OA-91, OA-137; T-065.
+
+use std::{sync::Arc, time::Instant};
+
+use jiff::Timestamp;
+use poem::{
+    Request, Response,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+};
+
+use super::{
+    browser::Browser,
+    errand, mcp,
+    page::{Frame, Html, Problem, Shown, problem},
+    respond,
+};
+use crate::{
+    detect::Detectors,
+    gateway::{Gateway, Peer, Revision},
+    oauth::{ErrorCode, Form, Issuer, OAuthError, Office, Why},
+    policy::{Because, Decision},
+};
+
+/// A request to a page of ours.
+pub(super) struct Visit<'a> {
+    pub(super) gateway: &'a Arc<Gateway>,
+    pub(super) revision: &'a Revision,
+    pub(super) office: &'a Office,
+    pub(super) issuer: Issuer<'a>,
+    pub(super) browser: Browser,
+    pub(super) headers: HeaderMap,
+    pub(super) query: Option<String>,
+    pub(super) now: Timestamp,
+    pub(super) peer: Peer,
+    started: Instant,
+}
+
+/// Where a request comes from, once it is known.
+#[derive(Debug, Clone)]
+pub(super) struct From {
+    peer: Peer,
+    started: Instant,
+}
+
+/// What a page is not shown for.
+#[derive(Debug)]
+pub(super) struct Turned {
+    /// The word of the audit trail, and the code on the page.
+    pub(super) word: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) title: &'static str,
+    pub(super) message: String,
+    pub(super) help: &'static str,
+}
+
+impl From {
+    pub(super) fn of(request: &Request) -> Self {
+        Self { peer: mcp::peer(request), started: Instant::now() }
+    }
+}
+
+impl Turned {
+    /// A form without the secret of the browser that was given it.
+    pub(super) fn forged() -> Self {
+        Self {
+            word: "csrf",
+            status: StatusCode::FORBIDDEN,
+            title: "This form is not good any more",
+            message: "The form that was sent is not the one that this browser was given last.".to_owned(),
+            help: "Nothing was done. Go back, reload the page and try again; the browser must keep cookies for it.",
+        }
+    }
+}
+
+impl std::convert::From<OAuthError> for Turned {
+    fn from(error: OAuthError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let (title, help) = match error.code() {
+            ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable => {
+                ("This gateway cannot do that right now", "Nothing was done. Try again in a little while.")
+            }
+            _ => ("This request cannot be understood", "Nothing was done. Go back, reload the page and try again."),
+        };
+        Self { word: error.why().as_str(), status, title, message: error.description().to_owned(), help }
+    }
+}
+
+impl<'a> Visit<'a> {
+    /// What is known of a request; nothing where there is no authorization server.
+    ///
+    /// # Errors
+    /// The answer, where the store cannot be read.
+    pub(super) async fn of(
+        gateway: &'a Arc<Gateway>,
+        revision: &'a Revision,
+        request: &mut Request,
+    ) -> Result<Option<Self>, Response> {
+        let from = From::of(request);
+        let Some((office, roll)) = gateway.parts().office.as_ref().zip(revision.roll.as_ref()) else {
+            return Ok(None);
+        };
+        let issuer = office.issuer(&revision.snapshot, roll);
+        let (headers, query) = (request.headers().clone(), request.uri().query().map(str::to_owned));
+        let now = gateway.parts().clock.now();
+        let browser = match Browser::of(&headers, &issuer, now).await {
+            Ok(browser) => browser,
+            Err(error) => {
+                let frame = Frame::new(&revision.snapshot, None);
+                return Err(turned(gateway, &from, &frame, &error.into(), Because::ValidationFailed));
+            }
+        };
+        let From { peer, started } = from;
+        Ok(Some(Self { gateway, revision, office, issuer, browser, headers, query, now, peer, started }))
+    }
+
+    /// The form that was sent, if it carries the secret of this browser.
+    ///
+    /// # Errors
+    /// When it does not, or cannot be read.
+    pub(super) async fn form(&self, request: &mut Request) -> Result<Form, Turned> {
+        let kind = self.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if !essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            let what = "the body must be application/x-www-form-urlencoded";
+            return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what).into());
+        }
+        let body = errand::body(request, self.revision.snapshot.config.listen.limits.request).await?;
+        let form = Form::read(&body)?;
+        let csrf = form.get(super::page::field::CSRF).map_err(OAuthError::from)?;
+        if self.browser.takes(csrf) { Ok(form) } else { Err(Turned::forged()) }
+    }
+
+    /// The parameters of the URL.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn parameters(&self) -> Result<Form, Turned> {
+        Ok(Form::read(self.query.as_deref().unwrap_or_default().as_bytes())?)
+    }
+
+    /// What stands around its pages.
+    pub(super) fn frame(&self) -> Frame<'_> {
+        let person = self.browser.signed_in().map(|session| (&session.person.user, self.browser.csrf()));
+        Frame::new(&self.revision.snapshot, person)
+    }
+
+    /// A page.
+    pub(super) fn show(self, page: Html) -> Response {
+        self.kept(page.answer(StatusCode::OK))
+    }
+
+    /// The way to another page of ours: a constant, never what somebody sent (OA-103).
+    pub(super) fn go_to(self, path: &'static str) -> Response {
+        let mut response = respond::empty(StatusCode::SEE_OTHER);
+        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(path));
+        self.kept(response)
+    }
+
+    /// An answer, with the cookies that are new.
+    pub(super) fn kept(self, mut response: Response) -> Response {
+        self.browser.keep(&mut response);
+        response
+    }
+
+    /// A refusal, once it is written down.
+    pub(super) fn turn(self, turned: &Turned) -> Response {
+        let response = self.turned(turned);
+        self.kept(response)
+    }
+
+    /// The same, the cookies aside.
+    pub(super) fn turned(&self, why: &Turned) -> Response {
+        turned(self.gateway, &self.from(), &self.frame(), why, Because::ValidationFailed)
+    }
+
+    /// A refusal that says itself on a page of its own, once it is written down.
+    pub(super) fn refuse(self, word: &str, because: Because, response: Response) -> Response {
+        let response = written(self.gateway, &self.from(), (word, because), response);
+        self.kept(response)
+    }
+
+    /// Writes down what was done; what cannot be written down is not told.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub(super) fn note(&self, what: &str, facts: &[(&'static str, String)]) -> Result<(), Turned> {
+        Ok(errand::note(self.gateway, &self.peer, what, facts)?)
+    }
+
+    fn from(&self) -> From {
+        From { peer: self.peer.clone(), started: self.started }
+    }
+}
+
+fn turned(gateway: &Arc<Gateway>, from: &From, frame: &Frame<'_>, why: &Turned, because: Because) -> Response {
+    let Turned { word, status, title, message, help } = why;
+    let page = Problem {
+        title,
+        message: Shown::line(message),
+        help: Shown::line(help),
+        code: Shown::name(word),
+        request: None,
+        back: None,
+    };
+    let mut response = problem(frame, &page).answer(*status);
+    if *status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    written(gateway, from, (word, because), response)
+}
+
+/// An answer, once it is written down.
+fn written(gateway: &Arc<Gateway>, from: &From, (word, because): (&str, Because), response: Response) -> Response {
+    let kind = (word, response.status().as_u16());
+    let From { peer, started } = from.clone();
+    match gateway.refused_early(peer, started, kind, &Decision::deny(because), Detectors::default()) {
+        Ok(()) => response,
+        Err(refusal) => respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message()),
+    }
+}
