@@ -88,7 +88,7 @@ impl Issuer<'_> {
         Ok(Admitted { client, form })
     }
 
-    /// The groups of a person, if they may still sign in.
+    /// The groups of a person as they are known here, if they may still sign in.
     ///
     /// # Errors
     /// When the store cannot be read.

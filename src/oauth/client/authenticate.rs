@@ -78,6 +78,16 @@ impl Presented {
     }
 }
 
+impl Presented {
+    /// Whether it shows a secret, right or wrong.
+    pub(super) const fn shows_a_secret(&self) -> bool {
+        match self.proof {
+            Proof::None => false,
+            Proof::Basic(_) | Proof::Post(_) => true,
+        }
+    }
+}
+
 /// Whether a client is who it says; `found` is the client of that id, if there is one.
 ///
 /// # Errors
@@ -155,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn oa38_t087_only_the_registered_way_and_only_one() {
+    fn oa38_oa41_t087_only_the_registered_way_and_only_one() {
         let basic = confidential(AuthMethod::SecretBasic, "right");
         let post = confidential(AuthMethod::SecretPost, "right");
         let none = public("ci-bot", &[]);

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::Opaque;
 use crate::{
     id::Id,
-    name::{ClientId, ScopeName, ServerName},
+    name::{ClientId, GroupId, ScopeName, ServerName},
+    policy::Risk,
     principal::Principal,
 };
 
@@ -23,18 +24,6 @@ pub struct Opening {
     pub server: ServerName,
     /// What its tools may do.
     pub risk: Risk,
-}
-
-/// What a tool may do, by its server's claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Risk {
-    /// It only reads.
-    Read,
-    /// It changes something.
-    Write,
-    /// It may destroy something.
-    Destructive,
 }
 
 /// What a person approved for a client at a resource. Of those that are not revoked there is one
@@ -53,6 +42,8 @@ pub struct GrantRow {
     pub scopes: Vec<ScopeName>,
     /// What each of these opened then.
     pub opened: Opened,
+    /// The groups that the person was in then.
+    pub groups: BTreeSet<GroupId>,
     /// The redirect URI for which it need not be asked again, where it was to be remembered.
     pub remembered: Option<String>,
     /// Since when.
