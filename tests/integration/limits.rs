@@ -346,6 +346,19 @@ fn sm22_limits_hold_with_oauth_off() {
 }
 
 #[test]
+fn sm19_sm24_what_was_found_in_a_request_over_the_limit_of_its_address_is_on_record() {
+    let gateway = limited(
+        "  few: {limit: 1, window: 1h, by: address, on: [mcp]}\nvalidation: {exceptions: [{on: [mcp], sql-injection: report}]}\n",
+    );
+    let ask = |path: &str| gateway.modern(path, None, "tools/list", json!({})).status;
+    assert_eq!(ask("/mcp"), 401);
+    assert_eq!(ask("/mcp?x=1%20OR%201=1"), 429);
+    let record = over(&gateway);
+    assert_eq!(record["findings"], json!({"head": ["sql-injection"]}), "{record}");
+    assert_eq!(record["decision"]["determining"][0]["policy"], "rate/few");
+}
+
+#[test]
 fn where_a_limit_cannot_be_said_nothing_is_let_through() {
     let gateway = limited(
         "  odd: {limit: 9, window: 1h, on: [mcp], when: 'context.now.offset(duration(\"9223372036854775807ms\")) > context.now'}\n",
