@@ -246,6 +246,26 @@ fn sm24_t221_what_is_reported_where_requests_have_no_record_has_one_that_is_boun
 }
 
 #[test]
+fn t203_huge_parameters_of_the_authorization_server_are_refused_at_once() {
+    let gateway = Running::start(crate::gateway::DEMO);
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let huge = "tag:clock+".repeat(10_000);
+    for parameter in ["scope", "state", "resource", "client_id", "code"] {
+        let begun = std::time::Instant::now();
+        let query = gateway.send("GET", &format!("/oauth/authorize?{parameter}={}", &huge[..60_000]), &[], "");
+        let body = format!("grant_type=client_credentials&{parameter}={huge}");
+        let posted = gateway.send("POST", "/oauth/token", &form, &body);
+        let many = format!("grant_type=client_credentials{}", format!("&{parameter}=x").repeat(10_000));
+        let many = gateway.send("POST", "/oauth/token", &form, &many);
+        for refused in [query, posted, many] {
+            assert!(matches!(refused.status, 400 | 413 | 414 | 431), "{parameter}: {refused:?}");
+            assert!(refused.body.len() < 1_000, "{parameter}: nothing of it is said back");
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{parameter}");
+    }
+}
+
+#[test]
 fn sm24_a_rule_lets_one_tool_have_what_the_others_must_not() {
     let rule = "rules:
   - id: sql-only-where-it-is-read
