@@ -276,6 +276,7 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
+    /// SE-08: there is no scope that stands for others.
     #[test]
     fn sm05_scopes_are_tag_and_a_name_and_nothing_else() {
         for good in ["tag:a", "tag:A_b-9", &format!("tag:{}", "x".repeat(64))] {

@@ -69,6 +69,7 @@ mod stage_unavailable_field;
 mod stdio_through_shell;
 mod suppression_expired;
 mod suppression_without_reason;
+mod tls_proxy_unnamed;
 mod tool_pattern_no_match;
 mod tool_unreachable;
 mod undefined_env;
@@ -201,6 +202,7 @@ pub const CHECKS: &[&dyn Check] = &[
     &redirect_uri_wildcard::RedirectUriWildcard,
     &pkce_not_s256::PkceNotS256,
     &audience_unchecked::AudienceUnchecked,
+    &tls_proxy_unnamed::TlsProxyUnnamed,
     &upstream_http::UpstreamHttp,
     &upstream_tls_unverified::UpstreamTlsUnverified,
     &stdio_through_shell::StdioThroughShell,

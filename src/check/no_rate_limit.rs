@@ -30,13 +30,13 @@ const PAGE: Page = Page {
     ..Page::new(
         "whoever reaches the listener may guess tokens, and keep servers and their bills busy, as fast as the line allows",
         and!(
-            r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true}
+            r#"listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true, trusted_proxies: [10.0.0.0/8]}
 oauth: {login: owner}
 "#
         ),
         and!(
             r#"rates: {general: {limit: 600, window: 1m, by: address}}
-listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true}
+listen: {address: "0.0.0.0:3050", public_url: "https://mcp.example.com", tls_proxy: true, trusted_proxies: [10.0.0.0/8]}
 oauth: {login: owner}
 "#
         ),

@@ -6,10 +6,13 @@
 //!
 //! SPEC: design §2 "OAuth off", §3 *admit*; SM-22, OA-17, OA-91.
 
-use super::render::{Draft, endpoints, set};
+use super::{
+    press::Written,
+    render::{Draft, endpoints, set},
+};
 use crate::{
     config::Config,
-    policy::{Effect, EndpointClass, Policy},
+    policy::{Effect, EndpointClass},
 };
 
 /// Whether pages of other origins may be let in there: not where people decide, nor where only servers ask.
@@ -32,8 +35,7 @@ pub(crate) const fn takes_other_pages(class: EndpointClass) -> bool {
 }
 
 /// The checks that the file has a say in.
-pub(super) fn policies(config: &Config) -> Result<Vec<Policy>, String> {
-    let id = "check/origin";
+pub(super) fn policies(config: &Config) -> Vec<Written> {
     let cors = &config.cors;
     let mut may = vec!["context.origin.own".to_owned()];
     if cors.origins.is_empty() {
@@ -49,7 +51,7 @@ pub(super) fn policies(config: &Config) -> Result<Vec<Policy>, String> {
         may.push(format!("(context.oauth && {} && context.origin.text != \"null\")", others()));
     }
     let draft = Draft {
-        id,
+        id: "check/origin",
         notes: vec![
             ("http", "403".to_owned()),
             ("code", "bad-origin".to_owned()),
@@ -62,7 +64,7 @@ pub(super) fn policies(config: &Config) -> Result<Vec<Policy>, String> {
         when: vec!["context has origin".to_owned()],
         unless: vec![format!("({})", may.join("\n        || "))],
     };
-    Ok(vec![Policy::parse(id, &draft.text(), cors.place.clone(), None)?])
+    vec![draft.written(cors.place.as_ref())]
 }
 
 fn others() -> String {

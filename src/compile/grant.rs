@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::Digest;
 
 use super::{
-    press::Press,
+    press::Written,
     render::{Draft, set, string},
 };
 use crate::{
     config::{Grant, Grantee},
     diagnostic::Place,
     name::{ClientId, ScopeName},
-    policy::{Effect, Policy, hex},
+    policy::{Effect, hex},
 };
 
 /// The policies of all grants.
-pub(super) fn policies(grants: &[Grant], press: &mut Press) -> Result<Vec<Policy>, String> {
+pub(super) fn policies(grants: &[Grant]) -> Vec<Written> {
     let mut policies = Vec::new();
     let mut ceilings: BTreeMap<&ClientId, (BTreeSet<&ScopeName>, &Place)> = BTreeMap::new();
     for grant in grants {
@@ -38,37 +38,28 @@ pub(super) fn policies(grants: &[Grant], press: &mut Press) -> Result<Vec<Policy
             }
         };
         let when = when.into_iter().chain([contains(&scopes)]).collect();
-        policies.push(policy(&id, Effect::Permit, &principal, when, Vec::new(), &grant.place, press)?);
+        policies.push(written(&id, Effect::Permit, &principal, when, Vec::new(), &grant.place));
     }
     for (client, (scopes, place)) in ceilings {
         let id = format!("grant/client/{client}");
         let when = vec![format!("context has client && context.client == {}", string(client.as_str()))];
-        policies.push(policy(
-            &id,
-            Effect::Forbid,
-            "principal is Portcullis::User",
-            when,
-            vec![contains(&scopes)],
-            place,
-            press,
-        )?);
+        let principal = "principal is Portcullis::User";
+        policies.push(written(&id, Effect::Forbid, principal, when, vec![contains(&scopes)], place));
     }
-    Ok(policies)
+    policies
 }
 
-fn policy(
+fn written(
     id: &str,
     effect: Effect,
     principal: &str,
     when: Vec<String>,
     unless: Vec<String>,
     place: &Place,
-    press: &mut Press,
-) -> Result<Policy, String> {
+) -> Written {
     let resource = "resource";
-    let text =
-        Draft { id, notes: Vec::new(), effect, principal, resource, actions: vec!["grant"], when, unless }.text();
-    press.policy(id, &text, place, None)
+    Draft { id, notes: Vec::new(), effect, principal, resource, actions: vec!["grant"], when, unless }
+        .written(Some(place))
 }
 
 /// `[Scope, Scope].contains(resource)`: a list is not allowed in the head of a policy.

@@ -4,7 +4,7 @@
 //! What could hold silently false is refused: it would be a forbid that does not forbid.
 
 use super::findings::{self, CONDITION, IN_CONDITION, LIST_CALL, NAMELESS, OVERREACH};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 use crate::{
     config::PolicyFile,
@@ -16,18 +16,22 @@ use crate::{
 const SHIPPED: [&str; 2] =
     [include_str!("../../policies/guard-rails.cedar"), include_str!("../../policies/admission.cedar")];
 
-/// What ships. Its places are not the author's, so it has none.
-pub(super) fn shipped() -> Result<Vec<Policy>, String> {
+/// What ships, read once. Its places are not the author's, so it has none.
+static READ: LazyLock<Result<Vec<Policy>, String>> = LazyLock::new(|| {
+    let parsed: cedar_policy::PolicySet =
+        SHIPPED.concat().parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
     let mut policies = Vec::new();
-    for text in SHIPPED {
-        let parsed: cedar_policy::PolicySet =
-            text.parse().map_err(|error: cedar_policy::ParseErrors| error.to_string())?;
-        for policy in parsed.policies() {
-            let id = policy.annotation("id").ok_or("a policy that ships has no `@id`")?.to_owned();
-            policies.push(Policy::of(&id, &policy.to_string(), policy.clone(), None, None)?);
-        }
+    for policy in parsed.policies() {
+        let id = id(policy).ok_or("a policy that ships has no `@id`")?;
+        let text = policy.to_string();
+        policies.push(Policy::of(id, &text, policy.clone(), None, None)?.out_of(text.as_str().into()));
     }
     Ok(policies)
+});
+
+/// What ships.
+pub(super) fn shipped() -> Result<&'static [Policy], String> {
+    READ.as_ref().map(Vec::as_slice).map_err(Clone::clone)
 }
 
 /// What the ids of compiled policies begin with.
@@ -47,7 +51,7 @@ pub(super) fn policies(file: &PolicyFile) -> Result<Vec<Policy>, Vec<Diagnostic>
     for policy in parsed.policies() {
         let text = policy.to_string();
         let place = at(file, file.text.find(&text).unwrap_or_default());
-        let Some(id) = policy.annotation("id").filter(|id| !id.is_empty()) else {
+        let Some(id) = id(policy).filter(|id| !id.is_empty()) else {
             problems.push(NAMELESS.at(&place, "this policy has no `@id`"));
             continue;
         };
@@ -68,6 +72,11 @@ pub(super) fn policies(file: &PolicyFile) -> Result<Vec<Policy>, Vec<Diagnostic>
         }
     }
     if problems.is_empty() { Ok(written) } else { Err(problems) }
+}
+
+/// What its `@id` says.
+fn id(policy: &cedar_policy::Policy) -> Option<&str> {
+    policy.annotations().find(|(name, _)| *name == "id").map(|(_, id)| id)
 }
 
 fn problems_of(policy: &Policy, place: &Place) -> Vec<Diagnostic> {

@@ -10,14 +10,15 @@
 use sha2::{Digest, Sha256};
 
 use super::{
-    findings::{self, HEADER_CONDITION},
+    findings::HEADER_CONDITION,
+    press::Written,
     render::{Draft, endpoints},
     rule::{condition_problem, enclosed},
 };
 use crate::{
     config::{HeaderRule, Headers, Preset},
     diagnostic::{Diagnostic, Place},
-    policy::{Effect, EndpointClass, Policy, hex},
+    policy::{Effect, EndpointClass, hex},
 };
 
 /// A header that is sent without being written.
@@ -81,9 +82,8 @@ pub(crate) fn built_in(class: EndpointClass, tls: bool, page: bool) -> impl Iter
     })
 }
 
-/// The policies of a section, each with its condition's place where it has one, or everything that is
-/// wrong with its conditions; `whole` is the place of what has none.
-pub(super) fn policies(headers: &Headers, whole: &Place) -> Result<Vec<(Policy, Option<Place>)>, Vec<Diagnostic>> {
+/// The policies of a section, or everything that is wrong with its conditions.
+pub(super) fn policies(headers: &Headers) -> Result<Vec<Written>, Vec<Diagnostic>> {
     let mut made = Vec::new();
     let mut problems = Vec::new();
     for header in preset(headers) {
@@ -94,17 +94,11 @@ pub(super) fn policies(headers: &Headers, whole: &Place) -> Result<Vec<(Policy, 
         };
         // By default: no line of the file says so.
         let place = written.map(|written| &written.place).or(headers.preset_place.as_ref());
-        match built(&header, place) {
-            Ok(policy) => made.push((policy, None)),
-            Err(error) => return Err(vec![findings::CONDITION.at(place.unwrap_or(whole), error)]),
-        }
+        made.push(built(&header, place));
     }
     for (nth, rule) in headers.rules.iter().enumerate() {
         match own(rule, nth + 1) {
-            Ok(policies) => {
-                let place = rule.when.as_ref().map(|when| when.place.clone());
-                made.extend(policies.into_iter().map(|policy| (policy, place.clone())));
-            }
+            Ok(policies) => made.extend(policies),
             Err(problem) => problems.push(*problem),
         }
     }
@@ -125,7 +119,7 @@ fn preset(headers: &Headers) -> Vec<BuiltIn> {
     others.map(|header| BuiltIn { value: value(header), ..*header }).chain(hsts.then_some(HSTS)).collect()
 }
 
-fn built(header: &BuiltIn, place: Option<&Place>) -> Result<Policy, String> {
+fn built(header: &BuiltIn, place: Option<&Place>) -> Written {
     let when = match header.on {
         On::All => Vec::new(),
         On::OAuth => vec![endpoints(EndpointClass::ALL.into_iter().filter(|class| class.is_oauth()))],
@@ -137,7 +131,7 @@ fn built(header: &BuiltIn, place: Option<&Place>) -> Result<Policy, String> {
 }
 
 /// The policies of one entry: one for each header that it sets or takes away.
-fn own(rule: &HeaderRule, order: usize) -> Result<Vec<Policy>, Box<Diagnostic>> {
+fn own(rule: &HeaderRule, order: usize) -> Result<Vec<Written>, Box<Diagnostic>> {
     let HeaderRule { id: _, on, set, remove, when, place } = rule;
     if let Some(problem) = when.as_ref().and_then(condition_problem) {
         return Err(Box::new(Diagnostic { help: Some(HEADER_CONDITION.help.into()), ..problem }));
@@ -150,27 +144,23 @@ fn own(rule: &HeaderRule, order: usize) -> Result<Vec<Policy>, Box<Diagnostic>> 
     }
     conditions.extend(when.iter().map(|when| enclosed(&when.value)));
     let set = set.iter().map(|(name, value)| (name, Some(value.value.as_str())));
-    set.chain(remove.iter().map(|name| (name, None)))
+    let condition = when.as_ref().map(|when| &when.place);
+    let policies = set
+        .chain(remove.iter().map(|name| (name, None)))
         .map(|(name, value)| {
             let id = if several {
                 format!("header/{id}/{}", name.value.to_ascii_lowercase())
             } else {
                 format!("header/{id}")
             };
-            draft(&id, &name.value, value, order, conditions.clone(), Some(place))
-                .map_err(|error| Box::new(findings::CONDITION.at(place, error)))
+            let written = draft(&id, &name.value, value, order, conditions.clone(), Some(place));
+            Written { condition: condition.cloned(), ..written }
         })
-        .collect()
+        .collect();
+    Ok(policies)
 }
 
-fn draft(
-    id: &str,
-    name: &str,
-    value: Option<&str>,
-    order: usize,
-    when: Vec<String>,
-    place: Option<&Place>,
-) -> Result<Policy, String> {
+fn draft(id: &str, name: &str, value: Option<&str>, order: usize, when: Vec<String>, place: Option<&Place>) -> Written {
     let mut notes = vec![("header", name.to_owned())];
     notes.extend(value.map(|value| ("value", value.to_owned())));
     if order > 0 {
@@ -186,7 +176,7 @@ fn draft(
         when,
         unless: Vec::new(),
     };
-    Policy::parse(id, &draft.text(), place.cloned(), None)
+    draft.written(place)
 }
 
 /// The entry's own id, else one derived from what it says.

@@ -1,9 +1,9 @@
 //! A configuration's meaning → a bundle.
 //!
 //! `schema` says what policies may speak of, `argument` which arguments rules read, `server`, `rule`, `grant`,
-//! `rate`, `admit`, `validation` and `header` turn their sections into policies, `hand_written` takes in the author's own,
-//! `render` writes them down, `press` makes those of
-//! one shape from one parse, and `verify` holds them against the schema. The same meaning gives the same bytes.
+//! `rate`, `admit`, `validation` and `header` write down what their sections mean (`render` says how), `press` makes
+//! policies of that, those of one shape from one parse, `hand_written` takes in the author's own, and `verify` holds
+//! all of them against the schema. The same meaning gives the same bytes.
 
 mod admit;
 mod argument;
@@ -25,10 +25,7 @@ pub(crate) use admit::takes_other_pages;
 pub(crate) use argument::path as argument_path;
 pub(crate) use rule::body as condition;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     config::Config,
@@ -45,66 +42,43 @@ use crate::{
 pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagnostic>> {
     let whole = &config.listen.public_url.place;
     let mut problems = Vec::new();
-    let mut all = Vec::new();
-    let mut conditions = HashMap::new();
-    let mut press = press::Press::default();
-    let mut drafted = HashSet::new();
     let own = |error: String, place: &Place| findings::CONDITION.at(place, error);
     let typing = argument::Typing::of(&config.rules, lock, &mut problems);
-    for shipped in [hand_written::shipped(), admit::policies(config), validation::policies(config, &typing)] {
-        match shipped {
-            Ok(policies) => all.extend(policies),
-            Err(error) => problems.push(own(error, whole)),
-        }
-    }
+    let mut written = admit::policies(config);
+    written.extend(validation::policies(config, &typing));
     for (name, server) in &config.servers {
-        match server::policies(name, server, &typing, &mut press) {
-            Ok(policies) => {
-                drafted.extend(policies.iter().map(|policy| policy.id().to_owned()));
-                all.extend(policies);
-            }
-            Err(error) => problems.push(own(error, &server.place)),
-        }
+        written.extend(server::policies(name, server, &typing));
     }
     for (nth, rule) in config.rules.iter().enumerate() {
         let Some(tools) = typing.of_rule(nth) else { continue };
         match rule::policies(rule, tools, &typing) {
-            Ok(policies) => {
-                let written = rule.when.as_ref().or(rule.unless.as_ref());
-                conditions.extend(
-                    policies.iter().filter_map(|policy| Some((policy.id().to_owned(), written?.place.clone()))),
-                );
-                all.extend(policies);
-            }
+            Ok(policies) => written.extend(policies),
             Err(wrong) => problems.extend(wrong),
         }
     }
     for (name, rate) in &config.rates {
         match rate::policy(name, rate) {
-            Ok(policy) => {
-                let place = rate.when.as_ref().map_or(&rate.place, |when| &when.place);
-                conditions.insert(policy.id().to_owned(), place.clone());
-                all.push(policy);
-            }
-            Err(wrong) => problems.extend(wrong),
+            Ok(policy) => written.push(policy),
+            Err(wrong) => problems.push(wrong),
         }
     }
-    match grant::policies(&config.grants, &mut press) {
-        Ok(policies) => {
-            drafted.extend(policies.iter().map(|policy| policy.id().to_owned()));
-            all.extend(policies);
-        }
-        Err(error) => problems.push(own(error, whole)),
-    }
-    match header::policies(&config.headers, whole) {
-        Ok(policies) => {
-            for (policy, condition) in policies {
-                conditions.extend(condition.map(|place| (policy.id().to_owned(), place)));
-                all.push(policy);
-            }
-        }
+    written.extend(grant::policies(&config.grants));
+    match header::policies(&config.headers) {
+        Ok(policies) => written.extend(policies),
         Err(wrong) => problems.extend(wrong),
     }
+    let mut all = Vec::new();
+    match hand_written::shipped() {
+        Ok(policies) => all.extend_from_slice(policies),
+        Err(error) => problems.push(own(error, whole)),
+    }
+    for (written, made) in written.iter().zip(press::policies(&written)) {
+        match made {
+            Ok(policy) => all.push(policy),
+            Err(error) => problems.push(own(error, written.place.as_ref().unwrap_or(whole))),
+        }
+    }
+    let conditions = written.into_iter().filter_map(|written| Some((written.id, written.condition?))).collect();
     for file in &config.policies {
         match hand_written::policies(file) {
             Ok(policies) => all.extend(policies),
@@ -113,11 +87,8 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
     }
     let read: Vec<&str> = VOLATILE.into_iter().filter(|fact| reads(&all, fact)).collect();
     let text = schema::text(&read, &typing);
-    let schema = match cedar_policy::Schema::from_cedarschema_str(&text) {
-        Ok((schema, _)) => schema,
-        Err(error) => return Err(vec![own(error.to_string(), whole)]),
-    };
-    problems.extend(verify::problems(&schema, &all.iter().collect::<Vec<_>>(), &drafted, &conditions, whole));
+    let schema = schema::of(&text).map_err(|error| vec![own(error, whole)])?;
+    problems.extend(verify::problems(&schema, &all.iter().collect::<Vec<_>>(), &conditions, whole));
     let expected = expected(config, lock, typing, &mut problems);
     if !problems.is_empty() {
         return Err(problems);
@@ -128,7 +99,8 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
         let scopes = view.tags.iter().map(|tag| tag.value.scope()).collect();
         (name.clone(), scopes)
     });
-    let bundle = Bundle::new((schema, text), all, servers, scopes, config.oauth.enabled.value, expected);
+    let bundle =
+        Bundle::new((Arc::clone(&schema.schema), text), all, servers, scopes, config.oauth.enabled.value, expected);
     Ok(bundle.with_views(views.collect()))
 }
 

@@ -1,27 +1,52 @@
 //! Policies that differ only in their literals, made from one that is parsed once.
 //!
-//! What the compiler writes comes in few shapes: one parse of a shape, and the rest is put in by its
-//! place. A text that holds anything unusual is parsed as it stands.
+//! What the compiler writes comes in few shapes: one parse of a shape serves the whole process, and the
+//! rest is put in by its place. A text that holds anything unusual is parsed as it stands.
 //!
 //! INVARIANT: what is made is what parsing its text gives; the test of this module holds that.
+//! INVARIANT: no more than [`MOST`] shapes are kept, whatever is compiled.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
-use cedar_policy::pst::{
-    Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal, PatternElem, PolicyID, PrincipalConstraint,
-    ResourceConstraint, StaticPolicy, Template,
+use cedar_policy::{
+    PolicyId, PolicySet,
+    pst::{
+        Clause, EntityOrSlot, EntityType, EntityUID, Expr, Literal, PatternElem, PolicyID, PrincipalConstraint,
+        ResourceConstraint, StaticPolicy, Template,
+    },
 };
 
 use crate::{
     diagnostic::Place,
-    policy::{Needs, Policy, Shape},
+    name::Pattern,
+    policy::{Needs, Policy, Shape, evaluated},
 };
 
-/// The shapes so far; nothing for one that is not made.
-#[derive(Debug, Default)]
-pub(super) struct Press {
-    molds: HashMap<String, Option<Mold>>,
+/// A policy as a section writes it down.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) id: String,
+    pub(super) text: String,
+    /// The line behind it, where there is one.
+    pub(super) place: Option<Place>,
+    /// An author's condition that stands in it; without one, the compiler wrote all of it.
+    pub(super) condition: Option<Place>,
+    /// See [`Policy`].
+    pub(super) needs: Option<Needs>,
+    /// See [`Policy::by_patterns`].
+    pub(super) patterns: Vec<Pattern>,
 }
+
+/// The shapes that are kept, and those of one configuration besides; beyond that all are forgotten.
+const MOST: usize = 1_000;
+
+type Molds = HashMap<Arc<str>, Option<Arc<Mold>>>;
+
+/// The shapes so far; nothing for one that is not made.
+static MOLDS: LazyLock<Mutex<Molds>> = LazyLock::new(Mutex::default);
 
 /// What one parse of a shape gave.
 #[derive(Debug)]
@@ -32,42 +57,62 @@ struct Mold {
     shape: Shape,
 }
 
-impl Press {
-    /// The policy of a text that the compiler wrote.
-    ///
-    /// # Errors
-    /// What Cedar says of a text that is not one policy.
-    pub(super) fn policy(
-        &mut self,
-        id: &str,
-        text: &str,
-        place: &Place,
-        needs: Option<Needs>,
-    ) -> Result<Policy, String> {
-        let place = Some(place.clone());
-        match self.made(id, text) {
-            Some((cedar, shape)) => Ok(Policy::known(id, text, (cedar, shape), place, needs)),
-            None => Policy::parse(id, text, place, needs),
-        }
-    }
-
-    fn made(&mut self, id: &str, text: &str) -> Option<(cedar_policy::Policy, Shape)> {
-        let (shape, literals) = shape(text)?;
-        let mold = match self.molds.get(&shape) {
-            Some(known) => known,
-            None => {
-                let mold = Mold::of(&shape);
-                self.molds.entry(shape).or_insert(mold)
-            }
+/// The policies of texts, in their order; for a text that is not one policy, what Cedar says of it.
+pub(super) fn policies(written: &[Written]) -> Vec<Result<Policy, String>> {
+    let shapes: Vec<_> =
+        written.iter().map(|one| if one.condition.is_none() { shape(&one.text) } else { None }).collect();
+    let molds = molds(shapes.iter().flatten().map(|(shape, _)| shape.as_str()));
+    let made = |one: &Written, shape: &Option<(String, Vec<&str>)>| {
+        let (shape, literals) = shape.as_ref()?;
+        let (text, mold) = molds.get(shape.as_str())?;
+        Some((text, mold.fill(&one.id, literals)?))
+    };
+    let policy = |(one, shape): (&Written, &Option<(String, Vec<&str>)>)| {
+        let Written { id, text, place, condition: _, needs, patterns } = one;
+        let (place, needs) = (place.clone(), needs.clone());
+        let policy = match made(one, shape) {
+            Some((mold, made)) => Policy::known(id, text, made, place, needs).out_of(Arc::clone(mold)),
+            None => Policy::parse(id, text, place, needs)?,
         };
-        mold.as_ref()?.fill(id, &literals)
+        Ok(policy.by_patterns(patterns.clone()))
+    };
+    written.iter().zip(&shapes).map(policy).collect()
+}
+
+/// The molds of shapes, those of new ones cast.
+fn molds<'s>(shapes: impl Iterator<Item = &'s str>) -> HashMap<&'s str, (Arc<str>, Arc<Mold>)> {
+    let shapes: BTreeSet<&str> = shapes.collect();
+    let mut kept = MOLDS.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() > MOST {
+        kept.clear();
     }
+    let new: Vec<&str> = shapes.iter().copied().filter(|shape| !kept.contains_key(*shape)).collect();
+    kept.extend(new.iter().zip(cast(&new)).map(|(shape, mold)| (Arc::from(*shape), mold.map(Arc::new))));
+    let mold = |shape| {
+        let (text, mold) = kept.get_key_value(shape)?;
+        Some((shape, (Arc::clone(text), Arc::clone(mold.as_ref()?))))
+    };
+    shapes.into_iter().filter_map(mold).collect()
+}
+
+/// Reads shapes: all of them at once, since setting up Cedar's lexer costs more than most of them do. There
+/// is no author's word in any of them.
+fn cast(shapes: &[&str]) -> Vec<Option<Mold>> {
+    let together = shapes.concat().parse::<PolicySet>().ok().filter(|set| set.policies().count() == shapes.len());
+    let mold = |(nth, text): (usize, &&str)| match &together {
+        // So Cedar names what it reads.
+        Some(set) => Mold::of(text, set.policy(&PolicyId::new(format!("policy{nth}")))?),
+        None => Mold::of(text, &cedar_policy::Policy::parse(None, text).ok()?),
+    };
+    shapes.iter().enumerate().map(mold).collect()
 }
 
 impl Mold {
-    fn of(text: &str) -> Option<Self> {
-        let parsed = cedar_policy::Policy::parse(None, text).ok()?;
-        Some(Self { policy: parsed.to_pst().ok()?.body().clone(), shape: Shape::of(&parsed).ok()? })
+    fn of(text: &str, parsed: &cedar_policy::Policy) -> Option<Self> {
+        // What Cedar evaluates in another form than it is written in is read again, as it is written.
+        let sugared = ["unless", "!=", ">"].iter().any(|sugar| text.contains(sugar));
+        let tree = if sugared { parsed.to_pst() } else { evaluated(parsed).to_pst() };
+        Some(Self { policy: tree.ok()?.body().clone(), shape: Shape::of(parsed).ok()? })
     }
 
     fn fill(&self, id: &str, literals: &[&str]) -> Option<(cedar_policy::Policy, Shape)> {
@@ -80,9 +125,12 @@ impl Mold {
     }
 }
 
-/// A text with a mark in the place of each literal, and the literals. Names of actions and of the one
-/// `Anonymous` stay: what they are says what the policy is about. Nothing where a literal is escaped.
-pub(super) fn shape(text: &str) -> Option<(String, Vec<&str>)> {
+/// The entities of which each is a type of its own, or as good as one: their names stay.
+const NAMED: [&str; 4] = ["Action::", "Anonymous::", "Endpoint::", "Peer::"];
+
+/// A text with a mark in the place of each literal, and the literals. Names of actions and of what the
+/// schema counts up stay: what they are says what the policy is about. Nothing where a literal is escaped.
+fn shape(text: &str) -> Option<(String, Vec<&str>)> {
     let mut shape = String::with_capacity(text.len());
     let mut literals = Vec::new();
     let mut rest = text;
@@ -92,7 +140,7 @@ pub(super) fn shape(text: &str) -> Option<(String, Vec<&str>)> {
             return None;
         }
         shape.push_str(before);
-        if before.ends_with("Action::") || before.ends_with("Anonymous::") {
+        if NAMED.iter().any(|entity| before.ends_with(entity)) {
             shape.extend(["\"", literal, "\""]);
         } else {
             shape.push_str(&format!("\"{}\"", mark(literals.len())));
@@ -145,8 +193,10 @@ impl<'l> Filling<'l> {
                 *value = literal.into();
             }
         });
-        // Of a resource the compiler speaks in conditions.
-        if mold.resource != ResourceConstraint::Any || self.filled != self.literals.len() {
+        // Of one resource the compiler speaks in conditions.
+        if !matches!(mold.resource, ResourceConstraint::Any | ResourceConstraint::Is(_))
+            || self.filled != self.literals.len()
+        {
             return None;
         }
         let body =
@@ -211,33 +261,61 @@ impl<'l> Filling<'l> {
 mod tests {
     use super::*;
 
-    const TEXTS: &[&str] = &[
+    const TEXTS: [&str; 6] = [
         "@id(\"server/a\")\npermit (principal, action in [Portcullis::Action::\"tools/call\"], resource)\nwhen { resource.server == Portcullis::Server::\"a\" && context.scopes.containsAll([\"tag:x\", \"tag:y\"]) };",
         "@id(\"server/m1\")\npermit (principal, action in [Portcullis::Action::\"tools/call\"], resource)\nwhen { resource.server == Portcullis::Server::\"m0\" && context.scopes.containsAll([\"m9\", \"\"]) };",
         "@id(\"grant/x\")\nforbid (principal == Portcullis::User::\"local/ana\", action in [Portcullis::Action::\"grant\"], resource)\nunless { [Portcullis::Scope::\"tag:a\"].contains(resource) };",
         "@id(\"s\")\nforbid (principal, action, resource) when { resource.name like \"delete_*\" && resource.name == \"m1\" };",
         "@id(\"s\")\nforbid (principal, action, resource) when { resource.name like \"*\u{e9}*m0\" };",
+        "@id(\"c\")\n@message(\"no\")\nforbid (principal is Portcullis::Peer, action in [Portcullis::Action::\"request\"], resource)\nwhen { context has origin }\nunless { [Portcullis::Endpoint::\"token\"].contains(resource) && context.origin.text != \"null\" && context.n > 1 };",
     ];
+
+    fn written(text: &str) -> Written {
+        Written { id: "p".into(), text: text.into(), place: None, condition: None, needs: None, patterns: Vec::new() }
+    }
+
+    fn made(text: &str) -> Policy {
+        policies(&[written(text)]).remove(0).unwrap()
+    }
 
     #[test]
     fn what_is_made_is_what_parsing_gives() {
-        let mut press = Press::default();
-        for text in TEXTS {
-            for _ in 0..2 {
-                let (made, shape) = press.made("p", text).expect(text);
-                let parsed = cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new("p")), text).unwrap();
-                assert_eq!(made, parsed, "{text}");
-                assert_eq!(shape, Shape::of(&parsed).unwrap(), "{text}");
-                assert_eq!(made.to_json().unwrap(), parsed.to_json().unwrap(), "{text}");
-                assert_eq!(made.annotation("id"), parsed.annotation("id"));
+        // Alone, and together with all others.
+        let together = policies(&TEXTS.map(written)).into_iter().map(Result::unwrap);
+        for (text, together) in TEXTS.iter().zip(together) {
+            let parsed = cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new("p")), text).unwrap();
+            for made in [together, made(text)] {
+                assert_eq!(made.mold.as_deref(), Some(&*shape(text).unwrap().0), "{text}");
+                assert_eq!(made.cedar, parsed, "{text}");
+                assert_eq!(*made.shape(), Shape::of(&parsed).unwrap(), "{text}");
+                assert_eq!(made.cedar.to_json().unwrap(), parsed.to_json().unwrap(), "{text}");
+                assert_eq!(made.cedar.annotation("id"), parsed.annotation("id"));
             }
         }
-        assert_eq!(press.molds.len(), 4);
     }
 
     #[test]
     fn what_is_unusual_is_parsed_as_it_stands() {
-        let text = "@id(\"a\\\"b\")\npermit (principal, action, resource);";
-        assert!(shape(text).is_none() && Press::default().made("p", text).is_none());
+        for (text, kept) in [
+            ("@id(\"a\\\"b\")\npermit (principal, action, resource);", false),
+            ("@id(\"a\")\npermit (principal, action, resource == Portcullis::Tool::\"x\");", false),
+            ("@id(\"a\")\npermit (principal, action, resource);", true),
+        ] {
+            let made = made(text);
+            assert_eq!(made.text(), text);
+            assert_eq!(made.mold.is_some(), kept, "{text}");
+        }
+        let mut own = written("@id(\"a\")\npermit (principal, action, resource) when { context.own };");
+        own.condition = Some(crate::diagnostic::Place { file: "f".into(), line: 1, column: 1, start: 0, end: 0 });
+        assert!(policies(&[own]).remove(0).unwrap().mold.is_none());
+    }
+
+    #[test]
+    fn one_text_that_is_no_policy_is_no_harm_to_others() {
+        let good = "@id(\"one\")\npermit (principal, action, resource) when { context.one };";
+        for bad in ["permit (principal, action);", "", &good.repeat(2)] {
+            let made = policies(&[good, bad, good].map(written));
+            assert!(matches!(made.as_slice(), [Ok(_), Err(_), Ok(_)]), "{bad}: {made:?}");
+        }
     }
 }

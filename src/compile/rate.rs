@@ -7,7 +7,7 @@
 //! SPEC: design §3 *charge*; SM-16, SM-17, SM-18.
 
 use super::{
-    findings,
+    press::Written,
     render::{Draft, endpoints, string},
     rule::{condition_problem, enclosed, shape},
 };
@@ -15,17 +15,17 @@ use crate::{
     config::{Rate, Site},
     diagnostic::Diagnostic,
     name::EntryId,
-    policy::{By, Effect, EndpointClass, Policy},
+    policy::{By, Effect, EndpointClass},
 };
 
 /// What is known before the caller is.
 const EARLY: [&str; 4] = ["address", "now", "oauth", "tls"];
 
 /// The policy of a tier.
-pub(super) fn policy(name: &EntryId, rate: &Rate) -> Result<Policy, Vec<Diagnostic>> {
+pub(super) fn policy(name: &EntryId, rate: &Rate) -> Result<Written, Diagnostic> {
     let Rate { limit, window, burst, by, on, when, penalty, place } = rate;
     if let Some(problem) = when.as_ref().and_then(condition_problem) {
-        return Err(vec![problem]);
+        return Err(problem);
     }
     let mut notes =
         vec![("tier", name.to_string()), ("limit", limit.to_string()), ("window", window.as_secs().to_string())];
@@ -52,8 +52,8 @@ pub(super) fn policy(name: &EntryId, rate: &Rate) -> Result<Policy, Vec<Diagnost
         when: conditions,
         unless: Vec::new(),
     };
-    Policy::parse(&id, &draft.text(), Some(place.clone()), None)
-        .map_err(|error| vec![findings::CONDITION.at(place, error)])
+    let condition = when.as_ref().map(|when| when.place.clone());
+    Ok(Written { condition, ..draft.written(Some(place)) })
 }
 
 /// Whether a tier can be charged before the caller is known.

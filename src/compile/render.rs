@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::policy::{Effect, EndpointClass, Verb};
+use super::press::Written;
+use crate::{
+    diagnostic::Place,
+    policy::{Effect, EndpointClass, Verb},
+};
 
 /// The parts of a policy that is to be written.
 pub(super) struct Draft<'a> {
@@ -23,6 +27,18 @@ pub(super) struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// The policy, all of which is the compiler's.
+    pub(super) fn written(self, place: Option<&Place>) -> Written {
+        Written {
+            id: self.id.to_owned(),
+            text: self.text(),
+            place: place.cloned(),
+            condition: None,
+            needs: None,
+            patterns: Vec::new(),
+        }
+    }
+
     /// The policy as Cedar.
     pub(super) fn text(mut self) -> String {
         let effect = match self.effect {

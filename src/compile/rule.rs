@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{
     argument::{Tools, Typing},
+    press::Written,
     render::{Draft, actions, named, pin, set},
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     diagnostic::{Diagnostic, Placed},
     name::{Pattern, ServerName},
     policy::{
-        Effect, Policy, Shape, TYPED, Verb, hex,
+        Effect, Shape, TYPED, Verb, hex,
         unknown::{self, Bound},
     },
 };
@@ -32,7 +33,7 @@ use super::findings;
 const OF_CALLS: [&str; 3] = ["args", "drifted", "findings"];
 
 /// The policies of one rule; `tools` are those whose arguments it reads.
-pub(super) fn policies(rule: &Rule, tools: Option<&Tools>, typing: &Typing) -> Result<Vec<Policy>, Vec<Diagnostic>> {
+pub(super) fn policies(rule: &Rule, tools: Option<&Tools>, typing: &Typing) -> Result<Vec<Written>, Vec<Diagnostic>> {
     let conditions = [("when", &rule.when), ("unless", &rule.unless)];
     let problems: Vec<Diagnostic> =
         conditions.iter().filter_map(|(_, condition)| condition.as_ref().and_then(condition_problem)).collect();
@@ -67,10 +68,10 @@ pub(super) fn policies(rule: &Rule, tools: Option<&Tools>, typing: &Typing) -> R
             let verbs = kind.verbs().iter().copied().filter(|verb| verb.acts() || !of_call);
             actions(verbs, &typing.actions(server.as_ref()))
         };
-        policies.push(group.policy("", acts, &group.about, Said::whole(rule), &[])?);
+        policies.push(group.policy("", acts, &group.about, Said::whole(rule), &[]));
         if of_call && let Some(said) = Said::bounded(rule, Bound::Must)? {
             let shows = actions(kind.verbs().iter().copied().filter(|verb| !verb.acts()), &[]);
-            policies.push(group.policy("/listed", shows, &group.about, said, &[])?);
+            policies.push(group.policy("/listed", shows, &group.about, said, &[]));
         }
         if let Some((_, tools)) = named
             && group.patterns.iter().any(|pattern| !pattern.is_literal())
@@ -80,7 +81,7 @@ pub(super) fn policies(rule: &Rule, tools: Option<&Tools>, typing: &Typing) -> R
             let mut about = group.about.clone();
             about.push(format!("!{}.contains(resource.name)", set(names.iter().copied())));
             let verbs = actions(kind.verbs().iter().copied(), &[]);
-            policies.push(group.policy("/unpinned", verbs, &about, said, &names)?);
+            policies.push(group.policy("/unpinned", verbs, &about, said, &names));
         }
     }
     Ok(policies)
@@ -98,15 +99,7 @@ struct Group<'r> {
 
 impl Group<'_> {
     /// A policy of the group that also tells apart what has one of `names`.
-    fn policy(
-        &self,
-        suffix: &str,
-        actions: Vec<&str>,
-        about: &[String],
-        said: Said,
-        names: &[&str],
-    ) -> Result<Policy, Vec<Diagnostic>> {
-        let place = &self.rule.place;
+    fn policy(&self, suffix: &str, actions: Vec<&str>, about: &[String], said: Said, names: &[&str]) -> Written {
         let id = format!("{}{suffix}", self.id);
         let when = about.iter().cloned().chain(said.when).collect();
         let unless = said.unless.into_iter().collect();
@@ -121,14 +114,14 @@ impl Group<'_> {
             when,
             unless,
         };
-        let text = draft.text();
-        let policy = Policy::parse(&id, &text, Some(place.clone()), None)
-            .map_err(|error| vec![findings::CONDITION.at(place, error)])?;
-        if [&self.rule.when, &self.rule.unless].into_iter().flatten().any(reads_name) {
-            return Ok(policy);
+        let conditions = || [&self.rule.when, &self.rule.unless].into_iter().flatten();
+        let condition = conditions().next().map(|condition| condition.place.clone());
+        let mut written = Written { condition, ..draft.written(Some(&self.rule.place)) };
+        if !conditions().any(reads_name) {
+            let names = names.iter().filter_map(|name| name.parse().ok());
+            written.patterns = self.patterns.iter().cloned().chain(names).collect();
         }
-        let names = names.iter().filter_map(|name| name.parse().ok());
-        Ok(policy.by_patterns(self.patterns.iter().cloned().chain(names).collect()))
+        written
     }
 }
 

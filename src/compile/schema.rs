@@ -4,10 +4,55 @@
 //! policy reads them, so that every other bundle's contexts can be built once per token. A tool whose
 //! arguments some rule reads is called by an action of its own, whose context has them, typed.
 
-use std::fmt::Write;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Write,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use cedar_policy::{Schema, Validator};
 
 use super::argument::Typing;
 use crate::policy::{EndpointClass, TYPED, VOLATILE, Verb};
+
+/// Schemas that are kept; with one more all are forgotten.
+const MOST: usize = 8;
+
+/// A schema, and what is known to fit it.
+pub(super) struct Known {
+    pub(super) schema: Arc<Schema>,
+    pub(super) validator: Validator,
+    /// The molds of policies that were typed by it, and nothing was found in.
+    pub(super) fits: Mutex<HashSet<Arc<str>>>,
+}
+
+/// The schemas so far.
+static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Known>>>> = LazyLock::new(Mutex::default);
+
+/// The schema of a text, read once.
+///
+/// # Errors
+/// What Cedar says of a text that is no schema.
+pub(super) fn of(text: &str) -> Result<Arc<Known>, String> {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = known.get(text) {
+        return Ok(Arc::clone(known));
+    }
+    let new = Arc::new(Known::read(text)?);
+    if known.len() >= MOST {
+        known.clear();
+    }
+    known.insert(text.to_owned(), Arc::clone(&new));
+    Ok(new)
+}
+
+impl Known {
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        let (schema, _) = Schema::from_cedarschema_str(text).map_err(|error| error.to_string())?;
+        let validator = Validator::new(schema.clone());
+        Ok(Self { schema: Arc::new(schema), validator, fits: Mutex::default() })
+    }
+}
 
 /// The schema with the given volatile facts declared, and with the typed arguments of some tools.
 pub(super) fn text(volatile: &[&str], typing: &Typing) -> String {

@@ -11,27 +11,22 @@ use std::collections::BTreeSet;
 
 use super::{
     argument::Typing,
-    press::Press,
+    press::Written,
     render::{Draft, actions, named, pin, set},
     rule::Kind as Things,
 };
 use crate::{
     config::{Exception, Require, Server},
-    diagnostic::{Place, Placed},
+    diagnostic::Placed,
     name::{ScopeName, ServerName, TagName},
-    policy::{Effect, Needs, Policy, Verb},
+    policy::{Effect, Needs, Verb},
 };
 
 /// The policies of one server.
-pub(super) fn policies(
-    name: &ServerName,
-    server: &Server,
-    typing: &Typing,
-    press: &mut Press,
-) -> Result<Vec<Policy>, String> {
+pub(super) fn policies(name: &ServerName, server: &Server, typing: &Typing) -> Vec<Written> {
     let typed = typing.actions(Some(name));
     let mut policies = Vec::new();
-    policies.extend(permit(name, server, &typed, press)?);
+    policies.extend(permit(name, server, &typed));
     let groups = [
         (Things::Tools, "tool", &server.tools),
         (Things::Prompts, "prompt", &server.prompts),
@@ -58,18 +53,18 @@ pub(super) fn policies(
                 when,
                 unless,
             };
-            policies.push(policy(draft, place, needs, press)?.by_patterns(vec![pattern.clone()]));
+            policies.push(Written { needs, patterns: vec![pattern.clone()], ..draft.written(Some(place)) });
         }
     }
-    Ok(policies)
+    policies
 }
 
-fn permit(name: &ServerName, server: &Server, typed: &[&str], press: &mut Press) -> Result<Option<Policy>, String> {
+fn permit(name: &ServerName, server: &Server, typed: &[&str]) -> Option<Written> {
     let scopes = scopes(&server.tags);
     let mut when = vec![pin(name)];
     let needs = if scopes.is_empty() || server.public {
         if !server.public {
-            return Ok(None);
+            return None;
         }
         None
     } else {
@@ -97,13 +92,7 @@ fn permit(name: &ServerName, server: &Server, typed: &[&str], press: &mut Press)
         when,
         unless: Vec::new(),
     };
-    policy(draft, &server.place, needs, press).map(Some)
-}
-
-fn policy(draft: Draft<'_>, place: &Place, needs: Option<Needs>, press: &mut Press) -> Result<Policy, String> {
-    let id = draft.id;
-    let text = draft.text();
-    press.policy(id, &text, place, needs)
+    Some(Written { needs, ..draft.written(Some(&server.place)) })
 }
 
 fn scopes(tags: &[Placed<TagName>]) -> BTreeSet<ScopeName> {

@@ -4,13 +4,14 @@
 use std::{
     collections::{HashMap, HashSet},
     num::NonZeroUsize,
+    sync::{Arc, MutexGuard, PoisonError},
 };
 
-use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, ValidationWarning, Validator};
+use cedar_policy::{PolicyId, PolicySet, ValidationMode, ValidationWarning, Validator};
 
 use super::{
     findings::{self, CONDITION, IMPOSSIBLE},
-    press,
+    schema::Known,
 };
 use crate::{
     diagnostic::{Diagnostic, Place},
@@ -20,16 +21,18 @@ use crate::{
 /// Policies that one thread takes at a time; fewer are not worth a thread.
 const BATCH: usize = 64;
 
+/// Molds that are remembered of one schema.
+const MOST: usize = 1_000;
+
 /// Everything that strict validation finds. A finding stands at the condition of its policy where
 /// `conditions` has it, else at the line behind the policy, else at `whole`.
 ///
-/// Policies are typed one by one. Of those that are `drafted` by the compiler, and that differ only in
-/// names and tags, one is typed for all: no literal of theirs has a type of its own. What is left of
-/// a large set is shared out among the processors.
+/// Policies are typed one by one. Of those that the compiler wrote, and that differ only in
+/// names and tags, one is typed for all, once by each schema: no literal of theirs has a type of its own. What is
+/// left of a large set is shared out among the processors.
 pub(super) fn problems(
-    schema: &Schema,
+    schema: &Known,
     policies: &[&Policy],
-    drafted: &HashSet<String>,
     conditions: &HashMap<String, Place>,
     whole: &Place,
 ) -> Vec<Diagnostic> {
@@ -42,12 +45,16 @@ pub(super) fn problems(
             problems.push(findings::NAMELESS.at(place, problem).help("give each its own id"));
         }
     }
-    let validator = Validator::new(schema.clone());
-    let Shapes { first, rest } = Shapes::of(policies, drafted);
-    let mut found = shared_out(&validator, &first, conditions, whole);
-    if !found.is_empty() {
+    let Shapes { first, rest } = Shapes::of(policies, &fits(schema));
+    let mut found = shared_out(&schema.validator, &first, conditions, whole);
+    if found.is_empty() {
+        let mut fits = fits(schema);
+        if fits.len() < MOST {
+            fits.extend(first.iter().filter_map(|policy| policy.mold.clone()));
+        }
+    } else {
         // Something is wrong with a shape, or with others: now each is asked for itself.
-        found.extend(shared_out(&validator, &rest, conditions, whole));
+        found.extend(shared_out(&schema.validator, &rest, conditions, whole));
     }
     // One mistake is found again in every environment that a policy applies to.
     let mut known = HashSet::new();
@@ -60,19 +67,25 @@ pub(super) fn problems(
 struct Shapes<'p> {
     /// The first of each shape, and all that the compiler did not draft.
     first: Vec<&'p Policy>,
-    /// The others, which are typed as the first of theirs.
+    /// The others that are not known to fit, which are typed as the first of theirs.
     rest: Vec<&'p Policy>,
 }
 
 impl<'p> Shapes<'p> {
-    fn of(policies: &[&'p Policy], drafted: &HashSet<String>) -> Self {
+    fn of(policies: &[&'p Policy], fits: &HashSet<Arc<str>>) -> Self {
         let mut known = HashSet::new();
-        let (first, rest) = policies.iter().partition(|policy| {
-            let shape = drafted.contains(policy.id()).then(|| press::shape(policy.text())).flatten();
-            shape.is_none_or(|(shape, _)| known.insert(shape))
+        let others = policies.iter().filter(|policy| policy.mold.as_ref().is_none_or(|mold| !fits.contains(mold)));
+        let (first, rest) = others.partition(|policy| match &policy.mold {
+            Some(mold) => known.insert(mold),
+            None => true,
         });
         Self { first, rest }
     }
+}
+
+/// The molds that are known to fit a schema.
+fn fits(schema: &Known) -> MutexGuard<'_, HashSet<Arc<str>>> {
+    schema.fits.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn shared_out(
@@ -163,7 +176,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{compile::vocabulary, config::load_text};
+    use crate::{
+        compile::{self, press, vocabulary},
+        config::load_text,
+    };
+
+    /// Of every section that has a say in requests as such, something.
+    const FRONT: &str = "oauth: {enabled: true}\ncors: {origins: ['https://a.example', 'https://b.example']}\nrates: {general: {limit: 100, window: 15m, by: address, on: [oauth]}, one: {limit: 5, window: 1m, by: tool, on: [s0/t0, 's0/d*']}}\nheaders: {legacy-xss: true, hsts: true, rules: [{on: [oauth], set: {X-One: one, X-Two: two}}, {remove: [X-Frame-Options]}]}\nvalidation: {sql-injection: deny, exceptions: [{on: [s0], sql-injection: off}, {on: [s0/t0], header-injection: deny}]}\n";
 
     /// A configuration of many shapes.
     fn yaml(servers: &[(u8, bool, u8, bool)]) -> String {
@@ -192,6 +211,7 @@ mod tests {
             }
         }
         text.push_str("grants: [{to: {user: '*'}, scopes: ['tag:a']}, {to: {user: ana}, scopes: ['tag:a', 'tag:b']}, {to: {user: eva}, scopes: ['tag:c', 'tag:b']}, {to: {client: bot}, scopes: ['tag:b']}, {to: {group: staff}, scopes: ['tag:c']}]\n");
+        text.push_str(FRONT);
         text
     }
 
@@ -202,33 +222,47 @@ mod tests {
             // With one server that has everything, whatever the others have.
             let servers: Vec<_> = servers.into_iter().chain([(3, false, 4, false)]).collect();
             let config = load_text("f", &yaml(&servers), &|_| None).config.unwrap();
-            let mut press = press::Press::default();
-            let mut policies = Vec::new();
+            let mut written = compile::admit::policies(&config);
+            written.extend(compile::validation::policies(&config, &Default::default()));
             for (name, server) in &config.servers {
-                policies.extend(crate::compile::server::policies(name, server, &Default::default(), &mut press).unwrap());
+                written.extend(compile::server::policies(name, server, &Default::default()));
             }
-            policies.extend(crate::compile::grant::policies(&config.grants, &mut press).unwrap());
-            let drafted: HashSet<String> = policies.iter().map(|policy| policy.id().to_owned()).collect();
-            let all: Vec<&Policy> = policies.iter().collect();
+            written.extend(config.rates.iter().map(|(name, rate)| compile::rate::policy(name, rate).unwrap()));
+            written.extend(compile::grant::policies(&config.grants));
+            written.extend(compile::header::policies(&config.headers).unwrap());
+            let policies: Vec<Policy> = press::policies(&written).into_iter().map(Result::unwrap).collect();
             let whole = &config.listen.public_url.place;
+            let parsed: Vec<Policy> =
+                policies.iter().map(|policy| Policy::parse(policy.id(), policy.text(), policy.place().cloned(), None).unwrap()).collect();
             // Made from one parse, each is what its own text says.
-            for policy in &policies {
-                let parsed = Policy::parse(policy.id(), policy.text(), None, None).unwrap();
+            for (policy, parsed) in policies.iter().zip(&parsed) {
+                prop_assert!(policy.mold.is_some(), "{}", policy.text());
                 prop_assert_eq!(parsed.cedar.to_json().unwrap(), policy.cedar.to_json().unwrap());
+                prop_assert_eq!(parsed.shape(), policy.shape());
             }
             let good = vocabulary();
             // Schemas under which some shapes do not fit.
-            for text in [good.clone(), good.replace("        named: Set<String>,\n", ""), good.replace("{ name: String, server", "{ server"), good.replace("entity Scope;", "entity Scope enum [\"x\"];")] {
-                let schema = Schema::from_cedarschema_str(&text).unwrap().0;
-                let said = |problems: Vec<Diagnostic>| {
+            for text in [
+                good.clone(),
+                good.replace("        named: Set<String>,\n", ""),
+                good.replace("{ name: String, server", "{ server"),
+                good.replace("entity Scope;", "entity Scope enum [\"x\"];"),
+                good.replace("enum [\"authorize\"", "enum [\"authorise\""),
+                good.replace("oauth: Bool, page: Bool", "oauth: Bool"),
+                good.replace("        forwarded: Bool,\n        host_known", "        host_known").replace("origin?: { loopback: Bool", "origin?: { loopback: String"),
+            ] {
+                let schema = Known::read(&text).unwrap();
+                let said = |policies: &[Policy]| {
+                    let problems = problems(&schema, &policies.iter().collect::<Vec<_>>(), &HashMap::new(), whole);
                     let mut said: Vec<String> = problems.iter().map(ToString::to_string).collect();
                     said.sort();
                     said
                 };
-                let by_shape = said(problems(&schema, &all, &drafted, &HashMap::new(), whole));
-                let one_by_one = said(problems(&schema, &all, &HashSet::new(), &HashMap::new(), whole));
-                prop_assert_eq!(&by_shape, &one_by_one);
-                prop_assert_eq!(by_shape.is_empty(), text == good);
+                let one_by_one = said(&parsed);
+                prop_assert_eq!(&said(&policies), &one_by_one);
+                // What was found to fit is not asked again, and what was not is.
+                prop_assert_eq!(&said(&policies), &one_by_one);
+                prop_assert_eq!(one_by_one.is_empty(), text == good);
             }
         }
     }

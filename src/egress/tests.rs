@@ -46,6 +46,7 @@ use std::net::SocketAddr;
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
+/// SE-06: whatever is fetched for OAuth goes through this client.
 #[tokio::test]
 async fn t107_a_literal_address_is_reached_only_where_the_configuration_gives_it() {
     let (port, hits) = canary(OK).await;
@@ -74,6 +75,7 @@ async fn t108_other_spellings_are_decided_by_what_they_resolve_to() {
     assert_eq!(hits.load(Ordering::SeqCst), 0);
 }
 
+/// SE-10: what was resolved and judged is what is connected to.
 #[tokio::test]
 async fn t110_a_public_name_with_an_inner_address_never_gets_inside() {
     let (port, hits) = canary(OK).await;

@@ -148,7 +148,9 @@ pub fn explain_surface(
     let decision = engine.admit(&arrival);
     let check = engine.check_behind(&decision).filter(|_| !decision.is_allow());
     let Arrival { class, ref server, tls, address, now, .. } = arrival;
-    let server = server.as_ref().map(|server| server.as_str());
+    // What is not there is nothing to be counted by.
+    let server = server.as_ref().filter(|server| engine.bundle().servers().contains(*server));
+    let server = server.map(|server| server.as_str());
     let draw = Draw { class, standing: None, server, tool: None, tls, address, now };
     let tiers = engine.charge(&draw).map_err(|denied| denied.errors.join("; "))?;
     let mut headers: Vec<Sent> =

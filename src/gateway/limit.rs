@@ -29,12 +29,14 @@ use super::{
     refused_unrecorded, standing,
 };
 use crate::{
+    detect::Detectors,
     identity::Caller,
     limit::{Draw, Limiter, Over, Payer, TierId},
     mcp::Kind,
     name::{ClientId, ServerName, UserId},
     policy::{self, Because, Decision, Depends, EndpointClass, Engine, Standing, Tier},
     principal::Principal,
+    record,
 };
 
 /// Kinds of requests whose tiers are remembered.
@@ -162,16 +164,21 @@ impl Gateway {
         revision.limits.charge(&revision.snapshot.engine, &charge).map(drop)
     }
 
-    /// The answer to a request for an endpoint of MCP that was refused as it came in.
+    /// The answer to a request for an endpoint of MCP that was refused as it came in; `head` is what detectors
+    /// found in it.
     pub(crate) fn refused_entering(
         &self,
         peer: &Peer,
         started: Instant,
         (refusal, decision): (Refusal, Decision),
+        head: Detectors,
         modern: bool,
     ) -> Answer {
         match Known::new(self.revision(), self.parts.clock.now(), started, peer.clone(), 0) {
-            Ok(known) => self.refuse(Stop::Before(refusal, Box::new(decision)), known, modern),
+            Ok(known) => {
+                let findings = record::Found { head, message: Detectors::NONE };
+                self.refuse(Stop::Before(refusal, Box::new(decision)), Known { findings, ..known }, modern)
+            }
             Err(error) => {
                 tracing::error!(%error, "no randomness for the id of a request");
                 refused_unrecorded(Refusal::Internal)

@@ -191,6 +191,24 @@ impl Gateway {
             .map_err(|error| lost(&error))
     }
 
+    /// Writes what was found in the head of a request that may come in and has no record of its own. Many of one
+    /// address become one.
+    ///
+    /// # Errors
+    /// When the trail cannot take it.
+    pub(crate) fn reported(
+        &self,
+        peer: Peer,
+        started: Instant,
+        decision: &Decision,
+        findings: Detectors,
+    ) -> Result<(), Refusal> {
+        let known = Known::new(self.revision(), self.parts.clock.now(), started, peer, 0);
+        let findings = record::Found { head: findings, message: Detectors::NONE };
+        let known = Known { findings, ..known.map_err(|_| Refusal::Internal)? };
+        self.decided(&known, decision, None, |decided| self.parts.trail.refusal(decided)).map_err(|error| lost(&error))
+    }
+
     fn decided<T>(
         &self,
         known: &Known,

@@ -149,9 +149,10 @@ impl Mcp {
         peer: &Peer,
         started: Instant,
         refused: (Refusal, Decision),
+        found: Detectors,
         modern: bool,
     ) -> Response {
-        self.write(self.gateway.refused_entering(peer, started, refused, modern), &Endpoint::All)
+        self.write(self.gateway.refused_entering(peer, started, refused, found, modern), &Endpoint::All)
     }
 
     fn unread(&self, peer: &Peer, started: Instant, unread: Unread, found: Detectors) -> Response {

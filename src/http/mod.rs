@@ -150,6 +150,14 @@ impl Entry {
         let snapshot = &self.revision.snapshot;
         let decision = snapshot.engine.admit(&self.arrival);
         if decision.is_allow() {
+            // What comes to `/mcp` has a record that says it.
+            if !self.found.is_empty()
+                && self.arrival.class != EndpointClass::Mcp
+                && let Err(refusal) = gateway.reported(self.peer.clone(), self.started, &decision, self.found)
+            {
+                let unrecorded = respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message());
+                return Err(Box::new(unrecorded));
+            }
             return Ok(Page::of(&self.arrival, &snapshot.config.cors));
         }
         let form = match snapshot.engine.check_behind(&decision) {
@@ -174,7 +182,7 @@ impl Entry {
         let refused = gateway.charge_entering(&self.revision, &entering).err()?;
         if class == EndpointClass::Mcp {
             let modern = says_modern(request.headers());
-            return Some(mcp.refused_entering(peer, started, *refused, modern));
+            return Some(mcp.refused_entering(peer, started, *refused, self.found, modern));
         }
         Some(over_limit(gateway, self.peer.clone(), self.started, *refused, self.found))
     }

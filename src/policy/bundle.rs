@@ -15,7 +15,7 @@ use super::{
     argument::Expected,
     decision::Reason,
     question::{QuestionKind, Verb},
-    shape::{Actions, Shape},
+    shape::{Actions, Shape, evaluated},
 };
 use crate::{
     diagnostic::Place,
@@ -47,6 +47,9 @@ pub struct Policy {
     pub(crate) needs: Option<Needs>,
     /// The patterns by which it reads a target's name, where that is all it reads of it.
     pub(crate) patterns: Vec<Pattern>,
+    /// What its text has in common with others, where the compiler wrote all of it: the types of its literals
+    /// do not depend on what they are.
+    pub(crate) mold: Option<Arc<str>>,
     /// See [`Policy::of_any_action`].
     of_any_action: OnceLock<cedar_policy::Policy>,
 }
@@ -97,6 +100,7 @@ impl Policy {
             typed,
             needs,
             patterns: Vec::new(),
+            mold: None,
             of_any_action: OnceLock::new(),
         }
     }
@@ -108,14 +112,23 @@ impl Policy {
         self
     }
 
+    /// The same policy, known to have this text in common with others.
+    #[must_use]
+    pub(crate) fn out_of(mut self, mold: Arc<str>) -> Self {
+        self.mold = Some(mold);
+        self
+    }
+
     /// The same policy without its action scope, for a set that is only ever asked about actions it
     /// applies to: there the scope always holds, and costs as much as the rest of the policy to
     /// evaluate. Where Cedar cannot make it, the policy as it is, which says the same.
     pub(super) fn of_any_action(&self) -> &cedar_policy::Policy {
         self.of_any_action.get_or_init(|| {
-            let without = self.cedar.to_pst().ok().and_then(|tree| {
+            let without = evaluated(&self.cedar).to_pst().ok().and_then(|tree| {
                 let mut body = tree.body().clone();
                 body.action = ActionConstraint::Any;
+                // They say nothing to whoever evaluates it, and each name of one is parsed.
+                body.annotations.clear();
                 cedar_policy::Policy::from_pst(StaticPolicy::try_from(body).ok()?.into()).ok()
             });
             without.unwrap_or_else(|| self.cedar.clone())
@@ -189,7 +202,7 @@ pub enum Needs {
 /// What is compiled, checked, explained and enforced.
 #[derive(Debug)]
 pub struct Bundle {
-    pub(crate) schema: cedar_policy::Schema,
+    pub(crate) schema: Arc<cedar_policy::Schema>,
     pub(crate) schema_text: String,
     /// The policies of the question *use*, sorted by id.
     pub(crate) policies: Vec<Policy>,
@@ -212,7 +225,7 @@ impl Bundle {
     /// sorted here, so that their order says nothing.
     #[must_use]
     pub fn new(
-        (schema, schema_text): (cedar_policy::Schema, String),
+        (schema, schema_text): (Arc<cedar_policy::Schema>, String),
         all: Vec<Policy>,
         servers: BTreeSet<ServerName>,
         scopes: BTreeSet<ScopeName>,

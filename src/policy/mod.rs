@@ -32,4 +32,5 @@ pub use entity::{Inventory, targets};
 pub use front::{Arrival, By, Check, Depends, Draw, EndpointClass, Header, Notes, Origin, Ours, Penalty, Tier};
 pub(crate) use front::{Unfit, unsendable};
 pub use question::{Moment, QuestionKind, Standing, Target, Verb};
+pub(crate) use shape::evaluated;
 pub use shape::{Actions, Shape};

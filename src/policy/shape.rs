@@ -1,6 +1,6 @@
 //! What can be said of a policy without asking it: which actions, which server, which facts.
 //!
-//! Read from Cedar's own JSON form of the policy (the same for compiled and hand-written ones), so
+//! Read from Cedar's own JSON form of what it evaluates (the same for compiled and hand-written ones), so
 //! that sharding rests on what the policy *is* and not on what its author claims. Everything that is
 //! not recognised is taken at its widest: no pin, every fact.
 
@@ -65,7 +65,7 @@ impl Shape {
     /// # Errors
     /// When Cedar cannot give the policy's JSON form, in words.
     pub fn of(policy: &cedar_policy::Policy) -> Result<Self, String> {
-        let json = policy.to_json().map_err(|error| error.to_string())?;
+        let json = evaluated(policy).to_json().map_err(|error| error.to_string())?;
         let effect = match policy.effect() {
             cedar_policy::Effect::Permit => Effect::Permit,
             cedar_policy::Effect::Forbid => Effect::Forbid,
@@ -150,6 +150,15 @@ impl Shape {
             }
         }
     }
+}
+
+/// A policy as Cedar evaluates it, without the text that it was read from: whoever takes it apart does not
+/// have it read a second time.
+pub(crate) fn evaluated<T: Clone>(policy: &cedar_policy::Policy) -> cedar_policy::Policy
+where
+    cedar_policy::Policy: AsRef<T> + From<T>,
+{
+    policy.as_ref().clone().into()
 }
 
 fn scope_uses_in(policy: &Value, part: &str) -> bool {

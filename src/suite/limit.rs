@@ -115,11 +115,10 @@ fn limit(
     Some(LimitTest { name, whos, ask, tier, allow, per, ends, skip, place })
 }
 
-/// Where a request is charged: at its endpoint, and once its caller is known.
+/// Where a request is charged, and as whose: at its endpoint, and once its caller is known.
 struct Charges<'a> {
     limiter: Limiter,
-    stages: [Vec<(TierId, Arc<Tier>)>; 2],
-    payer: Payer<'a>,
+    stages: [(Vec<(TierId, Arc<Tier>)>, Payer<'a>); 2],
 }
 
 /// What differs from what a test expects, a line each.
@@ -135,18 +134,20 @@ pub(super) fn differences(ground: &Ground<'_>, who: &Who, test: &LimitTest) -> R
     let standing = ground.standing(who, ask.view.as_ref(), ask.named.as_ref())?;
     let (server, tool) = (ask.target.server().as_str(), ask.target.tool());
     let (class, address, tls, now) = (EndpointClass::Mcp, ask.moment.address, ask.moment.tls, ask.moment.now);
-    let draw = Draw { class, standing: None, server: Some(server), tool: None, tls, address, now };
+    // On `/mcp` the server stands in the body, which is not read yet when the address is charged.
+    let early = Draw { class, standing: None, server: None, tool: None, tls, address, now };
     let limiter = Limiter::new(engine.tiers().map(|tier| tier.as_ref().into()));
     let drawn = |draw: &Draw<'_>| -> Result<Vec<(TierId, Arc<Tier>)>, String> {
         let tiers = engine.charge(draw).map_err(|denied| denied.errors.join("; "))?;
         Ok(tiers.iter().filter_map(|tier| Some((limiter.find(&tier.name)?, Arc::clone(tier)))).collect())
     };
-    let stages = [drawn(&draw)?, drawn(&Draw { standing: Some(&standing), tool, ..draw })?];
+    let late = Draw { standing: Some(&standing), server: Some(server), tool, ..early };
     let (principal, client) = (&standing.principal, standing.client.as_ref());
     // Whoever has a token here has one.
     let token = (!matches!(principal, crate::principal::Principal::Anonymous)).then_some(who.name.as_str());
     let payer = Payer { address, principal, client, token, server: Some(server), tool };
-    let charges = Charges { limiter, stages, payer };
+    let stages = [(drawn(&early)?, Payer::at(address)), (drawn(&late)?, payer)];
+    let charges = Charges { limiter, stages };
     let mut differs = Vec::new();
     for start in std::iter::once(Duration::ZERO).chain(*per) {
         differs.extend(charges.round(start, *allow, *ends, tier.as_ref().map(|tier| tier.value.as_str())));
@@ -180,9 +181,9 @@ impl Charges<'_> {
 
     /// Charges one request; the tier that refuses it, where one does.
     fn ask(&self, at: Duration) -> Option<Refusing> {
-        self.stages.iter().find_map(|stage| {
+        self.stages.iter().find_map(|(stage, payer)| {
             let draws: Vec<limit::Draw<'_>> =
-                stage.iter().map(|(tier, of)| limit::Draw { tier: *tier, key: self.payer.key(of.by) }).collect();
+                stage.iter().map(|(tier, of)| limit::Draw { tier: *tier, key: payer.key(of.by) }).collect();
             let over = self.limiter.charge(at, &draws).err()?;
             let tier = stage.iter().find(|(tier, _)| *tier == over.tier).map(|(_, tier)| Arc::clone(tier));
             Some(Refusing(tier))

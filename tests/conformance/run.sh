@@ -13,6 +13,11 @@
 # The exit status is the suite's own: 0 where every scored scenario passed. A file
 # `expected/REVISION-TRANSPORT-ERA.yaml` beside this script names failures that are known, with reasons.
 # What was said is kept in target/conformance/out/REVISION-TRANSPORT-ERA/.
+#
+# Rows that the runs show. `direct`, of the fixture: CF-02 (tools of both eras), CF-05 (the parameter with `x-mcp-header`;
+# the tools of tasks are optional and not there), CF-06 (prompts), CF-07 (resources), CF-08 (completion). Through the
+# gateway: CG-01 (ENDPOINT: one server under its bare names, or all of them), CG-06 (the header scenarios of 2026-07-28),
+# CG-08 (the session scenarios of 2025-11-25), CG-09 (`configure`: one principal who may do everything, and `asks`).
 set -euo pipefail
 
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" >&2; exit 2; }

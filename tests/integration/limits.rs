@@ -63,6 +63,7 @@ fn over(gateway: &Running) -> Value {
     gateway.audit().into_iter().rfind(|record| record["refusal"] == "rate-limited").unwrap()
 }
 
+/// SM-36: exact counts under load.
 #[test]
 fn sixty_four_clients_at_once_get_exactly_what_a_tier_has() {
     let gateway = limited(
@@ -78,6 +79,7 @@ fn sixty_four_clients_at_once_get_exactly_what_a_tier_has() {
     assert_eq!(passed_of_64(&gateway, 4, |gateway| call(gateway, "/mcp", &token, "time__now")), 150);
 }
 
+/// AS-38: of registering and of getting tokens; signing in has the tier `sensitive` besides.
 #[test]
 fn sm16_sm17_oauth_endpoints_have_a_general_and_a_sensitive_tier() {
     let gateway = limited(
@@ -346,6 +348,19 @@ fn sm22_limits_hold_with_oauth_off() {
 }
 
 #[test]
+fn sm19_sm24_what_was_found_in_a_request_over_the_limit_of_its_address_is_on_record() {
+    let gateway = limited(
+        "  few: {limit: 1, window: 1h, by: address, on: [mcp]}\nvalidation: {exceptions: [{on: [mcp], sql-injection: report}]}\n",
+    );
+    let ask = |path: &str| gateway.modern(path, None, "tools/list", json!({})).status;
+    assert_eq!(ask("/mcp"), 401);
+    assert_eq!(ask("/mcp?x=1%20OR%201=1"), 429);
+    let record = over(&gateway);
+    assert_eq!(record["findings"], json!({"head": ["sql-injection"]}), "{record}");
+    assert_eq!(record["decision"]["determining"][0]["policy"], "rate/few");
+}
+
+#[test]
 fn where_a_limit_cannot_be_said_nothing_is_let_through() {
     let gateway = limited(
         "  odd: {limit: 9, window: 1h, on: [mcp], when: 'context.now.offset(duration(\"9223372036854775807ms\")) > context.now'}\n",
@@ -386,6 +401,37 @@ fn explain_names_the_tiers_of_a_request_in_the_order_in_which_they_are_charged()
     let json: Value = serde_json::from_str(&said(&["--format", "json"])).unwrap();
     let early: Vec<_> = json["limits"].as_array().unwrap().iter().map(|limit| &limit["before_token"]).collect();
     assert_eq!(early, [true, false, false]);
+}
+
+/// On `/mcp` the server stands in the body, which nobody has read when an address is charged: `serve`, `test` and
+/// `explain` ask alike.
+#[test]
+fn sm16_a_tier_of_the_address_that_reads_the_server_is_not_drawn_from_on_mcp() {
+    let yaml = format!("{}policies: [own.cedar]\n", with("  wide: {limit: 1000, window: 1h, on: [mcp]}\n"));
+    let own = "@id(\"own\") @tier(\"own\") @limit(\"1\") @window(\"3600\") @by(\"address\")
+permit (principal, action in [Portcullis::Action::\"charge/address\"], resource) when { context has server };";
+    let mut gateway = Running::prepare(&yaml);
+    std::fs::write(gateway.path("own.cedar"), own).unwrap();
+    let said = |arguments: &[&str]| {
+        let output = gateway.command(arguments).output().unwrap();
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    let explained = said(&["explain", "--scopes", "tag:clock", "--call", "time/now"]);
+    assert!(explained.contains("draws from wide") && !explained.contains("draws from own"), "{explained}");
+    let suite = "principals: {ana: {sub: ana, scopes: ['tag:clock']}}
+requests: {now: {server: time, tool: now, args: {}}}
+limits: [{principal: ana, request: now, allow: 3, then: allow}]
+";
+    std::fs::write(gateway.path("portcullis.test.yaml"), suite).unwrap();
+    let tested = gateway.command(&["test"]).output().unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+    gateway.launch_with(&[]);
+    let token = gateway.token("tag:clock", &[]);
+    assert_eq!(passed(4, |_| call(&gateway, "/mcp", &token, "time__now")), 4);
+    // The path of a server's own endpoint names it.
+    let resource = format!("http://{}/mcp/time", gateway.address());
+    let token = gateway.token("tag:clock", &["--resource", &resource]);
+    assert_eq!(passed(4, |_| call(&gateway, "/mcp/time", &token, "now")), 1);
 }
 
 /// Code, place and message of everything that is found.

@@ -269,6 +269,7 @@ proptest! {
         prop_assert!(!both || allows(None, None));
     }
 
+    /// AZ-19: scopes open nothing that a policy forbids.
     #[test]
     fn adding_a_rule_never_turns_a_deny_into_an_allow(model in model(), rule in rule(), standing in standing(), target in target(), verb in verb()) {
         let before = ask(&engine(&model.yaml(false, true)), standing.clone(), verb, &target);
@@ -288,6 +289,7 @@ proptest! {
         prop_assert_eq!(texts(&one), texts(&other));
     }
 
+    /// SM-38: nothing is had without being given.
     #[test]
     fn anonymous_is_denied_everywhere_with_oauth_on(model in model(), standing in standing(), target in target(), verb in verb()) {
         let anonymous = Standing { principal: Principal::Anonymous, ..standing };
@@ -365,6 +367,7 @@ fn az16_all_missing_scopes_are_named_at_once_and_only_obtainable_ones_as_missing
     assert_eq!(write.missing.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(), ["tag:a", "tag:b"]);
 }
 
+/// AZ-18: a client that asks for what a challenge names loses nothing that it has.
 #[test]
 fn az16_of_what_would_turn_a_denial_the_smallest_that_can_be_had_is_named() {
     let text = r#"

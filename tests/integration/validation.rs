@@ -222,6 +222,50 @@ fn sm24_t160_each_server_and_tool_has_what_the_file_says_for_it() {
 }
 
 #[test]
+fn sm24_t221_what_is_reported_where_requests_have_no_record_has_one_that_is_bounded() {
+    let mut gateway =
+        Running::start(&yaml("validation: {exceptions: [{on: [health, metadata], sql-injection: report}]}\n"));
+    let reported = |gateway: &Running| -> Vec<Value> {
+        gateway.audit().into_iter().filter(|record| record["findings"]["head"].is_array()).collect()
+    };
+    assert_eq!(gateway.send("GET", "/healthz", &[], "").status, 200);
+    assert_eq!(reported(&gateway), Vec::<Value>::new());
+    let resource = "/.well-known/oauth-protected-resource?x=1%20OR%201=1";
+    assert_ne!(gateway.send("GET", resource, &[], "").status, 400);
+    let record = gateway.last_decision();
+    assert_eq!((record["decision"]["verdict"].as_str(), findings(&record)), (Some("allow"), vec!["sql-injection"]));
+    assert_eq!((&record["type"], &record["kind"]), (&json!("decision"), &Value::Null), "{record}");
+    for _ in 0..30 {
+        assert_eq!(gateway.send("GET", "/healthz?x=1%20OR%201=1", &[], "").status, 200);
+    }
+    assert!(gateway.stop().success());
+    let records = reported(&gateway);
+    assert!(records.len() <= 14, "{}", records.len());
+    assert_eq!(records.iter().map(|record| record["count"].as_u64().unwrap_or(1)).sum::<u64>(), 31);
+    assert!(records.iter().all(|record| record["peer"]["address"] == "127.0.0.1"), "{records:?}");
+}
+
+#[test]
+fn t203_huge_parameters_of_the_authorization_server_are_refused_at_once() {
+    let gateway = Running::start(crate::gateway::DEMO);
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let huge = "tag:clock+".repeat(10_000);
+    for parameter in ["scope", "state", "resource", "client_id", "code"] {
+        let begun = std::time::Instant::now();
+        let query = gateway.send("GET", &format!("/oauth/authorize?{parameter}={}", &huge[..60_000]), &[], "");
+        let body = format!("grant_type=client_credentials&{parameter}={huge}");
+        let posted = gateway.send("POST", "/oauth/token", &form, &body);
+        let many = format!("grant_type=client_credentials{}", format!("&{parameter}=x").repeat(10_000));
+        let many = gateway.send("POST", "/oauth/token", &form, &many);
+        for refused in [query, posted, many] {
+            assert!(matches!(refused.status, 400 | 413 | 414 | 431), "{parameter}: {refused:?}");
+            assert!(refused.body.len() < 1_000, "{parameter}: nothing of it is said back");
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{parameter}");
+    }
+}
+
+#[test]
 fn sm24_a_rule_lets_one_tool_have_what_the_others_must_not() {
     let rule = "rules:
   - id: sql-only-where-it-is-read

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     argument::Typing,
+    press::Written,
     render::{Draft, actions, endpoints, named, pin, string},
 };
 use crate::{
@@ -18,25 +19,25 @@ use crate::{
     detect::Detector,
     diagnostic::{Place, Placed},
     name::{Pattern, ServerName},
-    policy::{Effect, EndpointClass, Policy, Verb},
+    policy::{Effect, EndpointClass, Verb},
 };
 
 /// The checks of all detectors.
-pub(super) fn policies(config: &Config, typing: &Typing) -> Result<Vec<Policy>, String> {
+pub(super) fn policies(config: &Config, typing: &Typing) -> Vec<Written> {
     let mut policies = Vec::new();
     for detector in Detector::ALL {
-        policies.extend(of_requests(&config.validation, detector)?);
-        policies.extend(Calls { validation: &config.validation, detector, typing }.policies()?);
+        policies.extend(of_requests(&config.validation, detector));
+        policies.extend(Calls { validation: &config.validation, detector, typing }.policies());
     }
-    Ok(policies)
+    policies
 }
 
 /// What is found in path, query and header fields.
-fn of_requests(validation: &Validation, detector: Detector) -> Result<Option<Policy>, String> {
+fn of_requests(validation: &Validation, detector: Detector) -> Option<Written> {
     let denied: Vec<EndpointClass> =
         EndpointClass::ALL.into_iter().filter(|class| validation.at_endpoint(detector, *class) == Mode::Deny).collect();
     if denied.is_empty() {
-        return Ok(None);
+        return None;
     }
     let mut when = vec![found(detector)];
     if denied.len() < EndpointClass::ALL.len() {
@@ -57,15 +58,15 @@ fn of_requests(validation: &Validation, detector: Detector) -> Result<Option<Pol
         when,
         unless: Vec::new(),
     };
-    Policy::parse(&id, &draft.text(), place(validation, detector), None).map(Some)
+    Some(draft.written(place(validation, detector)))
 }
 
 fn found(detector: Detector) -> String {
     format!("context.findings.contains({})", string(detector.word()))
 }
 
-fn place(validation: &Validation, detector: Detector) -> Option<Place> {
-    validation.modes.get(&detector).map(|mode| mode.place.clone())
+fn place(validation: &Validation, detector: Detector) -> Option<&Place> {
+    validation.modes.get(&detector).map(|mode| &mode.place)
 }
 
 /// What one detector finds in what is sent to servers.
@@ -83,7 +84,7 @@ struct Named<'c> {
 }
 
 impl Calls<'_> {
-    fn policies(&self) -> Result<Vec<Policy>, String> {
+    fn policies(&self) -> Vec<Written> {
         let mut policies = Vec::new();
         let said = self.servers();
         let everywhere = self.everywhere();
@@ -98,12 +99,12 @@ impl Calls<'_> {
             }
             let typed = self.typing.actions(None);
             let id = format!("check/{}/calls", self.detector);
-            policies.push(self.policy(&id, "resource", actions(acting(), &typed), when, everywhere, Vec::new())?);
+            policies.push(self.policy(&id, "resource", actions(acting(), &typed), when, everywhere, Vec::new()));
         }
         for (server, (whole, tools)) in said {
-            policies.extend(self.of_server(server, whole.or(everywhere), &tools)?);
+            policies.extend(self.of_server(server, whole.or(everywhere), &tools));
         }
-        Ok(policies)
+        policies
     }
 
     /// What is said for every server.
@@ -138,12 +139,7 @@ impl Calls<'_> {
         })
     }
 
-    fn of_server(
-        &self,
-        server: &ServerName,
-        whole: Option<&Placed<Mode>>,
-        tools: &Named<'_>,
-    ) -> Result<Vec<Policy>, String> {
+    fn of_server(&self, server: &ServerName, whole: Option<&Placed<Mode>>, tools: &Named<'_>) -> Vec<Written> {
         let denied = whole.is_some_and(|mode| mode.value == Mode::Deny);
         let start = || vec![pin(server), found(self.detector)];
         let (id, typed) = (format!("check/{}/{server}", self.detector), self.typing.actions(Some(server)));
@@ -157,16 +153,16 @@ impl Calls<'_> {
         let mut policies = Vec::new();
         if denied {
             let acts = actions(acting().filter(|verb| *verb != Verb::ToolsCall), &[]);
-            policies.push(self.policy(&format!("{id}/others"), "resource", acts, start(), whole, Vec::new())?);
+            policies.push(self.policy(&format!("{id}/others"), "resource", acts, start(), whole, Vec::new()));
         }
         if let Some(condition) = tools.condition(denied) {
             let mut when = start();
             when.extend(condition);
             let acts = actions([Verb::ToolsCall], &typed);
             let strict = stricter(tools.modes().chain(whole));
-            policies.push(self.policy(&format!("{id}/tools"), "resource", acts, when, strict, tools.patterns())?);
+            policies.push(self.policy(&format!("{id}/tools"), "resource", acts, when, strict, tools.patterns()));
         }
-        Ok(policies)
+        policies
     }
 
     fn policy(
@@ -177,7 +173,7 @@ impl Calls<'_> {
         when: Vec<String>,
         said: Option<&Placed<Mode>>,
         patterns: Vec<Pattern>,
-    ) -> Result<Policy, String> {
+    ) -> Written {
         let draft = Draft {
             id,
             notes: Vec::new(),
@@ -188,8 +184,7 @@ impl Calls<'_> {
             when,
             unless: Vec::new(),
         };
-        let place = said.map(|mode| mode.place.clone());
-        Ok(Policy::parse(id, &draft.text(), place, None)?.by_patterns(patterns))
+        Written { patterns, ..draft.written(said.map(|mode| &mode.place)) }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Read once, when a bundle is loaded. What does not parse makes the bundle invalid: a limit that cannot
 //! be read is not "no limit".
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     super::{
@@ -138,7 +138,9 @@ impl Notes {
     /// # Errors
     /// What is missing or cannot be read, in words.
     pub fn of(policy: &Policy) -> Result<Self, String> {
-        let note = |name: &str| policy.cedar.annotation(name);
+        // Cedar parses a name to look it up.
+        let notes: BTreeMap<&str, &str> = policy.cedar.annotations().collect();
+        let note = |name: &str| notes.get(name).copied();
         let wanted = |name: &str| note(name).ok_or_else(|| format!("this policy has no `@{name}`"));
         match (policy.of, policy.shape.effect) {
             (QuestionKind::Admit, Effect::Forbid) => {

@@ -48,6 +48,7 @@ mod pc220;
 mod pc221;
 mod pc222;
 mod pc223;
+mod pc227;
 mod pc301;
 mod pc302;
 mod pc303;

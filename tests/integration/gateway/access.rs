@@ -69,6 +69,7 @@ fn sm02_t007_what_is_listed_is_what_can_be_called() {
     assert_eq!(wordings.len(), 1, "{wordings:?}");
 }
 
+/// SE-08: all that is needed and nothing besides, never what there is.
 #[test]
 fn oa80_az15_az16_a_missing_scope_that_could_be_had_is_a_challenge_with_all_of_them() {
     let gateway = Running::start(DEMO);
@@ -90,6 +91,7 @@ fn oa80_az15_az16_a_missing_scope_that_could_be_had_is_a_challenge_with_all_of_t
     assert_eq!(gateway.call("/mcp", Some(&robot), "notes__write_note", json!({})).code(), -32602);
 }
 
+/// AZ-14: 401 for a token that is missing or not good; 403 for one that does not reach so far stands above.
 #[test]
 fn az03_az09_az10_az12_sm13_t042_t053_every_request_needs_a_good_token_for_this_resource() {
     let gateway = Running::start(DEMO);
@@ -112,6 +114,10 @@ fn az03_az09_az10_az12_sm13_t042_t053_every_request_needs_a_good_token_for_this_
         ("/mcp/nowhere", &token),
         ("/mcp", "x"),
         ("/mcp", "pc_at_0x"),
+        // AZ-11, AZ-13: what others issue, signed or not, is no token here.
+        ("/mcp", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJvd25lciIsImF1ZCI6InRlc3QifQ."),
+        ("/mcp", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJvd25lciIsImV4cCI6NDEwMjQ0NDgwMH0.AAAA"),
+        ("/mcp", "ghp_0123456789abcdefghijklmnopqrstuvwxyz"),
     ] {
         let refused = gateway.post(path, Some(token), &list);
         assert_eq!(refused.status, 401, "{path} {token}");
@@ -119,7 +125,7 @@ fn az03_az09_az10_az12_sm13_t042_t053_every_request_needs_a_good_token_for_this_
     }
     // AZ-10, T-053: nowhere but in the header.
     assert_eq!(gateway.post(&format!("/mcp?access_token={token}"), None, &list).status, 401);
-    // AZ-01…AZ-04: the metadata says the same of every name of the grammar.
+    // AZ-01, AZ-02, AZ-03, AZ-04: the metadata says the same of every name of the grammar.
     for (path, resource) in
         [("", "/mcp"), ("/mcp", "/mcp"), ("/mcp/time", "/mcp/time"), ("/mcp/nowhere", "/mcp/nowhere")]
     {
@@ -340,7 +346,10 @@ fn i1_every_call_has_a_decision_and_an_outcome() {
     let access = records.iter().find(|record| record["type"] == "access" && record["id"] == decision["id"]).unwrap();
     assert_eq!(access["response"]["status"], 200);
     assert!(decision["seq"].as_u64() < access["seq"].as_u64());
-    // T-216: the token is nowhere.
+    // SE-05: the record names who, through which client, what and where.
+    assert_eq!(decision["principal"]["type"], "user", "{decision}");
+    assert!(decision["principal"]["scopes"].is_array() && decision["request"]["tool"].is_string(), "{decision}");
+    // T-216, AZ-23: the token is nowhere.
     for file in [".portcullis/audit.ndjson", ".portcullis/portcullis.db", ".portcullis/portcullis.db-wal", "stderr.log"]
     {
         assert!(!crate::support::running::holds(&gateway.path(file), &token), "{file}");

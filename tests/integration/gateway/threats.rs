@@ -451,6 +451,7 @@ fn t202_one_caller_has_so_many_streams_and_others_are_served() {
     });
 }
 
+/// SM-39: what is secure is what there is without a word.
 #[test]
 fn tr02_tr03_a_gateway_that_nothing_is_said_of_listens_here_alone_and_turns_strange_pages_away() {
     // TR-03: where nothing is said it is loopback.

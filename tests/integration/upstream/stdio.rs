@@ -156,6 +156,28 @@ async fn px08_a_flood_of_progress_reaches_only_its_own_listener_and_blocks_nothi
     upstreams.shutdown().await;
 }
 
+/// SE-03: there is no shell between a command as it is written and the process.
+#[tokio::test]
+async fn se03_what_a_shell_would_run_is_an_argument_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("made");
+    let touch = format!("touch {}", file.display());
+    let arguments = [format!("; {touch}"), format!("$({touch})"), format!("`{touch}`"), format!("| {touch} &")];
+    let mut command = vec![hostile_upstream(), "plain".to_owned()];
+    command.extend(arguments.iter().cloned());
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    let upstreams = build(&stdio(&command, &[]), options());
+    let about = call(&upstreams, "about").await.unwrap();
+    let given = std::fs::read(format!("/proc/{}/cmdline", about["pid"].as_u64().unwrap())).unwrap();
+    let given: Vec<&[u8]> = given.split(|byte| *byte == 0).collect();
+    for argument in &arguments {
+        assert!(given.contains(&argument.as_bytes()), "{argument}");
+    }
+    upstreams.shutdown().await;
+    assert!(!file.exists());
+}
+
+/// AZ-27, SE-01: a server that is a child has what the file gives it, and nothing of ours.
 #[tokio::test]
 async fn az27_t171_t172_t176_a_child_gets_its_three_pipes_and_its_own_variables_alone() {
     let upstreams = build(&stdio(&[&hostile_upstream(), "plain"], &[("MINE", "1")]), options());
