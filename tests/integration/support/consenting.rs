@@ -76,6 +76,7 @@ impl Consenting {
         }
         let approve = Approve {
             once: Once { name: "consent", id: chance::bytes::<16>().unwrap().to_vec(), until: now },
+            proof: None,
             grant: NewGrant {
                 id: Id::new(now, chance::bytes().unwrap()),
                 user: "local/owner".parse().unwrap(),
