@@ -523,3 +523,19 @@ fn oa34_oa130_t215_no_code_token_handle_or_form_secret_is_in_a_log_the_trail_or_
         }
     }
 }
+
+#[test]
+fn oa05_as25_a_code_goes_to_an_app_where_the_file_lets_it_and_the_page_says_so() {
+    let app = "one: {redirect_uris: ['com.example.app:/cb'], auth: none}";
+    let yaml = |more: &str| {
+        let with = yaml().replace("one: {redirect_uris: ['https://one.example.com/cb?x=1'], auth: none}", app);
+        with.replace("  failure_delay: 0\n", &format!("  failure_delay: 0\n{more}"))
+    };
+    let refused = Running::prepare(&yaml("")).command(&["check"]).output().unwrap();
+    assert!(!refused.status.success(), "{refused:?}");
+    let gateway = Running::start(&yaml("  private_schemes: true\n"));
+    let (one, browser) = (Client::known("one"), signed_in(&gateway));
+    let page = browser.get(&one.path(&[("redirect_uri", "com.example.app:/cb")]));
+    assert!(page.body.contains("com.example.app") && page.body.contains("Whichever app on this device"), "{page:?}");
+    assert!(place(&allow(&browser, &page)).starts_with("com.example.app:/cb?code=pc_ac_0"));
+}
