@@ -54,6 +54,18 @@ impl Check for ScopeOverBroad {
         }
         // Whoever the policies name may be told apart from others; what a scope opens is meant for all.
         let Some(anyone) = reach.callers().iter().find(|caller| caller.who == Who::Everyone) else { return };
+        // A scope opens no more than what policies ask it for, and that is had without asking anything.
+        let mut asked: BTreeMap<ScopeName, usize> = BTreeMap::new();
+        for name in reach.servers() {
+            let aims = reach.aims(name, Verb::ToolsCall);
+            let here: BTreeSet<ScopeName> = aims.flat_map(|aim| reach.relevant(Verb::ToolsCall, &aim.target)).collect();
+            here.into_iter().for_each(|scope| *asked.entry(scope).or_default() += 1);
+        }
+        let wide = |count: usize| count * 100 > servers * MOST_PERCENT;
+        asked.retain(|_, count| wide(*count));
+        if asked.is_empty() {
+            return;
+        }
         let nothing = BTreeSet::new();
         let mut opens: BTreeMap<ScopeName, usize> = BTreeMap::new();
         for name in reach.servers() {
@@ -63,14 +75,15 @@ impl Check for ScopeOverBroad {
                 let opens =
                     |scopes: &BTreeSet<ScopeName>| reach.opens_with(anyone, scopes, Verb::ToolsCall, &aim.target);
                 let relevant = reach.relevant(Verb::ToolsCall, &aim.target);
-                let new: Vec<ScopeName> = relevant.into_iter().filter(|scope| !here.contains(scope)).collect();
+                let new: Vec<ScopeName> =
+                    relevant.into_iter().filter(|scope| asked.contains_key(scope) && !here.contains(scope)).collect();
                 if !new.is_empty() && !opens(&nothing) {
                     here.extend(new.into_iter().filter(|scope| opens(&BTreeSet::from([scope.clone()]))));
                 }
             }
             here.into_iter().for_each(|scope| *opens.entry(scope).or_default() += 1);
         }
-        for (scope, count) in opens.into_iter().filter(|(_, count)| count * 100 > servers * MOST_PERCENT) {
+        for (scope, count) in opens.into_iter().filter(|(_, count)| wide(*count)) {
             let Some(tag) = reach.config().tags.get(&scope.tag()) else { continue };
             let message = format!("`{scope}` alone opens {count} of {servers} servers");
             findings.push(ABOUT.at(&tag.place, message));

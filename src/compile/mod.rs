@@ -59,7 +59,7 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
     for (name, rate) in &config.rates {
         match rate::policy(name, rate) {
             Ok(policy) => written.push(policy),
-            Err(wrong) => problems.push(wrong),
+            Err(wrong) => problems.push(*wrong),
         }
     }
     written.extend(grant::policies(&config.grants));

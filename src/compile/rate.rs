@@ -22,10 +22,10 @@ use crate::{
 const EARLY: [&str; 4] = ["address", "now", "oauth", "tls"];
 
 /// The policy of a tier.
-pub(super) fn policy(name: &EntryId, rate: &Rate) -> Result<Written, Diagnostic> {
+pub(super) fn policy(name: &EntryId, rate: &Rate) -> Result<Written, Box<Diagnostic>> {
     let Rate { limit, window, burst, by, on, when, penalty, place } = rate;
     if let Some(problem) = when.as_ref().and_then(condition_problem) {
-        return Err(problem);
+        return Err(Box::new(problem));
     }
     let mut notes =
         vec![("tier", name.to_string()), ("limit", limit.to_string()), ("window", window.as_secs().to_string())];

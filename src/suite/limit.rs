@@ -115,10 +115,13 @@ fn limit(
     Some(LimitTest { name, whos, ask, tier, allow, per, ends, skip, place })
 }
 
+/// The tiers that something draws from.
+type Drawn = Vec<(TierId, Arc<Tier>)>;
+
 /// Where a request is charged, and as whose: at its endpoint, and once its caller is known.
 struct Charges<'a> {
     limiter: Limiter,
-    stages: [(Vec<(TierId, Arc<Tier>)>, Payer<'a>); 2],
+    stages: [(Drawn, Payer<'a>); 2],
 }
 
 /// What differs from what a test expects, a line each.
@@ -137,7 +140,7 @@ pub(super) fn differences(ground: &Ground<'_>, who: &Who, test: &LimitTest) -> R
     // On `/mcp` the server stands in the body, which is not read yet when the address is charged.
     let early = Draw { class, standing: None, server: None, tool: None, tls, address, now };
     let limiter = Limiter::new(engine.tiers().map(|tier| tier.as_ref().into()));
-    let drawn = |draw: &Draw<'_>| -> Result<Vec<(TierId, Arc<Tier>)>, String> {
+    let drawn = |draw: &Draw<'_>| -> Result<Drawn, String> {
         let tiers = engine.charge(draw).map_err(|denied| denied.errors.join("; "))?;
         Ok(tiers.iter().filter_map(|tier| Some((limiter.find(&tier.name)?, Arc::clone(tier)))).collect())
     };
