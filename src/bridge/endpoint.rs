@@ -14,6 +14,8 @@ use crate::{
 pub(crate) struct Endpoint {
     pub(super) url: Uri,
     pub(super) egress: Egress,
+    pub(super) place: Url,
+    pub(super) reach: Reach,
     shown: String,
 }
 
@@ -36,18 +38,18 @@ pub(crate) enum EndpointError {
 impl Endpoint {
     /// Reads a URL. Who names a host on the command line wants to reach it, inside or outside.
     pub(crate) fn parse(text: &str) -> Result<Self, EndpointError> {
-        let url = Url::parse(text).map_err(EndpointError::Form)?;
-        if url.scheme == "http" && !url.is_loopback() {
+        let place = Url::parse(text).map_err(EndpointError::Form)?;
+        if place.scheme == "http" && !place.is_loopback() {
             return Err(EndpointError::Plain);
         }
-        let path = url.rest.split('?').next().unwrap_or_default();
-        let shown = format!("{}{path}", url.origin());
+        let path = place.rest.split('?').next().unwrap_or_default();
+        let shown = format!("{}{path}", place.origin());
         let url = Uri::try_from(text).map_err(|_| EndpointError::Form("is no URL"))?;
         let reach = match Reach::of_configured(&url) {
             Reach::Public => Reach::Private,
             named => named,
         };
-        Ok(Self { egress: Egress::new(&url, reach, &Options::default())?, url, shown })
+        Ok(Self { egress: Egress::new(&url, reach.clone(), &Options::default())?, url, place, reach, shown })
     }
 
     /// As people are told of it: without the query.

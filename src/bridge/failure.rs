@@ -3,18 +3,18 @@
 //! INVARIANT: no token is in a message, nor the query of the URL.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header::WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Endpoint, Token, token::TokenError};
+use super::{
+    Endpoint, Token,
+    challenge::{Challenge, cleaned},
+    token::{Source, TokenError},
+};
 use crate::{
     egress::EgressError,
     mcp::{Id, code, envelope},
-    record::visible,
 };
-
-/// How much of what the other side says of a failure is passed on.
-const LONGEST_SAYING: usize = 300;
 
 /// Why a request has no answer of the gateway's.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Failure {
     pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let said: Value = serde_json::from_slice(body).unwrap_or_default();
         if status == StatusCode::FORBIDDEN
-            && let Some(scopes) = scopes(headers)
+            && let Some(scopes) = Challenge::of(headers).lacking()
         {
             return Self::Scopes(scopes, said.pointer("/error/data").cloned().unwrap_or_default());
         }
@@ -82,7 +82,7 @@ impl Failure {
     /// The words.
     pub(super) fn words(&self, endpoint: &Endpoint, token: &Token) -> String {
         let url = endpoint.shown();
-        match (self, token.path()) {
+        match (self, token.source()) {
             (Self::Unreachable(why), _) => {
                 format!("`{url}` cannot be reached: {why}; see that the gateway runs there, then try again")
             }
@@ -96,20 +96,26 @@ impl Failure {
             (Self::Redirected, _) => {
                 format!("`{url}` redirects to another address, which is not followed; use that address")
             }
-            (Self::TokenRefused, None) => {
-                format!("`{url}` wants a token: run `portcullis connect` with `--token-file FILE`")
-            }
-            (Self::TokenRefused, Some(file)) => format!(
+            (Self::TokenRefused, Source::SignIn) => format!(
+                "`{url}` refused the token that it gave at sign-in; run `portcullis connect --logout {url}`, then try again"
+            ),
+            (Self::TokenRefused, Source::File(file)) => format!(
                 "`{url}` refused the token in `{}`: it has expired, was revoked or is for another URL; write a new one there and try again",
                 file.display()
             ),
-            (Self::Token(why), _) => format!("`{url}` refused the token, and {why}"),
-            (Self::Scopes(scopes, _), file) => {
+            (Self::Token(why), Source::SignIn) => format!("`{url}` wants a token, and {why}"),
+            (Self::Token(why), Source::File(_)) => format!("`{url}` refused the token, and {why}"),
+            (Self::Scopes(scopes, _), source) => {
                 let needed = scopes.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(" and ");
-                let place = file.map(|file| format!(" in `{}`", file.display())).unwrap_or_default();
-                format!(
-                    "this needs a token with {needed}, and the one{place} is without; write one that has them there"
-                )
+                match source {
+                    Source::File(file) => format!(
+                        "this needs a token with {needed}, and the one in `{}` is without; write one that has them there",
+                        file.display()
+                    ),
+                    Source::SignIn => format!(
+                        "this needs {needed}, which was not granted; start the client again to be asked once more, or ask whoever runs the gateway"
+                    ),
+                }
             }
             (Self::Status(status, said), _) => {
                 let said = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
@@ -147,63 +153,16 @@ impl Failure {
     }
 }
 
-/// The scopes that a challenge of `insufficient_scope` names.
-///
-/// SPEC: RFC 6750 §3.
-fn scopes(headers: &HeaderMap) -> Option<Vec<String>> {
-    headers
-        .get_all(WWW_AUTHENTICATE)
-        .iter()
-        .filter_map(|challenge| challenge.to_str().ok())
-        .filter(|challenge| parameter(challenge, "error") == Some("insufficient_scope"))
-        .find_map(|challenge| parameter(challenge, "scope"))
-        .map(|scopes| scopes.split(' ').filter(|scope| !scope.is_empty()).map(cleaned).collect())
-        .filter(|scopes: &Vec<String>| !scopes.is_empty())
-}
-
-/// The value of a quoted parameter of a challenge.
-fn parameter<'c>(challenge: &'c str, name: &str) -> Option<&'c str> {
-    challenge.match_indices(name).find_map(|(at, _)| {
-        let before = challenge.get(..at)?;
-        let begins = before.is_empty() || before.ends_with([' ', ',', '\t']);
-        let value = challenge.get(at..)?.strip_prefix(name)?.strip_prefix("=\"")?;
-        begins.then(|| value.split('"').next()).flatten()
-    })
-}
-
-fn cleaned(text: &str) -> String {
-    let short: String = text.chars().take(LONGEST_SAYING).collect();
-    let mut out = Vec::new();
-    visible(&short, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn az15_the_scopes_of_a_challenge_are_read() {
-        let of = |challenge: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(WWW_AUTHENTICATE, challenge.parse().unwrap());
-            scopes(&headers)
-        };
-        assert_eq!(
-            of(r#"Bearer error="insufficient_scope", scope="tag:a tag:b", resource_metadata="https://x""#),
-            Some(vec!["tag:a".to_owned(), "tag:b".to_owned()])
-        );
-        assert_eq!(of(r#"Bearer scope="tag:a", error="insufficient_scope""#), Some(vec!["tag:a".to_owned()]));
-        assert_eq!(of(r#"Bearer error="invalid_token", scope="tag:a""#), None);
-        assert_eq!(of(r#"Bearer error="insufficient_scope""#), None);
-        assert_eq!(of(r#"Bearer error_scope="x", scope="""#), None);
-    }
-
-    #[test]
     fn t215_what_the_other_side_says_is_kept_short_and_visible() {
         let body = json!({"error": "x", "error_description": format!("a\u{1b}[31m{}", "b".repeat(1000))}).to_string();
         let failure = Failure::of_status(StatusCode::BAD_GATEWAY, &HeaderMap::new(), body.as_bytes());
-        let words = failure.words(&Endpoint::parse("https://gate.example/mcp?key=1").unwrap(), &Token::None);
+        let words =
+            failure.words(&Endpoint::parse("https://gate.example/mcp?key=1").unwrap(), &Token::file_of("token"));
         assert!(
             words.starts_with("`https://gate.example/mcp` answered with HTTP status 502: a\\u001b[31mbbb"),
             "{words}"

@@ -1,7 +1,7 @@
 //! One message on its way: posted with its header fields, once more where that is safe, and answered.
 //!
 //! Posted again is only what the gateway says it did not work on: a 401 where the token has been
-//! renewed, a 404 where the session was forgotten, each once.
+//! renewed, a 403 where it now has the scopes, a 404 where the session was forgotten, each once.
 //!
 //! INVARIANT: nothing else is ever repeated (CL-14).
 //! SPEC: MCP Streamable HTTP of both eras; CL-08, CL-15, CL-16, TR-27, TR-28.
@@ -27,6 +27,7 @@ use super::{
     output::Output,
     parameters::Parameters,
     session::{Closed, Gate, Session, Sessions},
+    sign_in::Ask,
     spoken::{Kind, Spoken},
 };
 use crate::{
@@ -47,7 +48,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// The way to the gateway.
 #[derive(Debug)]
 pub(super) struct Link {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     token: Token,
     out: Output,
     tasks: Arc<Tasks>,
@@ -59,7 +60,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(endpoint: Endpoint, token: Token, out: Output, tasks: Arc<Tasks>) -> Self {
+    pub(super) fn new(endpoint: Arc<Endpoint>, token: Token, out: Output, tasks: Arc<Tasks>) -> Self {
         Self {
             endpoint,
             token,
@@ -240,7 +241,7 @@ impl Link {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
             session.write(&mut headers);
-            match self.send_as(&Verb::GET, &headers, &Bytes::new()).await {
+            match self.send_as(&Verb::GET, &headers, &Bytes::new(), Ask::Nobody).await {
                 Ok(response)
                     if response.status() == StatusCode::OK && Content::of(response.headers()) == Content::Events =>
                 {
@@ -275,7 +276,7 @@ impl Link {
         }
         let mut headers = HeaderMap::new();
         session.write(&mut headers);
-        drop(tokio::time::timeout(GOODBYE, self.send_as(&Verb::DELETE, &headers, &Bytes::new())).await);
+        drop(tokio::time::timeout(GOODBYE, self.send_as(&Verb::DELETE, &headers, &Bytes::new(), Ask::Nobody)).await);
     }
 
     /// Posts a message.
@@ -286,13 +287,20 @@ impl Link {
         }
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.send_as(&Verb::POST, &headers, &spoken.body).await
+        self.send_as(&Verb::POST, &headers, &spoken.body, Ask::Person).await
     }
 
-    /// Sends a request with the token, and once more where the token has been renewed meanwhile.
-    async fn send_as(&self, verb: &Verb, headers: &HeaderMap, body: &Bytes) -> Result<Response<Body>, Failure> {
-        let mut bearer = self.token.current();
-        let mut last = false;
+    /// Sends a request with the token; once more where there is another token now, and once more where it has
+    /// the scopes that it lacked.
+    async fn send_as(
+        &self,
+        verb: &Verb,
+        headers: &HeaderMap,
+        body: &Bytes,
+        ask: Ask,
+    ) -> Result<Response<Body>, Failure> {
+        let mut bearer = self.token.current(&self.tasks).await;
+        let (mut renewed, mut widened) = (false, ask == Ask::Nobody);
         loop {
             let mut request = Request::new(Full::new(body.clone()));
             *request.method_mut() = verb.clone();
@@ -317,11 +325,18 @@ impl Link {
             if self.down.swap(false, Ordering::Relaxed) {
                 tracing::info!("`{}` is there again", self.endpoint.shown());
             }
-            if response.status() != StatusCode::UNAUTHORIZED || std::mem::replace(&mut last, true) {
-                return Ok(response);
-            }
-            match self.token.renewed(bearer.as_ref()).await.map_err(Failure::Token)? {
-                Some(renewed) => bearer = Some(renewed),
+            let said = response.headers();
+            let again = match (response.status(), &bearer) {
+                (StatusCode::UNAUTHORIZED, _) if !std::mem::replace(&mut renewed, true) => {
+                    self.token.renewed(bearer.as_ref(), said, ask, &self.tasks).await
+                }
+                (StatusCode::FORBIDDEN, Some(refused)) if !std::mem::replace(&mut widened, true) => {
+                    self.token.widened(refused, said, &self.tasks).await
+                }
+                _ => Ok(None),
+            };
+            match again.map_err(Failure::Token)? {
+                Some(another) => bearer = Some(another),
                 None => return Ok(response),
             }
         }

@@ -10,6 +10,7 @@
 //! SPEC: MCP transports, "stdio" and "Streamable HTTP", 2025-11-25 and 2026-07-28.
 
 mod answer;
+mod challenge;
 mod endpoint;
 mod failure;
 mod in_flight;
@@ -18,6 +19,7 @@ mod link;
 mod output;
 mod parameters;
 mod session;
+mod sign_in;
 mod spoken;
 mod token;
 
@@ -29,6 +31,7 @@ use tokio::{
 };
 
 pub(crate) use endpoint::Endpoint;
+pub(crate) use sign_in::{Browser, Ended, Manner, SignIn};
 pub(crate) use token::Token;
 
 use crate::{
@@ -66,7 +69,7 @@ enum End {
 
 /// Passes messages until the input ends, nobody reads the output, or `told` comes.
 pub(crate) async fn run(
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     token: Token,
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin,
