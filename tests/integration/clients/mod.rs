@@ -1,10 +1,11 @@
-//! The official SDKs as clients of a real gateway, with the reference servers of MCP behind it; and a
-//! browser, which looks at the pages.
+//! The official SDKs as clients of a real gateway, with the reference servers of MCP behind it; what signs
+//! in there with nothing but the URL; and a browser, which looks at the pages.
 //!
 //! What each of them must find stands in `tests/clients/cases.json`, whatever its language and era.
 //! Node and Python bring packages along that `.ci/run` installs and `cargo test` does not: where they
 //! are missing, a test says so and is skipped, unless `PORTCULLIS_TEST_ALL=1`.
 
+mod flow;
 mod pages;
 mod sdk;
 

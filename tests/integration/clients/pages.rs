@@ -13,7 +13,7 @@ use super::{Node, clients, needed, package_of, said};
 use crate::support::root;
 
 /// Chromium, by whichever name it has.
-fn chromium() -> Result<PathBuf, String> {
+pub(super) fn chromium() -> Result<PathBuf, String> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let found = names.into_iter().find_map(|name| said(Path::new("sh"), &["-c", &format!("command -v {name}")]).ok());
     found.map(PathBuf::from).ok_or_else(|| format!("there is none of {}", names.join(", ")))

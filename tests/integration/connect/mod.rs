@@ -4,6 +4,8 @@
 mod gateway;
 /// Sessions, streams and broken connections, before a server that does as a test says.
 mod server;
+/// Signing in.
+mod sign_in;
 /// What does not start.
 mod start;
 

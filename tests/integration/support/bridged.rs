@@ -23,15 +23,37 @@ pub(crate) struct Bridged {
 }
 
 impl Bridged {
-    /// Starts a bridge to `url`, with a token where there is one.
+    /// Starts a bridge to `url`, with a token where there is one; else nobody is asked but on its log.
     pub(crate) fn start(url: &str, token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.args(["connect", url]).env_remove("PORTCULLIS_LOG");
-        if let Some(token) = token {
-            write_token(&folder.path().join("token"), token);
-            command.arg("--token-file").arg(folder.path().join("token"));
+        let data = folder.path().join("data");
+        match token {
+            Some(token) => {
+                let file = folder.path().join("token");
+                write_token(&file, token);
+                Self::start_with(folder, url, &data, &["--token-file", file.to_str().unwrap()], &[])
+            }
+            None => Self::start_in(&data, url, &[]),
         }
+    }
+
+    /// Starts a bridge that keeps its tokens below `data`, and opens no browser.
+    pub(crate) fn start_in(data: &Path, url: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["--no-browser"], arguments].concat();
+        Self::start_with(tempfile::tempdir().unwrap(), url, data, &arguments, &[])
+    }
+
+    /// Starts a bridge with these variables besides.
+    pub(crate) fn start_with(
+        folder: tempfile::TempDir,
+        url: &str,
+        data: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.args(["connect", url]).args(arguments).env_remove("PORTCULLIS_LOG");
+        command.env("XDG_DATA_HOME", data).envs(variables.iter().copied());
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -57,6 +79,26 @@ impl Bridged {
     /// What it logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// The pages that it asks a person to open, once there are so many.
+    pub(crate) fn pages(&self, many: usize) -> Vec<String> {
+        let begun = Instant::now();
+        loop {
+            let log = self.log();
+            let pages: Vec<_> = log.lines().filter_map(|line| line.strip_prefix("  http")).collect();
+            // A line may be half there.
+            if pages.len() >= many && log.ends_with('\n') {
+                return pages.into_iter().map(|rest| format!("http{rest}")).collect();
+            }
+            assert!(begun.elapsed() < LONG, "no page is named: {log}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Says a message.

@@ -18,9 +18,13 @@ pub(crate) struct Seen {
     /// The number of its connection, from 0.
     pub(crate) connection: usize,
     pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
+    /// The body as JSON; null where it is none.
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 impl Seen {
@@ -107,6 +111,7 @@ async fn serve(
     let mut stream = BufReader::new(stream);
     while let Some(seen) = read(connection, &mut stream).await {
         let reply = answer(&seen);
+        let closing = seen.headers.get("connection").is_some_and(|said| said.eq_ignore_ascii_case("close"));
         record.lock().unwrap().push(seen);
         match reply {
             Answer::Bytes(bytes) => drop(stream.write_all(&bytes).await),
@@ -118,8 +123,9 @@ async fn serve(
             Answer::Held(bytes) => {
                 drop(stream.write_all(&bytes).await);
                 while stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
-                let (method, headers) = ("END".to_owned(), BTreeMap::new());
-                return record.lock().unwrap().push(Seen { connection, method, headers, body: Value::Null });
+                let (method, target, text) = ("END".to_owned(), String::new(), String::new());
+                let (headers, body) = (BTreeMap::new(), Value::Null);
+                return record.lock().unwrap().push(Seen { connection, method, target, headers, body, text });
             }
             Answer::Stream(head, mut events) => {
                 drop(stream.write_all(&head).await);
@@ -132,13 +138,17 @@ async fn serve(
             }
             Answer::Never => std::future::pending().await,
         }
+        if closing {
+            return;
+        }
     }
 }
 
 async fn read(connection: usize, stream: &mut BufReader<TcpStream>) -> Option<Seen> {
     let mut line = String::new();
     stream.read_line(&mut line).await.ok().filter(|read| *read > 0)?;
-    let method = line.split(' ').next()?.to_owned();
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, target) = (words.next()?, words.next()?);
     let mut headers = BTreeMap::new();
     loop {
         line.clear();
@@ -151,5 +161,6 @@ async fn read(connection: usize, stream: &mut BufReader<TcpStream>) -> Option<Se
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Seen { connection, method, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
+    let text = String::from_utf8_lossy(&body).into_owned();
+    Some(Seen { connection, method, target, headers, body: serde_json::from_slice(&body).unwrap_or_default(), text })
 }

@@ -1,6 +1,8 @@
 //! What several tests need: configurations from text, an engine over one, a question asked, golden
 //! files, and processes watched.
 
+/// A gateway that wants a token, and its authorization server.
+pub(crate) mod authority;
 /// A client's end of `portcullis connect`.
 pub(crate) mod bridged;
 /// A browser that signs in.
