@@ -3,6 +3,8 @@
 #
 #   run.sh REVISION direct                      the fixture alone: whether the fixture keeps to its part
 #   run.sh REVISION http|stdio [ENDPOINT]       through the gateway, which reaches the fixture that way
+#   run.sh REVISION authorization               the authorization server: metadata, and a code for a token; the
+#                                               person who signs in and allows it is Chromium
 #
 # REVISION is 2025-11-25 or 2026-07-28; ENDPOINT is /mcp/fixture (the default) or /mcp. In the environment:
 #   FIXTURE_ERA=legacy|modern|dual   what the fixture speaks; by default what the revision does
@@ -21,13 +23,14 @@ case $revision in
   2026-07-28) era=${FIXTURE_ERA:-modern} ;;
   *) usage ;;
 esac
-case $transport in direct | http | stdio) ;; *) usage ;; esac
+case $transport in direct | http | stdio | authorization) ;; *) usage ;; esac
 case $endpoint in /mcp | /mcp/fixture) ;; *) usage ;; esac
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 home=$root/target/conformance
 name=$revision-$transport-$era
+[[ $transport != authorization ]] || name=$revision-authorization
 out=$home/out/$name
 suite=0.2.0-alpha.12
 
@@ -72,7 +75,9 @@ install() {
 }
 
 build() {
-  [[ -n ${NO_BUILD-} ]] || (cd "$root" && cargo build --quiet --bin portcullis --example fixture-upstream)
+  local wanted=(--bin portcullis)
+  [[ $transport == authorization ]] || wanted+=(--example fixture-upstream)
+  [[ -n ${NO_BUILD-} ]] || (cd "$root" && cargo build --quiet "${wanted[@]}")
   portcullis=$root/target/debug/portcullis
   fixture=$root/target/debug/examples/fixture-upstream
 }
@@ -112,16 +117,53 @@ YAML
   } >"$work/portcullis.yaml"
 }
 
-start_gateway() {
+# A gateway whose owner signs in, before a server of ours.
+configure_authorization() {
+  cat >"$work/portcullis.yaml" <<YAML
+version: 1
+listen: {address: 127.0.0.1:$gateway_port}
+tags: {clock: Tell the time}
+servers:
+  time: {tags: [clock], stdio: {command: ['$portcullis', demo-server, time]}}
+oauth:
+  baseline: ['tag:clock']
+  clients:
+    conformance: {redirect_uris: ['http://127.0.0.1/callback']}
+grants:
+  - {to: {user: owner}, scopes: ['tag:clock']}
+YAML
+}
+
+settle() {
   # A raw key: a passphrase would cost a third of a second at each start.
   export PORTCULLIS_ENCRYPTION_KEY=base64:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=
   unset PORTCULLIS_CONFIG PORTCULLIS_ENV
   cd "$work"
-  SHIM_TOKEN=$("$portcullis" token issue --scopes tag:fixture --ttl 1h --resource "$url" 2>"$out/token.log") || fail "no token was issued" "$out/token.log"
-  export SHIM_TOKEN
+}
+
+serve() {
   "$portcullis" serve --log "${PORTCULLIS_LOG:-info}" >"$out/gateway.log" 2>&1 </dev/null &
   started+=($!)
   until_true $! "$out/gateway.log" curl --silent --fail --output /dev/null "http://127.0.0.1:$gateway_port/readyz"
+}
+
+# Waits until the suite names the page, and sends the person there.
+decide() {
+  local page='https?://[^[:space:]]*code_challenge=[^[:space:]]*'
+  until_true "$1" "$out/suite.log" grep -Eq "$page" "$out/suite.log"
+  local chromium
+  chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || fail 'there is no Chromium'
+  node -e 'console.log(JSON.stringify({chromium: process.argv[1], login: {command: [process.argv[2], "login"], cwd: process.argv[3]}}))' \
+    "$chromium" "$portcullis" "$work" >"$work/plan.json"
+  node "$root/tests/clients/node/flow/person.mjs" "$work/plan.json" "$(grep -Eo "$page" "$out/suite.log" | head -1)" >"$out/person.log" 2>&1 ||
+    fail 'the person did not get to the end' "$out/person.log"
+}
+
+start_gateway() {
+  settle
+  SHIM_TOKEN=$("$portcullis" token issue --scopes tag:fixture --ttl 1h --resource "$url" 2>"$out/token.log") || fail "no token was issued" "$out/token.log"
+  export SHIM_TOKEN
+  serve
   node "$here/shim.mjs" "$shim_port" "$gateway_port" >"$out/shim.log" 2>&1 </dev/null &
   started+=($!)
   until_true $! "$out/shim.log" grep -q listens "$out/shim.log"
@@ -134,6 +176,13 @@ mkdir -p "$out"
 if [[ $transport == direct ]]; then
   start_fixture
   url=$fixture_url
+elif [[ $transport == authorization ]]; then
+  gateway_port=$(free_port)
+  url=http://127.0.0.1:$gateway_port
+  endpoint=/oauth
+  configure_authorization
+  settle
+  serve
 else
   gateway_port=$(free_port)
   shim_port=$(free_port)
@@ -148,10 +197,19 @@ expected=$here/expected/$name.yaml
 [[ ! -f $expected ]] || arguments+=(--expected-failures "$expected")
 begun=$(date +%s%N)
 status=0
-conformance server --url "$url" "${arguments[@]}" --output-dir "$out/results" >"$out/suite.log" 2>&1 </dev/null &
-started+=($!)
+if [[ $transport == authorization ]]; then
+  arguments=(--client-id conformance --port "$(free_port)" --resource "$url/mcp" --spec-version "$revision")
+  conformance authorization --url "$url" "${arguments[@]}" --output-dir "$out/results" >"$out/suite.log" 2>&1 </dev/null &
+  suite_process=$!
+  started+=("$suite_process")
+  decide "$suite_process"
+else
+  conformance server --url "$url" "${arguments[@]}" --output-dir "$out/results" >"$out/suite.log" 2>&1 </dev/null &
+  suite_process=$!
+  started+=("$suite_process")
+fi
 # In the background, so that a signal is heeded at once.
-wait $! || status=$?
+wait "$suite_process" || status=$?
 took=$((($(date +%s%N) - begun) / 1000000))
 if grep -q '=== SUMMARY' "$out/suite.log"; then sed -n '/=== SUMMARY/,$p' "$out/suite.log"; else cat "$out/suite.log"; fi
 echo "run.sh: $name at $endpoint ended with $status after $took ms; see ${out#"$root"/}"
