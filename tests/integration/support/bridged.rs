@@ -88,7 +88,7 @@ impl Bridged {
             let log = self.log();
             let pages: Vec<_> = log.lines().filter_map(|line| line.strip_prefix("  http")).collect();
             // A line may be half there.
-            if pages.len() >= many && log.ends_with('\n') {
+            if pages.len() >= many && (log.is_empty() || log.ends_with('\n')) {
                 return pages.into_iter().map(|rest| format!("http{rest}")).collect();
             }
             assert!(begun.elapsed() < LONG, "no page is named: {log}");
