@@ -4,9 +4,8 @@
 //! client that takes its request back does not take the page from under the person who reads it. Between bridges
 //! the lock of the file does the same.
 //!
-//! INVARIANT: a person is asked only for a request of the client's, never again once they declined, and never
-//! twice within a minute.
-//! SPEC: MCP authorization; OAuth 2.1 §4.1; RFC 8252; AZ-15, AZ-18, CL-18, CL-20.
+//! INVARIANT: a person is asked only for a request of the client's.
+//! SPEC: MCP authorization; OAuth 2.1 §4.3; AZ-15, AZ-18, CL-18.
 
 mod browser;
 mod discover;
@@ -14,20 +13,16 @@ mod error;
 mod exchange;
 mod keep;
 mod landing;
+mod person;
 mod web;
 
 use std::{
     collections::BTreeSet,
-    io::Write as _,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use tokio::{
-    sync::{Mutex as Turn, oneshot},
-    time::Instant,
-};
+use tokio::sync::{Mutex as Turn, oneshot};
 
 pub(crate) use browser::Browser;
 pub(crate) use error::SignInError;
@@ -37,16 +32,10 @@ use crate::{
     clock::{Clock as _, SystemClock},
     tasks::Tasks,
 };
-use discover::{Found, discover};
 use exchange::NotRenewed;
 use keep::{Client, Keep, Kept, Locked};
-use landing::{Expected, Landing};
+use person::Asked;
 use web::Web;
-
-/// How long a person may take.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// How long after a sign-in that failed the next may begin.
-const PAUSE: Duration = Duration::from_secs(60);
 
 /// How people are asked, and where tokens are kept.
 #[derive(Debug)]
@@ -87,16 +76,6 @@ pub(crate) enum Ended {
 struct Held {
     bearer: Arc<Bearer>,
     kept: Arc<Kept>,
-}
-
-/// What came of asking so far.
-#[derive(Debug, Default)]
-struct Asked {
-    failed: Option<(Instant, Arc<SignInError>)>,
-    /// What was asked for and not granted.
-    withheld: BTreeSet<String>,
-    /// A client that registered and was not seen to be known: it is not used twice.
-    doubtful: Option<String>,
 }
 
 /// What is wanted.
@@ -278,86 +257,6 @@ impl SignIn {
                 Ok(None)
             }
             Err(_) => got,
-        }
-    }
-
-    /// Asks a person, unless that was tried just now.
-    async fn ask(
-        &self,
-        locked: &Locked<'_>,
-        asked: &mut Asked,
-        kept: Option<&Kept>,
-        challenge: &Challenge,
-        scopes: BTreeSet<String>,
-    ) -> Result<Option<Arc<Bearer>>, SignInError> {
-        if let Some((when, error)) = &asked.failed
-            && (error.is_final() || when.elapsed() < PAUSE)
-        {
-            return Err(if error.is_final() { (**error).clone() } else { SignInError::JustNow(error.clone()) });
-        }
-        // Nobody is asked yet, so where this fails the next may try at once.
-        let found = discover(&self.web, &self.endpoint, challenge).await?;
-        let known = kept.filter(|kept| asked.doubtful.as_ref() != Some(&kept.client.id));
-        let client = self.client(&found, known).await?;
-        let id = client.id.clone();
-        let result = self.person(&found, client, challenge, scopes).await;
-        // A browser that never came back may have been shown that the client is unknown.
-        asked.doubtful = matches!(result, Err(SignInError::NobodyCame)).then_some(id);
-        match result {
-            Ok(kept) => {
-                asked.failed = None;
-                self.take(locked, kept).map(Some)
-            }
-            Err(error) => {
-                asked.failed = Some((Instant::now(), Arc::new(error.clone())));
-                Err(error)
-            }
-        }
-    }
-
-    /// Who we are to this issuer: who we were told to be, who we were before, or somebody new.
-    async fn client(&self, found: &Found, known: Option<&Kept>) -> Result<Client, SignInError> {
-        match (&self.client, known) {
-            (Some(client), _) => Ok(client.clone()),
-            (None, Some(Kept { client, issuer, .. })) if *issuer == found.server.issuer && client.registered => {
-                Ok(client.clone())
-            }
-            (None, Some(_) | None) => exchange::register(&self.web, &found.server).await,
-        }
-    }
-
-    /// Sends a person to the authorization endpoint, and redeems what the browser comes back with.
-    async fn person(
-        &self,
-        found: &Found,
-        client: Client,
-        challenge: &Challenge,
-        mut scopes: BTreeSet<String>,
-    ) -> Result<Kept, SignInError> {
-        let landing = Landing::open().await.map_err(|error| SignInError::Landing(Arc::new(error)))?;
-        scopes.extend(if challenge.scopes.is_empty() { found.scopes.clone() } else { challenge.scopes.clone() });
-        if found.server.offers_offline {
-            scopes.insert("offline_access".into());
-        }
-        let question = exchange::question(found, &client, &landing.uri(), &scopes)?;
-        self.show(&question.url);
-        let expected = Expected {
-            state: crate::secret::Secret::new(question.state.expose().clone()),
-            issuer: found.server.issuer.clone(),
-            names_itself: found.server.names_itself,
-        };
-        let code = tokio::time::timeout(PATIENCE, landing.answer(expected)).await;
-        let code = code.unwrap_or(Err(SignInError::NobodyCame))?;
-        exchange::redeem(&self.web, found, client, question, &code, SystemClock.now()).await
-    }
-
-    /// Shows a page: on stderr, since stdout is the protocol's, and in the browser.
-    fn show(&self, url: &str) {
-        let text = format!("To sign in to {}, open this page:\n  {url}\n", self.endpoint.shown());
-        // Whoever closed stderr wants no talk.
-        drop(std::io::stderr().lock().write_all(text.as_bytes()));
-        if let Err(error) = self.browser.open(url) {
-            tracing::info!("no browser could be opened: {error}");
         }
     }
 

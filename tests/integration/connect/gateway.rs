@@ -174,9 +174,6 @@ fn az15_what_a_token_lacks_is_said_in_words_and_in_data() {
         assert!(refused["error"]["data"]["decision_id"].is_string());
         assert!(words(&refused).contains("`tag:notes`"), "{refused}");
     }
-    let mut without = Bridged::start(&url(&gateway), None);
-    let refused = without.ask(&legacy(1, "tools/list", json!({})));
-    assert!(words(&refused).contains("wants a token") && words(&refused).contains("--token-file"), "{refused}");
 }
 
 #[test]
