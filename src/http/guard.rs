@@ -93,7 +93,7 @@ impl Guard {
             class,
             method: method.as_str().to_owned(),
             host_known: self.knows_host(uri, headers),
-            origin: self.origin(method, headers),
+            origin: self.origin(class, method, headers),
             forwarded,
             misled,
             findings: found.words(),
@@ -123,7 +123,7 @@ impl Guard {
     }
 
     /// The page that a request comes from. One that is said twice, or cannot be read, is no page of anybody.
-    fn origin(&self, method: &Method, headers: &HeaderMap) -> Option<Origin> {
+    fn origin(&self, class: EndpointClass, method: &Method, headers: &HeaderMap) -> Option<Origin> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(first) = origins.next() else {
             // A browser that says so of what would change something says it of a page that it does not name.
@@ -131,8 +131,29 @@ impl Guard {
             return foreign.then(|| Origin { text: "null".to_owned(), own: false, loopback: false });
         };
         let text = first.to_str().ok().filter(|_| origins.next().is_none()).unwrap_or("null");
+        // Our pages tell nobody where they are (`no-referrer`), so a form on them goes out with `null`.
+        let alone = headers.get_all(header::ORIGIN).iter().count() == 1;
+        if first == "null" && alone && is_page(class) && from_our_own_page(headers) {
+            return None;
+        }
         Some(self.ours.origin(text))
     }
+}
+
+/// Whether forms of our pages go there.
+const fn is_page(class: EndpointClass) -> bool {
+    use EndpointClass::{Authorize, Consent, Grants, Login};
+    matches!(class, Authorize | Consent | Grants | Login)
+}
+
+/// Whether a browser says that a page of ours sends its reader here. No page can say so itself, and what is not
+/// truly of our origin, as a frame in a sandbox, is of another site.
+fn from_our_own_page(headers: &HeaderMap) -> bool {
+    let says = |name: &str, value: &[u8]| {
+        let mut said = headers.get_all(name).iter();
+        said.next().is_some_and(|said| said.as_bytes() == value) && said.next().is_none()
+    };
+    says("sec-fetch-site", b"same-origin") && says("sec-fetch-mode", b"navigate") && says("sec-fetch-dest", b"document")
 }
 
 /// Whether what `Sec-Fetch-Site` says, where it is there, is that no other site is behind it.
@@ -146,6 +167,10 @@ mod tests {
 
     /// The word of the check that refuses, as the engine of the shortest configuration says.
     fn check(oauth: bool, pairs: &[(&'static str, &str)]) -> Result<(), String> {
+        check_at("/mcp", oauth, pairs)
+    }
+
+    fn check_at(path: &'static str, oauth: bool, pairs: &[(&'static str, &str)]) -> Result<(), String> {
         let yaml = format!(
             "version: 1\ntags: {{a: A}}\nservers: {{s: {{tags: [a], stdio: {{command: [cat]}}}}}}\noauth: {{enabled: {oauth}}}\n"
         );
@@ -160,7 +185,7 @@ mod tests {
                 map
             });
         let address = [127, 0, 0, 1].into();
-        let (uri, method) = (Uri::from_static("/mcp"), Method::POST);
+        let (uri, method) = (Uri::from_static(path), Method::POST);
         let head = Head { uri: &uri, method: &method, headers: &headers, address, tls: false, misled: false };
         let decision = engine.admit(&guard.arrival(&head, Timestamp::UNIX_EPOCH).0);
         if decision.is_allow() {
@@ -206,6 +231,40 @@ mod tests {
             "http://localhost:3050",
         ] {
             assert_eq!(check(true, &[host, ("origin", origin)]), Err("bad-origin".to_owned()), "{origin}");
+        }
+    }
+
+    #[test]
+    fn oa34_t066_a_form_of_our_own_page_does_not_tell_its_origin() {
+        let said = |origin, site, mode, dest| {
+            [
+                ("host", "localhost:3050"),
+                ("origin", origin),
+                ("sec-fetch-site", site),
+                ("sec-fetch-mode", mode),
+                ("sec-fetch-dest", dest),
+            ]
+        };
+        let ours = said("null", "same-origin", "navigate", "document");
+        for path in ["/oauth/authorize", "/oauth/consent", "/login", "/login/link", "/grants"] {
+            assert_eq!(check_at(path, true, &ours), Ok(()), "{path}");
+            for other in [
+                said("null", "cross-site", "navigate", "document"),
+                said("null", "same-site", "navigate", "document"),
+                said("null", "none", "navigate", "document"),
+                said("null", "same-origin", "cors", "empty"),
+                said("null", "same-origin", "navigate", "iframe"),
+                said("https://evil.test", "same-origin", "navigate", "document"),
+            ] {
+                assert_eq!(check_at(path, true, &other), Err("bad-origin".to_owned()), "{path} {other:?}");
+            }
+            let twice = [ours.as_slice(), &[("origin", "null")]].concat();
+            assert_eq!(check_at(path, true, &twice), Err("bad-origin".to_owned()));
+            let twice = [ours.as_slice(), &[("sec-fetch-site", "same-origin")]].concat();
+            assert_eq!(check_at(path, true, &twice), Err("bad-origin".to_owned()));
+        }
+        for path in ["/mcp", "/oauth/token", "/oauth/register"] {
+            assert_eq!(check_at(path, true, &ours), Err("bad-origin".to_owned()), "{path}");
         }
     }
 
