@@ -67,11 +67,16 @@ install() {
   mkdir -p "$home"
   exec {lock}>"$home/.lock"
   flock "$lock"
-  if ! grep -qs "\"version\": \"$suite\"" "$home/node_modules/@modelcontextprotocol/conformance/package.json"; then
-    (cd "$home" && npm init -y >/dev/null && npm install --no-audit --no-fund node@22 "@modelcontextprotocol/conformance@$suite" >&2)
+  local machine=x64
+  [[ $(uname -m) != aarch64 ]] || machine=arm64
+  # Node as the package of this machine: that needs no script of a package to run.
+  local node=node-linux-$machine
+  if ! grep -qs "\"version\": \"$suite\"" "$home/node_modules/@modelcontextprotocol/conformance/package.json" ||
+    [[ ! -x $home/node_modules/$node/bin/node ]]; then
+    (cd "$home" && npm init -y >/dev/null && npm install --no-audit --no-fund --ignore-scripts "$node@22.23.3" "@modelcontextprotocol/conformance@$suite" >&2)
   fi
   exec {lock}>&-
-  export PATH=$home/node_modules/node/bin:$home/node_modules/.bin:$PATH
+  export PATH=$home/node_modules/$node/bin:$home/node_modules/.bin:$PATH
 }
 
 build() {

@@ -16,7 +16,7 @@ const home = mkdtempSync(join(tmpdir(), "flow-"));
 const package_ = (path) => fileURLToPath(new URL(`../node_modules/${path}`, import.meta.url));
 const env = {
   PATH: process.env.PATH, HOME: home, BROWSER: "true", XDG_DATA_HOME: join(home, "data"), NO_COLOR: "1",
-  MCP_REMOTE_CONFIG_DIR: join(home, "remote"), MCP_STORAGE_DIR: join(home, "inspector"), MCP_AUTO_OPEN_ENABLED: "true",
+  MCP_REMOTE_CONFIG_DIR: join(home, "remote"), MCP_STORAGE_DIR: join(home, "inspector"), MCP_AUTO_OPEN_ENABLED: "true", MCP_INSPECTOR_SECRET_STORE: "file",
 };
 
 async function freePort() {

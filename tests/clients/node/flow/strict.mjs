@@ -52,7 +52,9 @@ async function byOauth4webapi(person) {
   assert.notEqual(renewed.refresh_token, tokens.refresh_token);
   assert.deepEqual(await listed(renewed.access_token), plan.tools);
   // A challenge of a token that is none is read as RFC 6750 has it.
-  const refused = await oauth.protectedResourceRequest("nonsense", "POST", resource, undefined, null, insecure).catch((error) => error);
+  const headers = new Headers({ "Content-Type": "application/json", Accept: "application/json, text/event-stream" });
+  const ping = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
+  const refused = await oauth.protectedResourceRequest("nonsense", "POST", resource, headers, ping, insecure).catch((error) => error);
   assert.ok(refused instanceof oauth.WWWAuthenticateChallengeError, `${refused}`);
   assert.equal(refused.cause[0].scheme, "bearer");
   assert.equal(refused.cause[0].parameters.error, "invalid_token");
@@ -75,7 +77,7 @@ async function byOpenidClient(person) {
   // A client with a secret of its own.
   const config = await openid.dynamicClientRegistration(new URL(plan.url), {
     ...metadata, token_endpoint_auth_method: "client_secret_basic", grant_types: ["authorization_code", "refresh_token"],
-  }, undefined, { execute, algorithm: "oauth2" });
+  }, openid.ClientSecretBasic(), { execute, algorithm: "oauth2" });
   const [verifier, state] = [openid.randomPKCECodeVerifier(), openid.randomState()];
   const url = openid.buildAuthorizationUrl(config, {
     redirect_uri: uri, scope: `${plan.scopes.join(" ")} offline_access`, state, resource: endpoint,
