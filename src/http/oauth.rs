@@ -142,6 +142,12 @@ impl Endpoint for Client {
             Ok::<_, Halt>(done)
         };
         let made = made.await;
+        // A second use ends what the first gave; here that is known at once.
+        if let (Err(Halt::Refused(error)), Some(bearer)) = (&made, &self.gateway.parts().bearer)
+            && let Some(family) = error.ended()
+        {
+            bearer.forget(Reach::Family(family));
+        }
         Ok(match oauth::held_up(made, delay, random).await {
             Ok(Some(done)) => done.response,
             Ok(None) => nothing_here(),

@@ -9,6 +9,8 @@
 
 use std::fmt;
 
+use crate::id::Id;
+
 /// The longest description.
 const LONGEST: usize = 300;
 
@@ -19,6 +21,7 @@ pub struct OAuthError {
     code: ErrorCode,
     description: String,
     why: Why,
+    ended: Option<Id>,
 }
 
 /// The codes of the RFCs.
@@ -177,7 +180,18 @@ impl fmt::Display for ErrorCode {
 impl OAuthError {
     /// A refusal.
     pub(crate) fn new(code: ErrorCode, why: Why, description: impl AsRef<str>) -> Self {
-        Self { code, description: permitted(description.as_ref()), why }
+        Self { code, description: permitted(description.as_ref()), why, ended: None }
+    }
+
+    /// The refusal of what was used before, which has ended this family.
+    pub(super) const fn ending(mut self, family: Id) -> Self {
+        self.ended = Some(family);
+        self
+    }
+
+    /// The family that came to its end by what is refused.
+    pub(crate) const fn ended(&self) -> Option<Id> {
+        self.ended
     }
 
     /// Something of ours failed; what, is for the log.

@@ -61,8 +61,8 @@ pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
         Redeemed::Unknown => Err(unknown(Why::CodeUnknown)),
         Redeemed::Expired => Err(unknown(Why::CodeExpired)),
         Redeemed::Dead => Err(unknown(Why::CodeDead)),
-        Redeemed::Replayed { .. } => {
-            Err(refused(Why::CodeReplayed, "the code was used before; what it gave is revoked"))
+        Redeemed::Replayed { family } => {
+            Err(refused(Why::CodeReplayed, "the code was used before; what it gave is revoked").ending(family))
         }
         Redeemed::Unfit(unfit) => Err(mismatch(unfit)),
     }

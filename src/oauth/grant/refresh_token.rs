@@ -90,7 +90,10 @@ pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
         }
         Rotated::TooWide => Err(other(too_wide())),
         Rotated::OtherThanBefore => Err(refused(Why::Scope, "the refresh token was used before, for other scopes")),
-        Rotated::Reused => Err(refused(Why::RefreshReuse, "the refresh token was used before; its grant is revoked")),
+        Rotated::Reused => {
+            let error = refused(Why::RefreshReuse, "the refresh token was used before; its grant is revoked");
+            Err(error.ending(family.id))
+        }
     }
 }
 
