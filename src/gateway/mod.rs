@@ -51,14 +51,18 @@ pub(crate) use stream::{News, Stream};
 use crate::{
     audit::Trail,
     clock::Clock,
+    config::ScopeDrift,
     detect::Detectors,
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
     oauth,
-    policy::{Arguments, Because, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict},
+    policy::{
+        Arguments, Because, Consent, Decision, Denial, Engine, Later, Moment, Question, Standing, Target, Verb, Verdict,
+    },
     principal::Principal,
     record as trail, seal,
+    store::Opening,
     tasks::Tasks,
 };
 use call::Parked;
@@ -536,11 +540,12 @@ fn ready(
             }
         }
     }
+    let make = || Ready::new(engine, standing(), caller.and_then(|caller| consent(revision, caller)));
     let made = match (named, caller) {
-        (None, None) => revision.open_to_all(endpoint).map_or_else(|| Ready::new(engine, standing()).map(Arc::new), Ok),
+        (None, None) => revision.open_to_all(endpoint).map_or_else(|| make().map(Arc::new), Ok),
         // A token is good at one endpoint alone, so what was made ready is of this one.
-        (None, Some(caller)) => caller.facts.ready(revision, || Ready::new(engine, standing())),
-        (Some(_), _) => Ready::new(engine, standing()).map(Arc::new),
+        (None, Some(caller)) => caller.facts.ready(revision, make),
+        (Some(_), _) => make().map(Arc::new),
     };
     made.map_err(|error| unready(&error))
 }
@@ -559,6 +564,18 @@ fn standing(caller: Option<&Caller<Facts>>) -> Standing {
         scopes: caller.scopes.iter().cloned().collect(),
         named: None,
     }
+}
+
+/// What the person behind a token agreed to, where one was asked and it counts.
+fn consent(revision: &Revision, caller: &Caller<Facts>) -> Option<Consent> {
+    let later = match revision.snapshot.config.oauth.authorization.scope_drift {
+        ScopeDrift::Allow => return None,
+        ScopeDrift::Notify => Later::Noted,
+        ScopeDrift::Reconsent => Later::Denied,
+    };
+    let opened = caller.opened.as_deref()?.iter();
+    let opened = opened.flat_map(|(scope, all)| all.iter().map(move |one| (scope, one)));
+    Some(Consent::new(opened.map(|(scope, Opening { server, risk })| (scope.clone(), server.clone(), *risk)), later))
 }
 
 /// The decision about what every caller with a good token may do.

@@ -13,12 +13,14 @@ use std::{
 };
 
 use moka::sync::Cache;
+use serde_json::Value;
 
 use super::drift::{Drifted, Drifts, Watch};
 use crate::{
+    lock::Hints,
     mcp::Kind,
     name::{Pattern, ServerName},
-    policy::{Arguments, Asker, Engine, Inventory, Moment, Question, Reason, Standing, Target, Verb},
+    policy::{Arguments, Asker, Consent, Engine, Inventory, Moment, Question, Reason, Risk, Standing, Target, Verb},
     upstream::List,
 };
 
@@ -36,9 +38,9 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// Makes a standing ready to ask with.
-    pub(crate) fn new(engine: &Engine, standing: Standing) -> Result<Self, String> {
-        Ok(Self { asker: engine.asker(standing)?, serial: serial() })
+    /// Makes a standing ready to ask with, held to what a person agreed to where one was asked.
+    pub(crate) fn new(engine: &Engine, standing: Standing, consent: Option<Consent>) -> Result<Self, String> {
+        Ok(Self { asker: engine.asker(standing)?.consented(consent), serial: serial() })
     }
 }
 
@@ -88,7 +90,7 @@ type Key = (ServerName, Option<Kind>);
 pub(crate) struct Offers {
     pub(crate) watch: Watch,
     kept: RwLock<HashMap<Key, Arc<Offer>>>,
-    visible: Cache<(u64, u64, u64), bool>,
+    visible: Cache<(u64, u64, u64, Risk), bool>,
     reachable: Cache<(u64, u64), Option<Arc<[Reason]>>>,
 }
 
@@ -132,7 +134,9 @@ impl Offers {
         if matches!(kind, Kind::Tools | Kind::Prompts) {
             super::name_space::warn_of_long_names(server, targets().map(Target::name));
         }
-        let inventory = engine.inventory(server, targets().cloned())?;
+        let risks = list.entries().iter().filter(|_| kind == Kind::Tools);
+        let risks = risks.filter_map(|entry| Some((entry.key().parse().ok()?, risk(entry.json()))));
+        let inventory = engine.inventory(server, targets().cloned())?.with_risks(risks);
         // The engine knows what has drifted, and says no to it; nobody sees it.
         for (shown, entry) in shown.iter_mut().zip(list.entries()) {
             if drifts.get(entry.key()).is_some_and(|drift| drift.refused) {
@@ -158,15 +162,22 @@ impl Offers {
             })
         };
         // Neighbours are mostly of one class: that spares even the look into the cache.
-        let mut last: Option<(u64, bool)> = None;
-        let answers = offer.shown.iter().map(|shown| match (shown, last) {
-            (None, _) => false,
-            (Some((None, target)), _) => decide(target),
-            (Some((Some(class), _)), Some((known, answer))) if *class == known => answer,
-            (Some((Some(class), target)), _) => {
-                let answer = self.visible.get_with((ready.serial, offer.serial, *class), || decide(target));
-                last = Some((*class, answer));
-                answer
+        let mut last: Option<((u64, Risk), bool)> = None;
+        let answers = offer.shown.iter().map(|shown| {
+            let (class, target) = match shown {
+                None => return false,
+                Some((None, target)) => return decide(target),
+                Some((Some(class), target)) => (*class, target),
+            };
+            let alike = (class, offer.inventory.risk(target));
+            match last {
+                Some((known, answer)) if known == alike => answer,
+                Some(_) | None => {
+                    let key = (ready.serial, offer.serial, alike.0, alike.1);
+                    let answer = self.visible.get_with(key, || decide(target));
+                    last = Some((alike, answer));
+                    answer
+                }
             }
         });
         answers.collect()
@@ -198,6 +209,12 @@ impl Offers {
             return decide();
         }
         self.reachable.get_with((ready.serial, offer.serial), decide)
+    }
+
+    /// What a tool may do, as far as its list is known.
+    pub(crate) fn risk(&self, target: &Target) -> Option<Risk> {
+        let offer = self.kept(&(target.server().clone(), Some(Kind::Tools)))?;
+        offer.inventory.knows(target).then(|| offer.inventory.risk(target))
     }
 
     /// What has drifted of an entry, as far as its list is known.
@@ -244,6 +261,27 @@ pub(crate) fn target(server: &ServerName, kind: Kind, name: &str) -> Option<Targ
     })
 }
 
+/// What a tool may do, by what its server says of it.
+fn risk(tool: &str) -> Risk {
+    /// A hint; what is no `true` or `false` says nothing.
+    fn hint(annotations: Option<&Value>, name: &str, else_: bool) -> bool {
+        annotations.and_then(|annotations| annotations.get(name)?.as_bool()).unwrap_or(else_)
+    }
+    let tool: Option<Value> = serde_json::from_str(tool).ok();
+    let annotations = tool.as_ref().and_then(|tool| tool.get("annotations"));
+    let worst = Hints::default();
+    let hints = Hints {
+        read_only: hint(annotations, "readOnlyHint", worst.read_only),
+        destructive: hint(annotations, "destructiveHint", worst.destructive),
+        ..worst
+    };
+    match (hints.read_only, hints.destroys()) {
+        (true, _) => Risk::Read,
+        (false, true) => Risk::Destructive,
+        (false, false) => Risk::Write,
+    }
+}
+
 /// The pattern of a URI template: each expression stands for any characters.
 fn pattern(template: &str) -> Option<Pattern> {
     let mut pattern = String::with_capacity(template.len());
@@ -261,6 +299,20 @@ fn pattern(template: &str) -> Option<Pattern> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tool_is_of_the_worst_risk_that_its_server_does_not_deny() {
+        for (annotations, expected) in [
+            ("", Risk::Destructive),
+            (r#", "annotations": {"readOnlyHint": true}"#, Risk::Read),
+            (r#", "annotations": {"destructiveHint": false}"#, Risk::Write),
+            (r#", "annotations": {"readOnlyHint": "true"}"#, Risk::Destructive),
+            (r#", "annotations": []"#, Risk::Destructive),
+        ] {
+            assert_eq!(risk(&format!(r#"{{"name": "t"{annotations}}}"#)), expected, "{annotations}");
+        }
+        assert_eq!(risk("no"), Risk::Destructive);
+    }
 
     #[test]
     fn px26_templates_match_what_they_make() {

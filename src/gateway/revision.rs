@@ -47,11 +47,11 @@ impl Revision {
         before: Option<&Self>,
     ) -> Result<Self, String> {
         let engine = &snapshot.engine;
-        let anonymous = Arc::new(Ready::new(engine, Standing::anonymous())?);
+        let anonymous = Arc::new(Ready::new(engine, Standing::anonymous(), None)?);
         let mut viewing = BTreeMap::new();
         for view in engine.bundle().views().filter(|_| !engine.bundle().oauth()) {
             let standing = engine.narrowed(Standing::anonymous(), engine.bundle().view(view), None);
-            viewing.insert(view.clone(), Arc::new(Ready::new(engine, standing)?));
+            viewing.insert(view.clone(), Arc::new(Ready::new(engine, standing, None)?));
         }
         let offers = Offers::new(Watch::new(parts, Arc::clone(&snapshot)));
         let limits = Limits::new(&snapshot.engine, before.map(|before| &before.limits));

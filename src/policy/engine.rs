@@ -24,6 +24,7 @@ use super::{
     allowed::Allowed,
     argument::{Arguments, Record},
     bundle::{Bundle, Needs, Policy},
+    consent::{self, Consent, Later},
     decision::{Because, Decision, Effect, Reason, Verdict},
     entity::{self, Inventory},
     front::Front,
@@ -82,13 +83,43 @@ pub struct Asker {
     principal: EntityUid,
     showing: Option<Context>,
     acting: Option<Context>,
+    /// What a person agreed to, where one was asked.
+    consent: Option<Consent>,
 }
 
 impl Asker {
+    /// The same asker, held to what a person agreed to.
+    #[must_use]
+    pub fn consented(mut self, consent: Option<Consent>) -> Self {
+        self.consent = consent;
+        self
+    }
+
     /// Who it is and what it may use.
     #[must_use]
     pub const fn standing(&self) -> &Standing {
         &self.standing
+    }
+}
+
+/// By which scopes something is allowed.
+#[derive(Debug, Default)]
+struct Shown<'s> {
+    /// Any of these may have shown it to the person who granted them.
+    under: BTreeSet<&'s ScopeName>,
+    /// These must be granted again to have it.
+    needed: BTreeSet<&'s ScopeName>,
+}
+
+impl<'s> Shown<'s> {
+    fn by_all(&mut self, scopes: &'s BTreeSet<ScopeName>, held: &BTreeSet<ScopeName>) {
+        self.under.extend(scopes.iter().filter(|scope| held.contains(*scope)));
+        self.needed.extend(scopes.iter().filter(|scope| held.contains(*scope)));
+    }
+
+    fn by_any(&mut self, scopes: &'s BTreeSet<ScopeName>, held: &BTreeSet<ScopeName>) {
+        self.under.extend(scopes.iter().filter(|scope| held.contains(*scope)));
+        self.needed.extend(scopes.iter().find(|scope| held.contains(*scope)));
     }
 }
 
@@ -170,7 +201,7 @@ impl Engine {
             };
         }
         let principal = entity::principal(&standing.principal);
-        let mut asker = Asker { standing, principal, showing: None, acting: None };
+        let mut asker = Asker { standing, principal, showing: None, acting: None, consent: None };
         if !self.is_volatile() {
             let showing = self.context(&asker.standing, false, None, None)?;
             let acting = self.context(&asker.standing, true, None, None)?;
@@ -227,13 +258,18 @@ impl Engine {
                 return if best.is_allow() { Decision::unfit(misfit) } else { best };
             }
         };
+        self.finish(question, shard, decision)
+    }
+
+    /// What the policies answer, held against what is pinned and agreed to; a denial is explained.
+    fn finish(&self, question: &Question<'_>, shard: &Shard, decision: Decision) -> Decision {
         if decision.is_allow() {
-            self.check(question).map_or_else(Decision::unfit, |()| decision)
-        } else if decision.errors.is_empty() {
-            self.explain_denial(question, shard, decision)
-        } else {
-            decision
+            return match self.check(question) {
+                Ok(()) => self.held_to_consent(question, shard, decision),
+                Err(misfit) => Decision::unfit(misfit),
+            };
         }
+        if decision.errors.is_empty() { self.explain_denial(question, shard, decision) } else { decision }
     }
 
     /// Whether the answer is allow. For entries of lists: nothing is said about why.
@@ -242,15 +278,78 @@ impl Engine {
         if question.besides().is_some_and(|first| !self.allows(&first)) {
             return false;
         }
-        self.permits(question) && self.check(question).is_ok()
+        let Some(consent) = question.asker.consent.as_ref().filter(|consent| consent.later == Later::Denied) else {
+            return self.permits(question) && self.check(question).is_ok();
+        };
+        let Ok(shard) = self.shard(question) else { return false };
+        let Some(reasons) = self.permitted(question, shard) else { return false };
+        let agreed = self.beyond(question, consent, shard, |id| reasons.iter().any(|reason| reason == id)).is_none();
+        agreed && self.check(question).is_ok()
     }
 
     /// Whether the policies allow it, whatever `portcullis.lock` pins of the arguments.
     pub(crate) fn permits(&self, question: &Question<'_>) -> bool {
-        let Ok(shard) = self.shard(question) else { return false };
-        let Ok(request) = self.request(question) else { return false };
+        self.shard(question).is_ok_and(|shard| self.permitted(question, shard).is_some())
+    }
+
+    /// The ids of the policies that allow it, where they do.
+    fn permitted(&self, question: &Question<'_>, shard: &Shard) -> Option<Vec<String>> {
+        let request = self.request(question).ok()?;
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
-        response.decision() == cedar_policy::Decision::Allow && response.diagnostics().errors().next().is_none()
+        let diagnostics = response.diagnostics();
+        let allowed = response.decision() == cedar_policy::Decision::Allow && diagnostics.errors().next().is_none();
+        allowed.then(|| diagnostics.reason().map(ToString::to_string).collect())
+    }
+
+    /// The scopes by which these policies allow something that the person who granted them was not shown;
+    /// nothing where it was shown, or needs no scope.
+    fn beyond<'s>(
+        &'s self,
+        question: &Question<'s>,
+        consent: &Consent,
+        shard: &Shard,
+        allows: impl Fn(&str) -> bool,
+    ) -> Option<Shown<'s>> {
+        let Question { asker, target, inventory, .. } = *question;
+        let held = &asker.standing.scopes;
+        let mut shown = Shown::default();
+        for policy in shard.policies(&self.bundle.policies) {
+            match (&policy.needs, policy.shape.effect) {
+                (_, Effect::Permit) if !allows(policy.id()) => {}
+                (Some(Needs::All(scopes)), Effect::Permit) => shown.by_all(scopes, held),
+                (Some(Needs::Any(scopes)), Effect::Permit) => shown.by_any(scopes, held),
+                (None, Effect::Permit) if policy.shape.reads("scopes") => shown.by_all(held, held),
+                (None, Effect::Permit) => return None,
+                (Some(Needs::All(scopes) | Needs::Any(scopes)), Effect::Forbid) => {
+                    if policy.patterns.iter().any(|pattern| pattern.matches(target.name())) {
+                        shown.by_all(scopes, held);
+                    }
+                }
+                (None, Effect::Forbid) => {}
+            }
+        }
+        let covered = consent.covers(&shown.under, target.server(), inventory.risk(target));
+        (!covered && !shown.under.is_empty()).then_some(shown)
+    }
+
+    /// An allow, held against what the person agreed to.
+    fn held_to_consent(&self, question: &Question<'_>, shard: &Shard, decision: Decision) -> Decision {
+        let Some(consent) = &question.asker.consent else { return decision };
+        let allows = |id: &str| decision.reasons.iter().any(|reason| &*reason.policy == id);
+        let Some(shown) = self.beyond(question, consent, shard, allows) else { return decision };
+        match consent.later {
+            Later::Noted => {
+                let reasons = decision.reasons.iter().cloned().chain([consent::reason(Effect::Permit)]);
+                let mut reasons: Vec<Reason> = reasons.collect();
+                reasons.sort_unstable_by(|a, b| a.policy.cmp(&b.policy));
+                Decision { reasons: reasons.into(), ..decision }
+            }
+            Later::Denied => {
+                let needed: Vec<ScopeName> = shown.needed.into_iter().cloned().collect();
+                let reasons = Arc::from([consent::reason(Effect::Forbid)]);
+                Decision { reasons, missing: needed.clone(), needed, ..Decision::deny(Because::MissingScope) }
+            }
+        }
     }
 
     /// Whether policies read the arguments of a call of this.
@@ -317,13 +416,7 @@ impl Engine {
             Err(Unput::Refused(error)) => failed(error),
             Err(Unput::Misfit(_)) => return self.decide(question),
         };
-        if decision.is_allow() {
-            self.check(question).map_or_else(Decision::unfit, |()| decision)
-        } else if decision.errors.is_empty() {
-            self.explain_denial(question, shard, decision)
-        } else {
-            decision
-        }
+        self.finish(question, shard, decision)
     }
 
     /// Which entries of a list are decided alike: two names with the same class get the same answer
@@ -587,49 +680,65 @@ impl Engine {
     /// The scopes that would turn a denial, all of them at once, and with them those that count
     /// already; empty where no scope would.
     ///
-    /// Found by asking again: what the policies say they need is added to what the caller has until
-    /// the answer turns or nothing is left to add.
+    /// Found by asking again, for each permit in turn: what it needs, and what the forbids that hold need,
+    /// is added to what the caller has until the answer turns or nothing is left to add. Of the sets that
+    /// turn it the smallest counts: first of what the caller cannot get, then of what it lacks, then of all.
     fn missing(&self, question: &Question<'_>, shard: &Shard) -> (BTreeSet<ScopeName>, BTreeSet<ScopeName>) {
         let standing = &question.asker.standing;
-        let mut wanted = standing.scopes.clone();
-        let mut needed = BTreeSet::new();
-        loop {
-            let before = wanted.len();
-            for policy in shard.policies(&self.bundle.policies) {
-                match &policy.needs {
-                    Some(Needs::All(scopes)) if self.applies(policy, question) => needed.extend(scopes.iter().cloned()),
-                    Some(Needs::Any(scopes)) if policy.shape.effect == Effect::Permit && needed.is_disjoint(scopes) => {
-                        let held = |scope: &&ScopeName| standing.scopes.contains(*scope);
-                        let obtainable = |scope: &&ScopeName| {
-                            self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope)
-                                .is_allow()
-                        };
-                        let one = scopes.iter().find(held).or_else(|| scopes.iter().find(obtainable));
-                        needed.extend(one.or_else(|| scopes.first()).cloned());
-                    }
-                    Some(Needs::All(_) | Needs::Any(_)) | None => {}
+        let obtainable = |scope: &ScopeName| {
+            self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow()
+        };
+        let policies = || shard.policies(&self.bundle.policies);
+        let permits = policies().filter(|policy| policy.shape.effect == Effect::Permit);
+        let turning = permits.filter_map(|permit| {
+            let first: BTreeSet<ScopeName> = match &permit.needs {
+                Some(Needs::All(scopes)) => scopes.clone(),
+                Some(Needs::Any(scopes)) => {
+                    let one = scopes.iter().find(|scope| standing.scopes.contains(*scope));
+                    let one = one.or_else(|| scopes.iter().find(|scope| obtainable(scope)));
+                    one.or_else(|| scopes.first()).cloned().into_iter().collect()
                 }
-            }
-            wanted.extend(needed.iter().cloned());
-            if wanted.len() == before {
-                return Default::default();
-            }
-            let Ok(asker) = self.asker(Standing { scopes: wanted.clone(), ..standing.clone() }) else {
-                return Default::default();
+                None => BTreeSet::new(),
             };
-            if self.permits(&Question { asker: &asker, ..*question }) {
-                return (wanted.difference(&standing.scopes).cloned().collect(), needed);
-            }
-        }
+            let needed = self.turns(question, shard, first)?;
+            let missing: BTreeSet<ScopeName> = needed.difference(&standing.scopes).cloned().collect();
+            let beyond = missing.iter().filter(|scope| !obtainable(scope)).count();
+            Some(((beyond, missing.len(), needed.len()), missing, needed))
+        });
+        let smallest = turning.min_by(|(one, _, first), (other, _, second)| (one, first).cmp(&(other, second)));
+        smallest.map(|(_, missing, needed)| (missing, needed)).unwrap_or_default()
     }
 
-    /// Whether a policy that needs scopes stands between this question and an allow: the server's
-    /// permit always does, a forbid only where it fits the target.
-    fn applies(&self, policy: &Policy, question: &Question<'_>) -> bool {
-        if policy.shape.effect == Effect::Permit {
-            return true;
+    /// What has to be had besides for these scopes to turn a denial, with them; nothing where they do not.
+    fn turns(
+        &self,
+        question: &Question<'_>,
+        shard: &Shard,
+        mut needed: BTreeSet<ScopeName>,
+    ) -> Option<BTreeSet<ScopeName>> {
+        let standing = &question.asker.standing;
+        let mut asker = None;
+        let mut had = standing.scopes.len();
+        loop {
+            let asked = Question { asker: asker.as_ref().unwrap_or(question.asker), ..*question };
+            for policy in shard.policies(&self.bundle.policies) {
+                if let (Some(Needs::All(scopes)), Effect::Forbid) = (&policy.needs, policy.shape.effect)
+                    && self.holds(policy, &asked)
+                {
+                    needed.extend(scopes.iter().cloned());
+                }
+            }
+            let wanted: BTreeSet<ScopeName> = standing.scopes.union(&needed).cloned().collect();
+            if wanted.len() == had {
+                return None;
+            }
+            had = wanted.len();
+            let next = self.asker(Standing { scopes: wanted, ..standing.clone() }).ok()?;
+            if self.permits(&Question { asker: &next, ..*question }) {
+                return Some(needed);
+            }
+            asker = Some(next);
         }
-        self.holds(policy, question)
     }
 
     /// Whether a policy, asked alone, is satisfied.

@@ -12,6 +12,7 @@ use std::{
 use cedar_policy::{Entities, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression, Schema};
 
 use super::{
+    consent::Risk,
     front::EndpointClass,
     question::{Target, Verb},
 };
@@ -81,6 +82,8 @@ pub struct Inventory {
     pub(super) server: ServerName,
     pub(super) store: Entities,
     known: HashMap<Target, EntityUid>,
+    /// What its tools may do, as far as it is known.
+    risks: HashMap<ToolName, Risk>,
 }
 
 impl Inventory {
@@ -110,7 +113,23 @@ impl Inventory {
         // With the schema, so that the store carries the action hierarchy: without it `action in` is
         // silently false.
         let store = Entities::from_entities(entities, Some(schema)).map_err(|error| error.to_string())?;
-        Ok(Self { server: of.clone(), store, known })
+        Ok(Self { server: of.clone(), store, known, risks: HashMap::new() })
+    }
+
+    /// The same inventory, in which it is known what tools may do.
+    #[must_use]
+    pub fn with_risks(mut self, risks: impl IntoIterator<Item = (ToolName, Risk)>) -> Self {
+        self.risks.extend(risks);
+        self
+    }
+
+    /// What a target may do: a tool of which nothing is known may destroy something.
+    #[must_use]
+    pub fn risk(&self, target: &Target) -> Risk {
+        match target {
+            Target::Tool(_, tool) => self.risks.get(tool).copied().unwrap_or(Risk::Destructive),
+            Target::Server(_) | Target::Prompt(..) | Target::Resource(..) => Risk::Read,
+        }
     }
 
     pub(super) fn find(&self, target: &Target) -> Option<&EntityUid> {

@@ -2,12 +2,13 @@
 //!
 //! `question` is what is asked, `argument` what a call carries, `unknown` what can be said without it, `entity` gives it Cedar's names, `bundle` is what it is asked of,
 //! `shard` narrows that to the policies that matter, `engine` answers, `decision` is the answer,
-//! `allowed` its proof, `front` asks about requests as such, and `clause` takes a policy apart to show why it holds or does not.
+//! `allowed` its proof, `consent` holds it against what a person agreed to, `front` asks about requests as such, and `clause` takes a policy apart to show why it holds or does not.
 
 mod allowed;
 mod argument;
 mod bundle;
 mod clause;
+mod consent;
 mod decision;
 mod denial;
 mod engine;
@@ -22,6 +23,7 @@ pub use allowed::Allowed;
 pub use argument::{Argument, Arguments, Expected, Kind, Record};
 pub use bundle::{Bundle, Needs, Policy, TYPED, hex};
 pub use clause::{Clause, Fact, Holds};
+pub use consent::{Consent, Later, Risk};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
 pub use denial::Denial;
 pub(crate) use engine::Answer;

@@ -159,6 +159,8 @@ impl Again {
             tracing::error!(%error, "the engine could not be asked");
             Refusal::PolicyError
         })?;
+        let risk = revision.offers.risk(&self.target).zip(self.target.tool().and_then(|tool| tool.parse().ok()));
+        let inventory = inventory.with_risks(risk.map(|(risk, tool)| (tool, risk)));
         let drift = revision.offers.drift(self.target.server(), self.kind, self.target.name());
         let drifted = drift.is_some_and(|drift| drift.refused);
         let counted = revision.sieve.meant_for(&revision.snapshot.config.validation, self.found, &self.target);

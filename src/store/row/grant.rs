@@ -10,6 +10,7 @@ use super::Opaque;
 use crate::{
     id::Id,
     name::{ClientId, ScopeName, ServerName},
+    policy::Risk,
     principal::Principal,
 };
 
@@ -23,18 +24,6 @@ pub struct Opening {
     pub server: ServerName,
     /// What its tools may do.
     pub risk: Risk,
-}
-
-/// What a tool may do, by its server's claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Risk {
-    /// It only reads.
-    Read,
-    /// It changes something.
-    Write,
-    /// It may destroy something.
-    Destructive,
 }
 
 /// What a person approved for a client at a resource. Of those that are not revoked there is one

@@ -9,9 +9,10 @@ mod key;
 mod person;
 mod token;
 
+pub use crate::policy::Risk;
 pub use client::{ClientKind, ClientRow};
 pub use event::{Cause, Event, Reach, StoredEvent};
-pub use grant::{CodeRow, FamilyRow, GrantRow, Opened, Opening, Risk};
+pub use grant::{CodeRow, FamilyRow, GrantRow, Opened, Opening};
 pub use key::{DataKeyRow, DataKeyUse, SealedRow};
 pub use person::{AccountRow, CounterRow, LeaseRow, SignInRow};
 pub use token::{FoundToken, NewToken, Revocation, TokenRow};
