@@ -51,6 +51,7 @@ async fn family(store: &Store, number: u64) -> Id {
             resource: format!("{URL}/mcp"),
             scopes: scopes(),
             opened: scopes().into_iter().map(|scope| (scope, Default::default())).collect(),
+            groups: Default::default(),
             remembered: None,
         },
         code: mac(number),

@@ -9,9 +9,10 @@
 //! SPEC: RFC 6750 §2.1, RFC 9110 §11.4, oauth §2.5 and §3.2.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -40,6 +41,9 @@ const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// Revocations that may wait to be noticed by who outlives a request.
 const MOST_REVOCATIONS: usize = 256;
+
+/// Families that may wait to be told of; those beyond keep the longer grace.
+const MOST_ARRIVALS: usize = 10_000;
 
 /// What came of asking.
 #[derive(Debug)]
@@ -116,6 +120,8 @@ pub struct Bearer<F = ()> {
     rounds: AtomicU64,
     /// Tells what was revoked.
     revoked: broadcast::Sender<Reach>,
+    /// Families of which a token was seen for the first time, and since when it was good.
+    arrived: Mutex<HashMap<Id, Timestamp>>,
 }
 
 impl<F: Default + Send + Sync + 'static> Bearer<F> {
@@ -131,6 +137,7 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
             seq: AtomicI64::new(seq),
             rounds: AtomicU64::new(0),
             revoked: broadcast::channel(MOST_REVOCATIONS).0,
+            arrived: Mutex::default(),
         }
     }
 
@@ -221,6 +228,35 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
         self.read_anew(&[grant]);
     }
 
+    /// Tells the store of families whose tokens were seen for the first time: from then on their last
+    /// refresh is answered again for a shorter while (OA-55). Not on the way of a request, and without a write
+    /// where it is no news.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; the rest is told the next time.
+    pub async fn tell_arrivals(&self) -> Result<(), StoreError> {
+        let waiting = || self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let next = waiting().iter().next().map(|(family, issued_at)| (*family, *issued_at));
+            let Some((family, issued_at)) = next else { return Ok(()) };
+            self.store.note_successor_used(family, issued_at).await?;
+            let mut waiting = waiting();
+            if waiting.get(&family) == Some(&issued_at) {
+                waiting.remove(&family);
+            }
+        }
+    }
+
+    /// Notes that a token is in use.
+    fn saw(&self, row: &TokenRow) {
+        let Some(family) = row.family else { return };
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        if arrived.len() < MOST_ARRIVALS || arrived.contains_key(&family) {
+            let last = arrived.entry(family).or_insert(row.issued_at);
+            *last = row.issued_at.max(*last);
+        }
+    }
+
     fn drop_cached(&self, which: impl Fn(&Caller<F>) -> bool) {
         self.rounds.fetch_add(1, Ordering::SeqCst);
         for (key, caller) in &self.cache {
@@ -257,8 +293,17 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
             return Ok(Err(BadToken::Revoked));
         }
         // An entry of before, only mistrusted for a while, keeps the facts worked out for it.
-        let before = self.cache.get(&key).filter(|before| before.opened.as_deref() == found.opened.as_ref());
-        let caller = before.unwrap_or_else(|| Arc::new(self.caller(found)));
+        let alike = |before: &Arc<Caller<F>>| {
+            before.opened.as_deref() == found.opened.as_ref() && before.groups.iter().eq(&found.groups)
+        };
+        let before = self.cache.get(&key).filter(alike);
+        let caller = match before {
+            Some(before) => before,
+            None => {
+                self.saw(&found.row);
+                Arc::new(self.caller(found))
+            }
+        };
         self.cache.insert(key, caller.clone());
         // A revocation acted on since the store was read did not see this entry.
         if self.rounds.load(Ordering::SeqCst) != round {
@@ -268,14 +313,14 @@ impl<F: Default + Send + Sync + 'static> Bearer<F> {
     }
 
     fn caller(&self, found: FoundToken) -> Caller<F> {
-        let FoundToken { row, opened } = found;
+        let FoundToken { row, opened, groups } = found;
         let TokenRow { id, principal, client, scopes, resource, family, grant, issued_at, expires_at, revoked_at } =
             row;
         Caller {
             principal,
             client,
             scopes: scopes.into(),
-            groups: Arc::from([]),
+            groups: groups.into_iter().collect(),
             token: id,
             family,
             grant,

@@ -1,5 +1,5 @@
 //! What other processes did, every quarter of a second: revoked tokens are dropped, and what
-//! commands did is put into the audit trail.
+//! commands did is put into the audit trail. What this one saw in use is told to the store.
 //!
 //! INVARIANT: an event is marked as recorded after the trail has it, so that none is lost over a
 //! restart; after a crash between the two it may be there twice.
@@ -56,6 +56,7 @@ pub async fn keep_up<F: Default + Send + Sync + 'static>(
         let now = clock.now();
         let round = async {
             waiting.extend(bearer.catch_up(now).await?);
+            bearer.tell_arrivals().await?;
             hand_over(&mut waiting, &store, &trail, gateway).await?;
             if now.duration_since(swept) >= SWEEP_EVERY {
                 swept = now;

@@ -219,6 +219,7 @@ pub async fn approve(
             resource: resource.clone(),
             scopes: scopes.clone(),
             opened: opened(&scopes),
+            groups: person.groups.clone(),
             remembered: remember.then(|| redirect_uri.clone()),
         },
         code: mac,

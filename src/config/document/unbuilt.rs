@@ -9,7 +9,7 @@ const UNBUILT: &[(&str, &[&str])] = &[
     ("ClientSection", &["rate"]),
     ("Document", &["admin", "invariants", "reload", "telemetry"]),
     ("ListenSection", &["behind_tls_proxy"]),
-    ("OAuthSection", &["allow", "documents", "scope_drift"]),
+    ("OAuthSection", &["allow"]),
     ("PrincipalSection", &["claims"]),
     ("StoreSection", &["postgres", "privacy", "valkey"]),
 ];

@@ -37,7 +37,7 @@ pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
     let scopes = match kept.family {
         None if kept.client == client.id && now < kept.expires_at => {
             ask.granted(&kept.resource)?;
-            Some(ask.grantable(&kept.user, &kept.scopes).await?)
+            Some(ask.grantable(&kept.user, kept.grant, &kept.scopes).await?)
         }
         Some(_) | None => None,
     };

@@ -15,7 +15,7 @@ use super::{
     client::Client,
     error::{ErrorCode, OAuthError, Why},
     form::Form,
-    issuer::{Issuer, signed},
+    issuer::{Issuer, down, signed},
     refresh_token::RefreshToken,
     token::Issued,
 };
@@ -23,6 +23,7 @@ use crate::{
     chance,
     config::GrantType,
     endpoint::Endpoint,
+    id::Id,
     name::{GroupId, ScopeName, UserId},
     principal::Principal,
     store::{FreshToken, NewToken, TokenRow},
@@ -51,15 +52,18 @@ fn refused(why: Why, what: &str) -> OAuthError {
 }
 
 impl Redeem<'_> {
-    /// The groups of whoever approved, if they may still sign in.
-    async fn groups(&self, user: &UserId) -> Result<BTreeSet<GroupId>, OAuthError> {
-        let gone = || refused(Why::PersonGone, "the person who granted this may not sign in any more");
-        self.issuer.groups(user).await?.ok_or_else(gone)
+    /// The groups of whoever approved a grant, if they may still sign in.
+    async fn groups(&self, user: &UserId, grant: Id) -> Result<BTreeSet<GroupId>, OAuthError> {
+        if !self.issuer.knows(user).await? {
+            return Err(refused(Why::PersonGone, "the person who granted this may not sign in any more"));
+        }
+        let grant = self.issuer.store.grant(grant).await.map_err(down)?;
+        Ok(grant.map(|grant| grant.groups).unwrap_or_default())
     }
 
-    /// What a person may still be granted of `scopes`, through this client.
-    async fn grantable(&self, user: &UserId, scopes: &[ScopeName]) -> Result<Vec<ScopeName>, OAuthError> {
-        let groups = self.groups(user).await?;
+    /// What a person may still be granted of `scopes` of a grant, through this client.
+    async fn grantable(&self, user: &UserId, grant: Id, scopes: &[ScopeName]) -> Result<Vec<ScopeName>, OAuthError> {
+        let groups = self.groups(user, grant).await?;
         let scopes = self.issuer.grantable(&Principal::User(user.clone()), &self.client.id, &groups, scopes);
         if scopes.is_empty() {
             return Err(refused(Why::NothingGrantable, "nothing of what was granted may be granted any more"));

@@ -42,14 +42,14 @@ pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
     let (scopes, ceiling) = if live && !again {
         let asked = asked(ask, &family, scope)?;
         ask.granted(&family.resource)?;
-        let ceiling = ask.grantable(&family.user, &family.scopes).await?;
+        let ceiling = ask.grantable(&family.user, family.grant, &family.scopes).await?;
         if asked.as_ref().is_some_and(|asked| !asked.iter().any(|scope| ceiling.contains(scope))) {
             return Err(nothing());
         }
         (asked, Some(ceiling))
     } else if live {
         // Reuse must end the family whatever else is wrong with the request, so nothing may refuse before it.
-        let ceiling = ask.grantable(&family.user, &family.scopes).await.unwrap_or_else(|error| {
+        let ceiling = ask.grantable(&family.user, family.grant, &family.scopes).await.unwrap_or_else(|error| {
             gone = Some(error);
             Vec::new()
         });

@@ -10,7 +10,7 @@ use crate::{
     config::{self, AuthMethod, Authorization, Documents, GrantType, Lifetimes, Login, Trust},
     diagnostic::{Place, Placed},
     egress::Resolve,
-    name::ScopeName,
+    name::{GroupId, ScopeName},
     oauth::{
         Answer, Approved, Call, Decided, ErrorCode, Form, Issued, Issuer, OAuthError, OAuthKeys, Refused, SignedIn,
         TokenKeys, Why, approve, authorize,
@@ -51,6 +51,8 @@ pub(super) struct Bench {
     pub(super) tokens: TokenKeys,
     pub(super) store: Store,
     pub(super) now: Timestamp,
+    /// The groups of ana when she consents.
+    pub(super) groups: BTreeSet<GroupId>,
     pages: std::cell::Cell<u8>,
 }
 
@@ -107,6 +109,7 @@ impl Bench {
             tokens: TokenKeys::of(&keys),
             store: Store::in_memory(),
             now: Timestamp::from_second(1_800_000_000).unwrap(),
+            groups: BTreeSet::new(),
             pages: 0.into(),
         };
         bench.with_store(Store::in_memory()).await
@@ -182,7 +185,8 @@ impl Bench {
             Once { name: "consent", id: vec![self.pages.get()], until: self.now + SignedDuration::from_secs(600) };
         let answer = Answer { ticked, once, proof: None, remember: false };
         let opened = |_: &[ScopeName]| crate::store::Opened::new();
-        let approved = approve(&self.issuer(), &client, &request, &Self::ana(), answer, opened, self.now).await?;
+        let ana = SignedIn { groups: self.groups.clone(), ..Self::ana() };
+        let approved = approve(&self.issuer(), &client, &request, &ana, answer, opened, self.now).await?;
         Ok(done(approved).location.expose().clone())
     }
 

@@ -150,7 +150,28 @@ async fn oa61_oa83_policies_and_people_are_asked_again_at_every_refresh() {
 }
 
 #[tokio::test]
-async fn oa54_a_family_ends_when_it_is_idle_and_at_its_end() {
+async fn sm01_oa61_ceilings_of_groups_are_asked_at_every_refresh() {
+    let mut bench = Bench::new().await;
+    let to = |group: &str| {
+        engine(&format!(
+            "version: 1\ntags: {{web: w, files: f}}\nservers: {{docs: {{tags: [web, files], http: {{url: 'https://docs.example.com/mcp'}}}}}}\n\
+             grants: [{{to: {{user: '*'}}, scopes: [tag:web]}}, {{to: {{group: {group}}}, scopes: [tag:files]}}]\n"
+        ))
+    };
+    bench.groups = ["idp/engineers".parse().unwrap()].into();
+    bench.engine = to("idp/engineers");
+    let (first, got) = family(&bench).await;
+    assert_eq!(got["scope"], "tag:files tag:web");
+    bench.engine = to("idp/sales");
+    let narrowed = bench.refresh(&first, "").await.unwrap();
+    assert_eq!(narrowed["scope"], "tag:web", "the group may have it no more");
+    bench.engine = to("idp/engineers");
+    let second = narrowed["refresh_token"].as_str().unwrap();
+    assert_eq!(bench.refresh(second, "").await.unwrap()["scope"], "tag:files tag:web", "and again it may");
+}
+
+#[tokio::test]
+async fn a_family_ends_when_it_is_idle_and_at_its_end() {
     let mut bench = Bench::new().await;
     let (idle, _) = family(&bench).await;
     let (mut busy, _) = family(&bench).await;

@@ -23,8 +23,10 @@ impl TokenRows for State {
 
     async fn token(&mut self, mac: &Mac) -> Read<Option<FoundToken>> {
         let Some(row) = self.tokens.get(mac) else { return Ok(None) };
-        let opened = row.grant.and_then(|grant| self.grants.get(&grant)).map(|grant| grant.opened.clone());
-        Ok(Some(FoundToken { row: row.clone(), opened }))
+        let grant = row.grant.and_then(|grant| self.grants.get(&grant));
+        let opened = grant.map(|grant| grant.opened.clone());
+        let groups = grant.map(|grant| grant.groups.clone()).unwrap_or_default();
+        Ok(Some(FoundToken { row: row.clone(), opened, groups }))
     }
 
     async fn token_by_id(&mut self, id: Id) -> Read<Option<TokenRow>> {

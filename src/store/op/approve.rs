@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Once;
 use crate::{
     id::Id,
-    name::{ClientId, ScopeName, UserId},
+    name::{ClientId, GroupId, ScopeName, UserId},
     store::{
         CodeRow, Event, GrantRow, Opened, Reach, Store, StoreError,
         rows::{Mac, Op, Read, Rows},
@@ -30,6 +30,8 @@ pub struct NewGrant {
     pub scopes: Vec<ScopeName>,
     /// What each of these opens now.
     pub opened: Opened,
+    /// The groups that the person is in now.
+    pub groups: BTreeSet<GroupId>,
     /// The redirect URI for which it need not be asked again, if it is to be remembered.
     pub remembered: Option<String>,
 }
@@ -149,6 +151,7 @@ impl Op for Approve {
                 resource: asked.resource.clone(),
                 scopes: sorted(&asked.scopes),
                 opened: asked.opened.clone(),
+                groups: asked.groups.clone(),
                 remembered: asked.remembered.clone(),
                 created_at: *now,
                 approved_at: *now,
@@ -187,6 +190,7 @@ fn renewed(standing: GrantRow, asked: &NewGrant, now: Timestamp) -> GrantRow {
     GrantRow {
         scopes: sorted(&scopes),
         opened,
+        groups: asked.groups.clone(),
         // Remembered only as it was approved last.
         remembered: asked.remembered.clone(),
         approved_at: now,

@@ -103,13 +103,18 @@ impl Store {
         self.write(ask).await
     }
 
-    /// Notes that what the last rotation gave has arrived: from then on late requests have ten
-    /// seconds. Says whether this was news.
+    /// Notes that an access token of a family, issued then, is in use: where it is of the last
+    /// rotation, that has arrived, and late requests have ten seconds from then on. Says whether this
+    /// was news; nothing is written where it is none.
     ///
     /// # Errors
     /// When nothing was changed.
-    pub async fn note_successor_used(&self, family: Id, generation: u32) -> Result<bool, StoreError> {
-        self.write(NoteUsed { family, generation }).await
+    pub async fn note_successor_used(&self, family: Id, issued_at: Timestamp) -> Result<bool, StoreError> {
+        let known = self.family(family).await?;
+        if !known.is_some_and(|family| is_news(&family, issued_at)) {
+            return Ok(false);
+        }
+        self.write(NoteUsed { family, issued_at }).await
     }
 }
 
@@ -191,9 +196,14 @@ impl Op for FindFamily {
     }
 }
 
+/// Whether the use of an access token shows that the last rotation has arrived, and nobody knows yet.
+fn is_news(family: &FamilyRow, issued_at: Timestamp) -> bool {
+    !family.successor_used && family.rotated_at.is_some_and(|at| at <= issued_at)
+}
+
 struct NoteUsed {
     family: Id,
-    generation: u32,
+    issued_at: Timestamp,
 }
 
 impl Op for NoteUsed {
@@ -201,7 +211,7 @@ impl Op for NoteUsed {
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<bool> {
         match rows.family(self.family).await? {
-            Some(mut family) if family.generation == self.generation && !family.successor_used => {
+            Some(mut family) if is_news(&family, self.issued_at) => {
                 family.successor_used = true;
                 rows.put_family(&family).await?;
                 Ok(true)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Opaque;
 use crate::{
     id::Id,
-    name::{ClientId, ScopeName, ServerName},
+    name::{ClientId, GroupId, ScopeName, ServerName},
     policy::Risk,
     principal::Principal,
 };
@@ -42,6 +42,8 @@ pub struct GrantRow {
     pub scopes: Vec<ScopeName>,
     /// What each of these opened then.
     pub opened: Opened,
+    /// The groups that the person was in then.
+    pub groups: BTreeSet<GroupId>,
     /// The redirect URI for which it need not be asked again, where it was to be remembered.
     pub remembered: Option<String>,
     /// Since when.

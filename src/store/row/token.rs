@@ -1,11 +1,13 @@
 //! Access tokens, as far as they are kept.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::Opened;
 use crate::{
     id::Id,
-    name::{ClientId, ScopeName},
+    name::{ClientId, GroupId, ScopeName},
     principal::Principal,
 };
 
@@ -50,6 +52,8 @@ pub struct FoundToken {
     pub row: TokenRow,
     /// What each scope opened when the person consented last; nothing where no person did.
     pub opened: Option<Opened>,
+    /// The groups that the person was in then.
+    pub groups: BTreeSet<GroupId>,
 }
 
 /// What a revocation found.

@@ -14,6 +14,7 @@ create table oauth_grant (
     resource    text    not null,
     scopes      text    not null,
     opened      text    not null, -- JSON: scope -> servers with their risk, as of consent
+    groups      text    not null, -- JSON: the groups of the person, as of consent
     remembered  text,             -- the redirect URI for which it is not asked again
     created_at  integer not null,
     approved_at integer not null,

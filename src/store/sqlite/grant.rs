@@ -61,6 +61,7 @@ impl GrantRows for SqliteConnection {
             resource,
             scopes,
             opened,
+            groups,
             remembered,
             created_at,
             approved_at,
@@ -69,9 +70,11 @@ impl GrantRows for SqliteConnection {
         } = grant;
         sqlx::query(
             "insert into oauth_grant
-             (id, person, client, resource, scopes, opened, remembered, created_at, approved_at, used_at, revoked_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             (id, person, client, resource, scopes, opened, groups, remembered, created_at, approved_at, used_at,
+              revoked_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
              on conflict (id) do update set scopes = excluded.scopes, opened = excluded.opened,
+             groups = excluded.groups,
              remembered = excluded.remembered, approved_at = excluded.approved_at, used_at = excluded.used_at,
              revoked_at = excluded.revoked_at",
         )
@@ -81,6 +84,7 @@ impl GrantRows for SqliteConnection {
         .bind(resource.as_str())
         .bind(written(scopes))
         .bind(serde_json::to_string(opened).map_err(|error| corrupt("grant", error))?)
+        .bind(serde_json::to_string(groups).map_err(|error| corrupt("grant", error))?)
         .bind(remembered.as_deref())
         .bind(created_at.as_millisecond())
         .bind(approved_at.as_millisecond())
@@ -257,6 +261,7 @@ fn grant(row: &SqliteRow) -> Read<GrantRow> {
         resource: read.get("resource")?,
         scopes: read.scopes("scopes")?,
         opened: serde_json::from_str(read.get("opened")?).map_err(|error| corrupt("grant", error))?,
+        groups: serde_json::from_str(read.get("groups")?).map_err(|error| corrupt("grant", error))?,
         remembered: read.get("remembered")?,
         created_at: read.at("created_at")?,
         approved_at: read.at("approved_at")?,

@@ -43,16 +43,21 @@ impl TokenRows for SqliteConnection {
 
     async fn token(&mut self, mac: &Mac) -> Read<Option<FoundToken>> {
         let row = sqlx::query(
-            "select token.*, oauth_grant.opened from token left join oauth_grant on oauth_grant.id = token.grant_id
-             where token.mac = $1",
+            "select token.*, oauth_grant.opened, oauth_grant.groups
+             from token left join oauth_grant on oauth_grant.id = token.grant_id where token.mac = $1",
         )
         .bind(mac.as_slice())
         .fetch_optional(self)
         .await?;
         row.map(|row| {
-            let opened = Reading { row: &row, what: "grant" }.get::<Option<&str>>("opened")?;
-            let opened = opened.map(serde_json::from_str).transpose().map_err(|error| corrupt("grant", error))?;
-            Ok(FoundToken { row: token(&row)?, opened })
+            let read = Reading { row: &row, what: "grant" };
+            let opened = read.get::<Option<&str>>("opened")?.map(serde_json::from_str).transpose();
+            let groups = read.get::<Option<&str>>("groups")?.map(serde_json::from_str).transpose();
+            Ok(FoundToken {
+                row: token(&row)?,
+                opened: opened.map_err(|error| corrupt("grant", error))?,
+                groups: groups.map_err(|error| corrupt("grant", error))?.unwrap_or_default(),
+            })
         })
         .transpose()
     }

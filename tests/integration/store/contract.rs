@@ -1,6 +1,7 @@
 //! What every kind of store promises: the same tests over SQLite and over memory.
 
 use jiff::SignedDuration;
+use portcullis::name::GroupId;
 use portcullis::store::{
     AccountRow, AddAccount, Approved, Attempt, Cause, ClientKind, ClientRow, Counted, DataKeyRow, DataKeyUse, DropKey,
     Dropped, Event, Lease, Once, Opaque, OpenSignIn, PutSealed, Reach, Redeemed, Registered, Rewrap, Rotated,
@@ -159,12 +160,15 @@ async fn oa82_a_token_knows_what_its_grant_opened(store: &Store) {
     family(store, 1, 0).await;
     let found = store.find_token(&mac(b't', 1)).await.unwrap().unwrap();
     assert_eq!(found.opened, Some(opened("web", &["docs"])));
+    assert_eq!(found.groups.iter().map(GroupId::as_str).collect::<Vec<_>>(), ["idp/staff"]);
     let mut again = approve(2, 1);
     again.grant.opened = opened("web", &["docs", "news"]);
+    again.grant.groups = ["idp/board".parse().unwrap()].into();
     store.approve(again).await.unwrap();
     let found = store.find_token(&mac(b't', 1)).await.unwrap().unwrap();
     let web = scopes(&["web"]).remove(0);
     assert_eq!(found.opened.unwrap()[&web].len(), 2, "and hears of a new consent");
+    assert_eq!(found.groups.iter().map(GroupId::as_str).collect::<Vec<_>>(), ["idp/board"]);
     let last = store.events_since(0).await.unwrap().pop().unwrap().event;
     assert_eq!(last.renewed(), found.row.grant);
     assert_eq!(last.reach(), None, "nothing is revoked by it");
@@ -211,9 +215,9 @@ async fn oa53_t081_reuse_revokes_the_family(store: &Store) {
 async fn oa55_the_grace_is_shorter_once_the_successor_is_used(store: &Store) {
     let id = family(store, 1, 0).await;
     store.rotate(rotate(id, 0, 2, 10)).await.unwrap();
-    assert!(!store.note_successor_used(id, 0).await.unwrap(), "an old generation is no successor");
-    assert!(store.note_successor_used(id, 1).await.unwrap());
-    assert!(!store.note_successor_used(id, 1).await.unwrap());
+    assert!(!store.note_successor_used(id, at(9)).await.unwrap(), "a token of before shows nothing");
+    assert!(store.note_successor_used(id, at(10)).await.unwrap());
+    assert!(!store.note_successor_used(id, at(10)).await.unwrap());
     assert!(matches!(store.rotate(rotate(id, 0, 3, 19)).await.unwrap(), Rotated::Again { .. }));
     assert_eq!(store.rotate(rotate(id, 0, 4, 20)).await.unwrap(), Rotated::Reused);
 }

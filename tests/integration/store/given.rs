@@ -62,6 +62,7 @@ pub(super) fn approve(number: u64, second: i64) -> Approve {
             resource: RESOURCE.to_owned(),
             scopes: scopes(&["files", "web"]),
             opened: opened("web", &["docs"]),
+            groups: ["idp/staff".parse().unwrap()].into(),
             remembered: None,
         },
         code: mac(b'c', number),

@@ -18,7 +18,7 @@ pub use server::{Authorization, Login, ScopeDrift};
 
 use client::ClientSection;
 use lifetime::{AccessTokenSection, CodeSection, RefreshTokenSection};
-use registration::RegistrationSection;
+use registration::{DocumentsSection, RegistrationSection};
 use server::AuthorizationSection;
 
 use super::failure_delay::{FailureDelay, FailureDelaySection};
@@ -62,6 +62,9 @@ pub(crate) struct OAuthSection {
     clients: Option<Written<Named<ClientSection>>>,
     /// How long authorization codes are good.
     code: Option<Written<CodeSection>>,
+    /// Which metadata documents of clients are read, whose ids are then `https` URLs: `open` (default), `off`, or
+    /// a map.
+    documents: Option<Written<TextOr<DocumentsSection>>>,
     /// How long failing answers of the endpoints that authenticate are held up, at random: a range, a map
     /// of `min` and `max`, or 0 for not at all. Successes are answered at once. Default: `10ms-50ms`.
     failure_delay: Option<Written<FailureDelaySection>>,
@@ -76,6 +79,11 @@ pub(crate) struct OAuthSection {
     /// Who may register themselves: `off`, `loopback` (clients on the person's own machine), `open`, or a map.
     /// Default: `loopback` where only this machine reaches the gateway, else `off`.
     registration: Option<Written<TextOr<RegistrationSection>>>,
+    /// What becomes of a grant whose tag comes to open more than it did when the person consented, be it another
+    /// server or a tool of a higher risk: `reconsent` (hidden until they consent again; default), `allow`, or
+    /// `notify` (allowed, and each use is marked in the audit trail).
+    #[schemars(extend("enum" = ["reconsent", "allow", "notify"]))]
+    scope_drift: Option<Written<String>>,
 }
 
 impl OAuth {
@@ -92,21 +100,24 @@ impl OAuth {
             baseline,
             clients,
             code,
+            documents,
             failure_delay,
             login,
             private_schemes,
             refresh_token,
             registration,
+            scope_drift,
         } = section.value?;
         let written = AuthorizationSection {
             access_token,
             clients,
             code,
+            documents,
             login,
             private_schemes,
             refresh_token,
             registration,
-            ..AuthorizationSection::default()
+            scope_drift,
         };
         let authorization = Authorization::resolve(written, cx);
         let failure_delay = match failure_delay {

@@ -73,7 +73,7 @@ pub enum ScopeDrift {
     Reconsent,
     /// It is open at once.
     Allow,
-    /// It is open at once, and the person is told.
+    /// It is open at once, and each use is marked in the audit trail.
     Notify,
 }
 
