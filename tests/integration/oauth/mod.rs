@@ -14,6 +14,10 @@ mod flow;
 mod signin;
 /// People with passwords.
 mod users;
+/// Servers that join a tag after consent.
+mod drift;
+/// Two processes on one store.
+mod replicas;
 
 use serde_json::{Value, json};
 

@@ -5,6 +5,8 @@
 pub(crate) mod bridged;
 /// A browser that signs in.
 pub(crate) mod browsing;
+/// What persons approve, without a browser.
+pub(crate) mod consenting;
 /// An HTTP server that answers what a test tells it to.
 pub(crate) mod fake_http;
 /// A gateway that runs.

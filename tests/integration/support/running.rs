@@ -22,6 +22,8 @@ const LONG: Duration = Duration::from_secs(30);
 pub(crate) struct Running {
     folder: tempfile::TempDir,
     address: SocketAddr,
+    /// What it is asked as.
+    host: String,
     child: Option<Child>,
     /// The sessions that were opened, by endpoint and token.
     sessions: Mutex<HashMap<(String, Option<String>), String>>,
@@ -112,7 +114,17 @@ impl Running {
         let folder = tempfile::tempdir().unwrap();
         let address = free_address();
         std::fs::write(folder.path().join("portcullis.yaml"), yaml.replace("{address}", &address.to_string())).unwrap();
-        Self { folder, address, child: None, sessions: Mutex::default() }
+        Self { folder, address, host: address.to_string(), child: None, sessions: Mutex::default() }
+    }
+
+    /// Asks it under another name from now on.
+    pub(crate) fn named(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
+    }
+
+    /// Puts another configuration in the place of the one it was prepared with.
+    pub(crate) fn rewrite(&self, yaml: &str) {
+        std::fs::write(self.path("portcullis.yaml"), yaml.replace("{address}", &self.address.to_string())).unwrap();
     }
 
     /// Ends it where it stands.
@@ -230,7 +242,7 @@ impl Running {
     pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut text = format!("{method} {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            text.push_str(&format!("Host: {}\r\n", self.address));
+            text.push_str(&format!("Host: {}\r\n", self.host));
         }
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
@@ -241,7 +253,7 @@ impl Running {
 
     /// Sends one request and reads the head of its answer; the rest is read as it comes.
     pub(crate) fn events(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Events {
-        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address);
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.host);
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -362,7 +374,7 @@ impl Running {
 
     /// Puts another configuration in the place of the one it was started with, and tells it to reload.
     pub(crate) fn reload(&self, yaml: &str) {
-        std::fs::write(self.path("portcullis.yaml"), yaml.replace("{address}", &self.address.to_string())).unwrap();
+        self.rewrite(yaml);
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     }
@@ -389,7 +401,7 @@ impl Running {
         let body = request(method, params).to_string();
         let mut text = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: {method}\r\nConnection: close\r\nContent-Length: {}\r\n",
-            self.address,
+            self.host,
             body.len()
         );
         if let Some(name) = name {
