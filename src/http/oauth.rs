@@ -19,7 +19,7 @@ use super::{
 use crate::{
     chance,
     gateway::Gateway,
-    oauth::{self, Call, ErrorCode, Issued, OAuthError, Why},
+    oauth::{self, Call, ErrorCode, Guess, Issued, OAuthError, Why},
     store::Reach,
 };
 
@@ -74,9 +74,17 @@ impl Client {
             authorization: &authorization,
             body,
         };
-        // Who a client says it is counts once it has shown it.
+        // Who a client says it is counts once it has shown it; who shows wrong secrets is made to wait.
         let admitted = async || -> Result<oauth::Admitted, Halt> {
-            let admitted = issuer.admit(&call, now).await?;
+            let guess = Guess::of(&call, errand.peer.address);
+            if let Some(guess) = &guess {
+                office.guesses.may(guess, now)?;
+            }
+            let admitted = issuer.admit(&call, now).await;
+            if let Some(guess) = &guess {
+                office.guesses.came(guess, &admitted, now);
+            }
+            let admitted = admitted?;
             errand.charge(Some(&admitted.client.id), None).map_err(Halt::Over)?;
             Ok(admitted)
         };

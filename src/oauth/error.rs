@@ -19,6 +19,8 @@ pub struct OAuthError {
     code: ErrorCode,
     description: String,
     why: Why,
+    /// Seconds after which it may be tried again, where that is sure.
+    wait: Option<u32>,
 }
 
 /// The codes of the RFCs.
@@ -94,6 +96,7 @@ whys! {
     ConsentForm = "consent-form",
     GrantNotAllowed = "grant-not-allowed",
     GrantUnsupported = "grant-unsupported",
+    Guessing = "guessing",
     HandleExpired = "handle-expired",
     HandleForeign = "handle-foreign",
     HandleUsed = "handle-used",
@@ -177,7 +180,7 @@ impl fmt::Display for ErrorCode {
 impl OAuthError {
     /// A refusal.
     pub(crate) fn new(code: ErrorCode, why: Why, description: impl AsRef<str>) -> Self {
-        Self { code, description: permitted(description.as_ref()), why }
+        Self { code, description: permitted(description.as_ref()), why, wait: None }
     }
 
     /// Something of ours failed; what, is for the log.
@@ -189,6 +192,13 @@ impl OAuthError {
     pub(crate) fn store_down() -> Self {
         let description = "nothing was done: the store cannot be reached right now; try again";
         Self::new(ErrorCode::TemporarilyUnavailable, Why::StoreDown, description)
+    }
+
+    /// Secrets were wrong too often: nothing was looked at.
+    pub(crate) fn guessed(seconds: i64) -> Self {
+        let description = "too many wrong client secrets came from there; try again later";
+        let wait = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
+        Self { wait, ..Self::new(ErrorCode::TemporarilyUnavailable, Why::Guessing, description) }
     }
 
     /// The code.
@@ -212,7 +222,7 @@ impl OAuthError {
     /// The HTTP status where it is the answer itself.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.code.status()
+        if self.wait.is_some() { 429 } else { self.code.status() }
     }
 
     /// The challenge that goes with it at an endpoint where clients authenticate, if one does.
@@ -228,9 +238,10 @@ impl OAuthError {
     /// Seconds after which it may be tried again, where that helps.
     #[must_use]
     pub const fn retry_after(&self) -> Option<u32> {
-        match self.code {
-            ErrorCode::TemporarilyUnavailable => Some(2),
-            _ => None,
+        match (self.wait, self.code) {
+            (Some(seconds), _) => Some(seconds),
+            (None, ErrorCode::TemporarilyUnavailable) => Some(2),
+            (None, _) => None,
         }
     }
 

@@ -36,6 +36,7 @@ mod tests;
 
 pub use access_token::{AccessToken, Issue, LONGEST_LIFE, Looked, Malformed, Resource, ResourceError, TokenKeys};
 pub use authorize::{AuthorizationRequest, Refused, authorize};
+pub(crate) use client::Guess;
 pub use code::Code;
 pub use consent::{Answer, Approved, Decided, Offer, Offered, Proof, SignedIn, approve, offer, proof};
 pub use error::{ErrorCode, OAuthError, Why};

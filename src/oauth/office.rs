@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     access_token::TokenKeys,
-    client::{Directory, Door, Fetcher, configured},
+    client::{Directory, Door, Fetcher, Guesses, configured},
     issuer::Issuer,
     key::OAuthKeys,
     signin::{owner, users::Passwords},
@@ -31,6 +31,8 @@ pub(crate) struct Office {
     pub(crate) passwords: Passwords,
     store: Arc<Store>,
     fetcher: Arc<Fetcher>,
+    /// Wrong secrets of clients.
+    pub(crate) guesses: Guesses,
 }
 
 /// What a revision says of clients.
@@ -49,6 +51,7 @@ impl Office {
             passwords: Passwords::of(keys),
             store,
             fetcher: Arc::new(fetcher),
+            guesses: Guesses::default(),
         }
     }
 

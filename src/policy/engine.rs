@@ -680,65 +680,44 @@ impl Engine {
     /// The scopes that would turn a denial, all of them at once, and with them those that count
     /// already; empty where no scope would.
     ///
-    /// Found by asking again, for each permit in turn: what it needs, and what the forbids that hold need,
-    /// is added to what the caller has until the answer turns or nothing is left to add. Of the sets that
-    /// turn it the smallest counts: first of what the caller cannot get, then of what it lacks, then of all.
+    /// Found by asking again, for each permit in turn, with what it needs and what the forbids need that stand
+    /// against whoever has no scope at all. Of the sets that turn the answer the smallest counts: first of what
+    /// the caller cannot get, then of what it lacks, then of all.
     fn missing(&self, question: &Question<'_>, shard: &Shard) -> (BTreeSet<ScopeName>, BTreeSet<ScopeName>) {
         let standing = &question.asker.standing;
         let obtainable = |scope: &ScopeName| {
             self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow()
         };
-        let policies = || shard.policies(&self.bundle.policies);
-        let permits = policies().filter(|policy| policy.shape.effect == Effect::Permit);
-        let turning = permits.filter_map(|permit| {
-            let first: BTreeSet<ScopeName> = match &permit.needs {
-                Some(Needs::All(scopes)) => scopes.clone(),
+        let with = |scopes: BTreeSet<ScopeName>| self.asker(Standing { scopes, ..standing.clone() }).ok();
+        let Some(bare) = with(BTreeSet::new()) else { return Default::default() };
+        let bare = Question { asker: &bare, ..*question };
+        let (mut always, mut permits) = (BTreeSet::new(), Vec::new());
+        for policy in shard.policies(&self.bundle.policies) {
+            match (policy.shape.effect, &policy.needs) {
+                (Effect::Permit, needs) => permits.push(needs),
+                (Effect::Forbid, Some(Needs::All(scopes))) if self.holds(policy, &bare) => always.extend(scopes),
+                (Effect::Forbid, _) => {}
+            }
+        }
+        let turning = permits.into_iter().filter_map(|needs| {
+            let mut needed: BTreeSet<ScopeName> = always.iter().copied().cloned().collect();
+            match needs {
+                Some(Needs::All(scopes)) => needed.extend(scopes.iter().cloned()),
                 Some(Needs::Any(scopes)) => {
                     let one = scopes.iter().find(|scope| standing.scopes.contains(*scope));
                     let one = one.or_else(|| scopes.iter().find(|scope| obtainable(scope)));
-                    one.or_else(|| scopes.first()).cloned().into_iter().collect()
+                    needed.extend(one.or_else(|| scopes.first()).cloned());
                 }
-                None => BTreeSet::new(),
-            };
-            let needed = self.turns(question, shard, first)?;
+                None => {}
+            }
             let missing: BTreeSet<ScopeName> = needed.difference(&standing.scopes).cloned().collect();
+            let asker = with(&standing.scopes | &needed).filter(|_| !missing.is_empty())?;
+            let turns = self.permits(&Question { asker: &asker, ..*question });
             let beyond = missing.iter().filter(|scope| !obtainable(scope)).count();
-            Some(((beyond, missing.len(), needed.len()), missing, needed))
+            turns.then(|| ((beyond, missing.len(), needed.len()), missing, needed))
         });
         let smallest = turning.min_by(|(one, _, first), (other, _, second)| (one, first).cmp(&(other, second)));
         smallest.map(|(_, missing, needed)| (missing, needed)).unwrap_or_default()
-    }
-
-    /// What has to be had besides for these scopes to turn a denial, with them; nothing where they do not.
-    fn turns(
-        &self,
-        question: &Question<'_>,
-        shard: &Shard,
-        mut needed: BTreeSet<ScopeName>,
-    ) -> Option<BTreeSet<ScopeName>> {
-        let standing = &question.asker.standing;
-        let mut asker = None;
-        let mut had = standing.scopes.len();
-        loop {
-            let asked = Question { asker: asker.as_ref().unwrap_or(question.asker), ..*question };
-            for policy in shard.policies(&self.bundle.policies) {
-                if let (Some(Needs::All(scopes)), Effect::Forbid) = (&policy.needs, policy.shape.effect)
-                    && self.holds(policy, &asked)
-                {
-                    needed.extend(scopes.iter().cloned());
-                }
-            }
-            let wanted: BTreeSet<ScopeName> = standing.scopes.union(&needed).cloned().collect();
-            if wanted.len() == had {
-                return None;
-            }
-            had = wanted.len();
-            let next = self.asker(Standing { scopes: wanted, ..standing.clone() }).ok()?;
-            if self.permits(&Question { asker: &next, ..*question }) {
-                return Some(needed);
-            }
-            asker = Some(next);
-        }
     }
 
     /// Whether a policy, asked alone, is satisfied.

@@ -8,7 +8,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use portcullis::{
     compile,
     explain::{Passed, Supposed, explain},
-    policy::{Because, Standing, Target, Verb},
+    name::ScopeName,
+    policy::{Arguments, Because, Consent, Later, Question, Risk, Standing, Target, Verb},
     principal::Principal,
 };
 use proptest::prelude::*;
@@ -174,6 +175,44 @@ proptest! {
     }
 
     #[test]
+    fn oa82_consent_only_narrows_and_lists_as_it_calls(
+        model in model(),
+        opened in proptest::collection::vec((0..TAGS.len(), 0..3_usize, 0..3_usize), 0..4),
+        asks in proptest::collection::vec((standing(), target(), verb()), 8)
+    ) {
+        let engine = engine(&model.yaml(false, true));
+        let risks = [Risk::Read, Risk::Write, Risk::Destructive];
+        let opened: Vec<_> = opened.iter().map(|(tag, server, risk)| {
+            (format!("tag:{}", TAGS[*tag]).parse().unwrap(), format!("s{server}").parse().unwrap(), risks[*risk])
+        }).collect();
+        for (standing, target, verb) in asks {
+            let inventory = engine.inventory(target.server(), [target.clone()]).unwrap();
+            let held = |later| engine.asker(standing.clone()).unwrap().consented(later);
+            let (free, denied, noted) = (
+                held(None),
+                held(Some(Consent::new(opened.clone(), Later::Denied))),
+                held(Some(Consent::new(opened.clone(), Later::Noted))),
+            );
+            let moment = moment();
+            let question = |asker| Question {
+                asker, verb, target: &target, inventory: &inventory, moment: &moment, arguments: Arguments::NONE,
+            };
+            let (free, denied, noted) = (question(&free), question(&denied), question(&noted));
+            let decided = engine.decide(&denied);
+            prop_assert_eq!(engine.allows(&denied), decided.is_allow());
+            prop_assert!(!decided.is_allow() || engine.allows(&free));
+            prop_assert_eq!(engine.allows(&noted), engine.allows(&free));
+            prop_assert_eq!(engine.decide(&noted).is_allow(), engine.allows(&free));
+            if engine.allows(&free) && !decided.is_allow() {
+                prop_assert_eq!(decided.because, Because::MissingScope);
+                prop_assert!(!decided.needed.is_empty() && decided.needed.iter().all(|scope| standing.scopes.contains(scope)));
+            } else {
+                prop_assert_eq!(decided, engine.decide(&free));
+            }
+        }
+    }
+
+    #[test]
     fn explain_decides_as_the_engine(model in model(), oauth in any::<bool>(), asks in proptest::collection::vec((standing(), target(), verb(), any::<[bool; 3]>()), 4)) {
         let engine = engine(&model.yaml(false, oauth));
         for (standing, target, verb, [tls, drifted, found]) in asks {
@@ -324,6 +363,39 @@ fn az16_all_missing_scopes_are_named_at_once_and_only_obtainable_ones_as_missing
     let write = ask(&engine, user(&[]), Verb::ToolsCall, &tool("s0", "write"));
     assert_eq!(write.because, Because::NoMatchingGrant);
     assert_eq!(write.missing.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(), ["tag:a", "tag:b"]);
+}
+
+#[test]
+fn az16_of_what_would_turn_a_denial_the_smallest_that_can_be_had_is_named() {
+    let text = r#"
+version: 1
+tags: {a: One, b: Another, c: A third}
+servers:
+  s0:
+    tags: [a, b]
+    require: any
+    http: {url: "http://127.0.0.1:9/mcp"}
+    tools: {write: {tags: [c]}, "admin_*": deny}
+grants:
+  - {to: {user: ana}, scopes: [tag:b, tag:c]}
+"#;
+    let engine = engine(text);
+    let names = |scopes: &[ScopeName]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let needed = |had: &[&str], name: &str| {
+        let decision = ask(&engine, user(had), Verb::ToolsCall, &tool("s0", name));
+        (decision.because, names(&decision.missing), names(&decision.needed))
+    };
+    let all = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // One of two would do: the one that can be had.
+    assert_eq!(needed(&[], "read"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b"])));
+    assert_eq!(needed(&[], "write"), (Because::MissingScope, all(&["tag:b", "tag:c"]), all(&["tag:b", "tag:c"])));
+    // The one that is held stays named, and no other is.
+    assert_eq!(needed(&["tag:a"], "write"), (Because::MissingScope, all(&["tag:c"]), all(&["tag:a", "tag:c"])));
+    assert_eq!(needed(&["tag:c"], "write"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b", "tag:c"])));
+    // Where no scope would help none is named.
+    for had in [&[][..], &["tag:b"], &["tag:a", "tag:b", "tag:c"]] {
+        assert_eq!(needed(had, "admin_x"), (Because::ExplicitForbid, all(&[]), all(&[])), "{had:?}");
+    }
 }
 
 #[test]

@@ -78,6 +78,16 @@ impl Presented {
     }
 }
 
+impl Presented {
+    /// Whether it shows a secret, right or wrong.
+    pub(super) const fn shows_a_secret(&self) -> bool {
+        match self.proof {
+            Proof::None => false,
+            Proof::Basic(_) | Proof::Post(_) => true,
+        }
+    }
+}
+
 /// Whether a client is who it says; `found` is the client of that id, if there is one.
 ///
 /// # Errors

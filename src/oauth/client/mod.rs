@@ -12,6 +12,7 @@ mod directory;
 mod document;
 mod door;
 mod fetch;
+mod guess;
 mod kept;
 mod known;
 mod registration;
@@ -26,6 +27,7 @@ pub use directory::Directory;
 pub use document::{BadDocument, DocumentUrl, read as read_document};
 pub use door::{Door, MOST_CLIENTS};
 pub use fetch::{FetchError, Fetcher};
+pub(crate) use guess::{Guess, Guesses};
 pub use known::shown_name;
 pub use registration::{Registered, UNUSED_LIFE, USED_LIFE, register};
 

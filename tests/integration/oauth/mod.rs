@@ -14,6 +14,8 @@ mod flow;
 mod signin;
 /// People with passwords.
 mod users;
+/// Metadata documents of clients.
+mod document;
 /// Servers that join a tag after consent.
 mod drift;
 /// Two processes on one store.

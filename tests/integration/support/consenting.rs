@@ -30,7 +30,7 @@ pub(crate) struct Consenting {
     url: String,
 }
 
-/// What the owner approves for the client `desk`.
+/// What the owner approves.
 pub(crate) struct Given<'a> {
     /// The endpoint, as in `/mcp`.
     pub(crate) endpoint: &'a str,
@@ -59,8 +59,13 @@ impl Consenting {
         Self { runtime, store, keys, url: url.to_owned() }
     }
 
-    /// The owner approves: the code.
+    /// The owner approves for `desk`: the code.
     pub(crate) fn approve(&self, given: &Given<'_>) -> String {
+        self.approve_for("desk", given)
+    }
+
+    /// The owner approves for a client: the code.
+    pub(crate) fn approve_for(&self, client: &str, given: &Given<'_>) -> String {
         let now = Timestamp::now();
         let (code, mac) = Code::mint(&self.keys, chance::bytes().unwrap());
         let scopes: Vec<ScopeName> = given.scopes.iter().map(|scope| scope.parse().unwrap()).collect();
@@ -74,7 +79,7 @@ impl Consenting {
             grant: NewGrant {
                 id: Id::new(now, chance::bytes().unwrap()),
                 user: "local/owner".parse().unwrap(),
-                client: "desk".parse().unwrap(),
+                client: client.parse().unwrap(),
                 resource: format!("{}{}", self.url, given.endpoint),
                 scopes,
                 opened,
@@ -110,15 +115,6 @@ impl Consenting {
     /// How many tokens there are.
     pub(crate) fn count(&self) -> usize {
         self.runtime.block_on(self.store.list_tokens()).unwrap().len()
-    }
-
-    /// How many grants stand, by client.
-    pub(crate) fn grants(&self) -> BTreeMap<String, usize> {
-        let mut grants = BTreeMap::new();
-        for grant in self.runtime.block_on(self.store.list_grants(Reach::All)).unwrap() {
-            *grants.entry(grant.client.to_string()).or_default() += 1;
-        }
-        grants
     }
 }
 
