@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn oa38_t087_only_the_registered_way_and_only_one() {
+    fn oa38_oa41_t087_only_the_registered_way_and_only_one() {
         let basic = confidential(AuthMethod::SecretBasic, "right");
         let post = confidential(AuthMethod::SecretPost, "right");
         let none = public("ci-bot", &[]);

@@ -70,7 +70,7 @@ fn sm02_t007_what_is_listed_is_what_can_be_called() {
 }
 
 #[test]
-fn az15_az16_a_missing_scope_that_could_be_had_is_a_challenge_with_all_of_them() {
+fn oa80_az15_az16_a_missing_scope_that_could_be_had_is_a_challenge_with_all_of_them() {
     let gateway = Running::start(DEMO);
     let clock = gateway.token("tag:clock", &[]);
     let refused = gateway.call("/mcp", Some(&clock), "notes__write_note", json!({"name": "x", "text": "y"}));
@@ -91,7 +91,7 @@ fn az15_az16_a_missing_scope_that_could_be_had_is_a_challenge_with_all_of_them()
 }
 
 #[test]
-fn az09_sm13_every_request_needs_a_good_token_for_this_resource() {
+fn az03_az09_az10_az12_sm13_t042_t053_every_request_needs_a_good_token_for_this_resource() {
     let gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock", &[]);
     let resource = format!("http://{}/mcp/time", gateway.address());

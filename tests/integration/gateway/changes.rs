@@ -64,7 +64,7 @@ fn su02_su03_su07_a_stream_is_told_what_it_asked_for_and_nothing_else() {
 }
 
 #[test]
-fn su06_a_stream_ends_with_what_its_caller_may_hear() {
+fn su06_oa89_sm04_a_stream_ends_with_what_its_caller_may_hear() {
     let gateway = Running::start(DEMO);
     let address = gateway.address();
     let token = gateway.token("tag:clock", &["--resource", &format!("http://{address}/mcp/time")]);

@@ -50,7 +50,7 @@ fn sides(before: &Before, more: &[(&str, &str)]) -> (u16, Value, Value, BTreeMap
 }
 
 #[test]
-fn t129_t131_t005_px21_no_header_of_a_caller_strips_one_of_ours_reaches_a_server_or_says_who_asks() {
+fn oa74_t097_az13_t129_t131_t005_px21_no_header_of_a_caller_strips_one_of_ours_reaches_a_server_or_says_who_asks() {
     let before = Before::new("modern", "http", "[]");
     let plain = sides(&before, &[]);
     assert_eq!(plain.0, 200, "{plain:?}");

@@ -14,12 +14,18 @@ mod flow;
 mod signin;
 /// People with passwords.
 mod users;
+/// Tokens as they are presented.
+mod bearer;
 /// Metadata documents of clients.
 mod document;
 /// Servers that join a tag after consent.
 mod drift;
+/// What the endpoints for clients do not take.
+mod endpoints;
 /// Two processes on one store.
 mod replicas;
+/// That no secret is written down.
+mod secrets;
 
 use serde_json::{Value, json};
 

@@ -72,7 +72,7 @@ fn key(text: &str) -> KeySource {
 }
 
 #[tokio::test]
-async fn a_token_is_known_until_it_expires_or_is_revoked() {
+async fn oa88_a_token_is_known_until_it_expires_or_is_revoked() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(Store::open(&directory.path().join("s.db")).await.unwrap());
     let bearer = Bearer::<()>::new(store.clone(), token_keys(), [1; 32], 0);

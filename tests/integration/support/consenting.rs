@@ -1,6 +1,6 @@
 //! What persons approve, put straight into a gateway's store: codes without a browser.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use portcullis::{
@@ -9,7 +9,7 @@ use portcullis::{
     name::ScopeName,
     oauth::{Code, OAuthKeys},
     seal::{self, KeySource},
-    store::{Approve, Approved, NewGrant, Once, Opened, Opening, Reach, Risk, Store},
+    store::{Approve, Approved, NewGrant, Once, Opened, Opening, Risk, Store},
 };
 use serde_json::Value;
 

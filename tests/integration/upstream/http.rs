@@ -145,7 +145,7 @@ async fn px12_a_refusal_of_our_credentials_is_never_the_callers() {
 }
 
 #[tokio::test]
-async fn t111_redirects_are_not_followed() {
+async fn t099_t111_redirects_are_not_followed() {
     let canary = fake(|seen| answer_json(&result(seen, json!({})))).await;
     for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
         let location = format!("location: {}\r\n", canary.url);

@@ -157,7 +157,7 @@ async fn px08_a_flood_of_progress_reaches_only_its_own_listener_and_blocks_nothi
 }
 
 #[tokio::test]
-async fn t171_t172_t176_a_child_gets_its_three_pipes_and_its_own_variables_alone() {
+async fn az27_t171_t172_t176_a_child_gets_its_three_pipes_and_its_own_variables_alone() {
     let upstreams = build(&stdio(&[&hostile_upstream(), "plain"], &[("MINE", "1")]), options());
     let about = call(&upstreams, "about").await.unwrap();
     let variables: Vec<_> = about["env"].as_object().unwrap().keys().cloned().collect();
