@@ -714,7 +714,7 @@ impl Engine {
             let asker = with(&standing.scopes | &needed).filter(|_| !missing.is_empty())?;
             let turns = self.permits(&Question { asker: &asker, ..*question });
             let beyond = missing.iter().filter(|scope| !obtainable(scope)).count();
-            turns.then(|| ((beyond, missing.len(), needed.len()), missing, needed))
+            turns.then_some(((beyond, missing.len(), needed.len()), missing, needed))
         });
         let smallest = turning.min_by(|(one, _, first), (other, _, second)| (one, first).cmp(&(other, second)));
         smallest.map(|(_, missing, needed)| (missing, needed)).unwrap_or_default()

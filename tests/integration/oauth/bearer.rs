@@ -52,7 +52,7 @@ fn oa67_oa73_t045_t046_t048_t050_az11_az13_sm03_every_bad_token_gets_one_answer_
         ("expired", expired),
         ("given back", tokens.access.clone()),
         ("of another gateway", elsewhere),
-        ("a refresh token", tokens.refresh.clone()),
+        ("a refresh token", tokens.refresh),
         ("a code", code),
         ("a secret", SECRET.to_owned()),
         ("a key of others", "sk-proj-abcdef".to_owned()),

@@ -276,7 +276,7 @@ fn oa62_oa142_who_is_not_authenticated_writes_nothing_and_nothing_is_answered_wi
             for body in forms.iter().copied().chain([r#"{"redirect_uris": 7}"#, "[[[[", "{}"]) {
                 nth += 1;
                 let mut headers = vec![("Content-Type", types[nth % types.len()])];
-                if nth % 3 == 0 {
+                if nth.is_multiple_of(3) {
                     headers.push(("Authorization", authorizations[nth % authorizations.len()]));
                 }
                 let answer = gateway.send(method, path, &headers, body);
