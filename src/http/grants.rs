@@ -167,6 +167,7 @@ fn one(visit: &Visit<'_>, row: GrantRow, client: Option<&Client>) -> page::Grant
         resource,
         scopes,
         opened: _,
+        groups: _,
         remembered,
         created_at: _,
         approved_at,

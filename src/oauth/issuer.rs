@@ -88,18 +88,19 @@ impl Issuer<'_> {
         Ok(Admitted { client, form })
     }
 
-    /// Whether a person may still sign in.
+    /// The groups of a person as they are known here, if they may still sign in.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub(super) async fn knows(&self, user: &UserId) -> Result<bool, OAuthError> {
-        Ok(match self.login() {
+    pub(super) async fn groups(&self, user: &UserId) -> Result<Option<BTreeSet<GroupId>>, OAuthError> {
+        let may = match self.login() {
             Login::Owner => user.as_str() == OWNER,
             Login::Users => {
                 let account = self.store.account(user).await.map_err(down)?;
                 account.is_some_and(|account| account.disabled_at.is_none())
             }
-        })
+        };
+        Ok(may.then(BTreeSet::new))
     }
 
     /// Which of `scopes` may be granted, as policies have it now. Who is a client alone has no groups.

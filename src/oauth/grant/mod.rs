@@ -52,13 +52,14 @@ fn refused(why: Why, what: &str) -> OAuthError {
 }
 
 impl Redeem<'_> {
-    /// The groups of whoever approved a grant, if they may still sign in.
+    /// The groups of whoever approved a grant, now and then, if they may still sign in.
     async fn groups(&self, user: &UserId, grant: Id) -> Result<BTreeSet<GroupId>, OAuthError> {
-        if !self.issuer.knows(user).await? {
+        let Some(mut groups) = self.issuer.groups(user).await? else {
             return Err(refused(Why::PersonGone, "the person who granted this may not sign in any more"));
-        }
+        };
         let grant = self.issuer.store.grant(grant).await.map_err(down)?;
-        Ok(grant.map(|grant| grant.groups).unwrap_or_default())
+        groups.extend(grant.into_iter().flat_map(|grant| grant.groups));
+        Ok(groups)
     }
 
     /// What a person may still be granted of `scopes` of a grant, through this client.
