@@ -87,6 +87,7 @@ impl Consenting {
                 remembered: None,
             },
             code: mac,
+            proof: None,
             redirect_uri: REDIRECT.to_owned(),
             redirect_sent: true,
             challenge: CHALLENGE.to_owned(),
