@@ -76,7 +76,6 @@ impl Consenting {
         }
         let approve = Approve {
             once: Once { name: "consent", id: chance::bytes::<16>().unwrap().to_vec(), until: now },
-            proof: None,
             grant: NewGrant {
                 id: Id::new(now, chance::bytes().unwrap()),
                 user: "local/owner".parse().unwrap(),
@@ -88,6 +87,7 @@ impl Consenting {
                 remembered: None,
             },
             code: mac,
+            proof: None,
             redirect_uri: REDIRECT.to_owned(),
             redirect_sent: true,
             challenge: CHALLENGE.to_owned(),
