@@ -367,73 +367,40 @@ fn az16_all_missing_scopes_are_named_at_once_and_only_obtainable_ones_as_missing
     assert_eq!(write.missing.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(), ["tag:a", "tag:b"]);
 }
 
+#[test]
+fn az16_of_what_would_turn_a_denial_the_smallest_that_can_be_had_is_named() {
+    let text = r#"
+version: 1
+tags: {a: One, b: Another, c: A third}
+servers:
+  s0:
+    tags: [a, b]
+    require: any
+    http: {url: "http://127.0.0.1:9/mcp"}
+    tools: {write: {tags: [c]}, "admin_*": deny}
+grants:
+  - {to: {user: ana}, scopes: [tag:b, tag:c]}
+"#;
+    let engine = engine(text);
+    let names = |scopes: &[ScopeName]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let needed = |had: &[&str], name: &str| {
+        let decision = ask(&engine, user(had), Verb::ToolsCall, &tool("s0", name));
+        (decision.because, names(&decision.missing), names(&decision.needed))
+    };
+    let all = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // One of two would do: the one that can be had.
+    assert_eq!(needed(&[], "read"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b"])));
+    assert_eq!(needed(&[], "write"), (Because::MissingScope, all(&["tag:b", "tag:c"]), all(&["tag:b", "tag:c"])));
+    // The one that is held stays named, and no other is.
+    assert_eq!(needed(&["tag:a"], "write"), (Because::MissingScope, all(&["tag:c"]), all(&["tag:a", "tag:c"])));
+    assert_eq!(needed(&["tag:c"], "write"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b", "tag:c"])));
+    // Where no scope would help none is named.
+    for had in [&[][..], &["tag:b"], &["tag:a", "tag:b", "tag:c"]] {
+        assert_eq!(needed(had, "admin_x"), (Because::ExplicitForbid, all(&[]), all(&[])), "{had:?}");
+    }
+}
+
 /// AZ-18: a client that asks for what a challenge names loses nothing that it has.
-#[test]
-fn az16_of_what_would_turn_a_denial_the_smallest_that_can_be_had_is_named() {
-    let text = r#"
-version: 1
-tags: {a: One, b: Another, c: A third}
-servers:
-  s0:
-    tags: [a, b]
-    require: any
-    http: {url: "http://127.0.0.1:9/mcp"}
-    tools: {write: {tags: [c]}, "admin_*": deny}
-grants:
-  - {to: {user: ana}, scopes: [tag:b, tag:c]}
-"#;
-    let engine = engine(text);
-    let names = |scopes: &[ScopeName]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let needed = |had: &[&str], name: &str| {
-        let decision = ask(&engine, user(had), Verb::ToolsCall, &tool("s0", name));
-        (decision.because, names(&decision.missing), names(&decision.needed))
-    };
-    let all = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
-    // One of two would do: the one that can be had.
-    assert_eq!(needed(&[], "read"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b"])));
-    assert_eq!(needed(&[], "write"), (Because::MissingScope, all(&["tag:b", "tag:c"]), all(&["tag:b", "tag:c"])));
-    // The one that is held stays named, and no other is.
-    assert_eq!(needed(&["tag:a"], "write"), (Because::MissingScope, all(&["tag:c"]), all(&["tag:a", "tag:c"])));
-    assert_eq!(needed(&["tag:c"], "write"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b", "tag:c"])));
-    // Where no scope would help none is named.
-    for had in [&[][..], &["tag:b"], &["tag:a", "tag:b", "tag:c"]] {
-        assert_eq!(needed(had, "admin_x"), (Because::ExplicitForbid, all(&[]), all(&[])), "{had:?}");
-    }
-}
-
-#[test]
-fn az16_of_what_would_turn_a_denial_the_smallest_that_can_be_had_is_named() {
-    let text = r#"
-version: 1
-tags: {a: One, b: Another, c: A third}
-servers:
-  s0:
-    tags: [a, b]
-    require: any
-    http: {url: "http://127.0.0.1:9/mcp"}
-    tools: {write: {tags: [c]}, "admin_*": deny}
-grants:
-  - {to: {user: ana}, scopes: [tag:b, tag:c]}
-"#;
-    let engine = engine(text);
-    let names = |scopes: &[ScopeName]| scopes.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let needed = |had: &[&str], name: &str| {
-        let decision = ask(&engine, user(had), Verb::ToolsCall, &tool("s0", name));
-        (decision.because, names(&decision.missing), names(&decision.needed))
-    };
-    let all = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
-    // One of two would do: the one that can be had.
-    assert_eq!(needed(&[], "read"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b"])));
-    assert_eq!(needed(&[], "write"), (Because::MissingScope, all(&["tag:b", "tag:c"]), all(&["tag:b", "tag:c"])));
-    // The one that is held stays named, and no other is.
-    assert_eq!(needed(&["tag:a"], "write"), (Because::MissingScope, all(&["tag:c"]), all(&["tag:a", "tag:c"])));
-    assert_eq!(needed(&["tag:c"], "write"), (Because::MissingScope, all(&["tag:b"]), all(&["tag:b", "tag:c"])));
-    // Where no scope would help none is named.
-    for had in [&[][..], &["tag:b"], &["tag:a", "tag:b", "tag:c"]] {
-        assert_eq!(needed(had, "admin_x"), (Because::ExplicitForbid, all(&[]), all(&[])), "{had:?}");
-    }
-}
-
 #[test]
 fn az15_a_challenge_names_what_a_caller_has_besides_what_it_lacks() {
     let text = r#"
