@@ -121,7 +121,9 @@ export async function run(drivers) {
       console.log(`${name}: ${expected.path} with ${expected.scopes.join(" ")}`);
       await session(driver, expected);
     }
-    for (const expected of plan.turned_away) {
+    // Without a token the bridge has a person sign in, as `flow` shows.
+    const turned = plan.turned_away.filter(({ bearer }) => bearer || !driver.bridged);
+    for (const expected of turned) {
       console.log(`${name}: ${expected.path} is answered ${expected.status}`);
       await turnedAway(driver, expected);
     }
