@@ -177,7 +177,8 @@ fn one(visit: &Visit<'_>, row: GrantRow, client: Option<&Client>) -> page::Grant
     let redirect = client.and_then(|client| client.redirect_uris.first()).map(|uri| uri.as_str().to_owned());
     let lifetimes = &visit.issuer.settings.lifetimes;
     let refreshes = client.is_none_or(|client| client.may(GrantType::RefreshToken));
-    let lasts = if refreshes { lifetimes.refresh_absolute } else { lifetimes.code + lifetimes.access_token };
+    let longest = client.map_or(lifetimes.refresh_absolute, |client| client.longest(lifetimes));
+    let lasts = if refreshes { longest } else { lifetimes.code + lifetimes.access_token };
     let lasts = SignedDuration::try_from(lasts).unwrap_or(SignedDuration::ZERO);
     let tags = &visit.revision.snapshot.config.tags;
     let described = |scope: ScopeName| {

@@ -88,6 +88,11 @@ fn oa86_a_grant_is_seen_and_taken_back_by_its_person_and_ends_at_once() {
     assert!(hers.body.contains("The desk") && hers.body.contains("tag:clock") && hers.body.contains("Tell the time"));
     assert!(his.body.contains("No client has access in your name.") && !his.body.contains("desk"), "{his:?}");
     assert_eq!((hers.header("cache-control"), hers.header("x-frame-options")), (Some("no-store"), Some("DENY")));
+    // Anybody on her machine could be the desk: it was told on the page of consent how long that is good.
+    let times = hers.body.split("datetime=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let times: Vec<jiff::Timestamp> = times.map(|time| time.parse().unwrap()).collect();
+    let [given_at, .., ends] = times[..] else { panic!("{hers:?}") };
+    assert_eq!(ends.duration_since(given_at).as_hours(), 30 * 24);
     let (grant, csrf) = (hidden(&hers, "grant").unwrap(), hidden(&hers, "csrf").unwrap());
     let theirs = hidden(&his, "csrf").unwrap();
     // Another's grant is like none.
