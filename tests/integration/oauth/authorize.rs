@@ -94,6 +94,7 @@ fn oa14_oa16_oa34_oa79_as16_as24_from_nothing_but_the_url_to_a_tool() {
     assert!(!std::fs::read_to_string(gateway.path(".portcullis/audit.ndjson")).unwrap().contains("pc_ac_"));
 }
 
+/// AS-09, AS-10: the redirect URI is one that is registered, byte for byte, and until that is sure the answer is a page.
 #[test]
 fn oa01_oa02_oa04_oa08_oa10_oa20_nothing_is_sent_anywhere_before_client_and_redirect_are_sure() {
     let gateway = start();
@@ -154,6 +155,7 @@ fn oa01_oa02_oa04_oa08_oa10_oa20_nothing_is_sent_anywhere_before_client_and_redi
     assert!(matches!(query.status, 400 | 414 | 431), "{}", query.status);
 }
 
+/// AS-07: refusals carry `iss` as successes do.
 #[test]
 fn oa11_oa13_oa14_oa19_oa22_oa23_oa25_oa77_a_known_client_is_told_what_is_wrong_with_its_state_and_our_name() {
     let gateway = start();
@@ -210,6 +212,7 @@ fn oa11_oa13_oa14_oa19_oa22_oa23_oa25_oa77_a_known_client_is_told_what_is_wrong_
     assert_eq!(place(&posted), "/login");
 }
 
+/// AS-11: nobody is sent by itself to where anybody could have registered.
 #[test]
 fn t072_oa95_a_client_that_anybody_could_have_registered_is_told_by_a_link_alone() {
     let gateway = start();

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     gateway::DEMO,
-    support::running::{Answer, Running},
+    support::{
+        browsing::hidden,
+        running::{Answer, Running},
+    },
 };
 
 const SECRET: &str = "wB3xTq9LmZ0vKe7RyUc5NhJd2sGa8PfQ";
@@ -97,7 +100,7 @@ fn az15_what_is_asked_for_later_is_added_to_what_stands_and_marked() {
 }
 
 #[test]
-fn oa119_t068_consent_is_remembered_for_a_client_that_is_proven_at_its_own_site_and_never_for_this_machine() {
+fn oa119_as32_t068_consent_is_remembered_for_a_client_that_is_proven_at_its_own_site_and_never_for_this_machine() {
     let gateway = start("");
     let (desk, web, browser) = (Client::known("desk"), Client::known("web"), signed_in(&gateway));
     for _ in 0..2 {
@@ -122,6 +125,13 @@ fn oa119_t068_consent_is_remembered_for_a_client_that_is_proven_at_its_own_site_
     // Once it was approved for another place, it is asked again.
     let page = browser.get(&web.path(&[("scope", "tag:clock")]));
     assert!(place(&allow(&browser, &page)).contains("code="));
+    let page = browser.get(&web.path(&[SITE, ("scope", "tag:clock")]));
+    assert_eq!(page.status, 200);
+    // And once it was taken back.
+    assert!(place(&allow(&browser, &page)).contains("code="));
+    assert_eq!(browser.get(&web.path(&[SITE, ("scope", "tag:clock")])).status, 303);
+    let csrf = hidden(&browser.get("/grants"), "csrf").unwrap();
+    assert_eq!(browser.post("/grants/revoke", &[("csrf", &csrf), ("all", "yes")]).status, 303);
     assert_eq!(browser.get(&web.path(&[SITE, ("scope", "tag:clock")])).status, 200);
 }
 

@@ -172,6 +172,7 @@ fn oa100_t074_what_a_browser_held_before_is_good_for_nothing_after() {
     assert_eq!(event(&gateway, "signed-out")["facts"]["user"], "local/owner");
 }
 
+/// AS-34
 #[test]
 fn oa101_t074_cookies_are_as_strict_as_the_way_allows() {
     let gateway = start();

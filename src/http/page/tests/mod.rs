@@ -35,6 +35,7 @@ fn pages_are_as_they_were_looked_at() {
     }
 }
 
+/// SE-07
 #[test]
 fn oa95_t067_what_others_write_is_text_and_nothing_more() {
     let harmless = hostile(&Foreign { text: "harmless", uri: "https://harmless.example/" });
