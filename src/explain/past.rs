@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{HERE, Supposed};
 use crate::{
-    policy::{Bundle, Target, Verb},
+    policy::{Bundle, CONSENT, Target, Verb},
     principal::Principal,
 };
 
@@ -207,6 +207,10 @@ impl Past {
     pub fn unknown(&self, bundle: &Bundle, supposed: &Supposed) -> Vec<&'static str> {
         let user = matches!(supposed.principal, Principal::User(_));
         let everything = [
+            (
+                self.decision.determining.iter().any(|one| one.policy == CONSENT),
+                "what the person was asked about: asked as if about everything (`/grants` shows what joined since; a new consent opens it)",
+            ),
             (
                 user && supposed.groups.is_empty() && bundle.reads("groups"),
                 "the groups of the person: asked as if in none (`--groups` says them)",

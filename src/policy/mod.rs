@@ -23,6 +23,7 @@ pub use allowed::Allowed;
 pub use argument::{Argument, Arguments, Expected, Kind, Record};
 pub use bundle::{Bundle, Needs, Policy, TYPED, hex};
 pub use clause::{Clause, Fact, Holds};
+pub(crate) use consent::CONSENT;
 pub use consent::{Consent, Later, Risk};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
 pub use denial::Denial;

@@ -58,6 +58,11 @@ fn oa82_a_server_that_joined_later_is_closed_until_consent_is_given_again() {
         let decision = &gateway.last_decision()["decision"];
         assert_eq!((&decision["because"], &decision["missing"]), (&"missing-scope".into(), &json!(["tag:clock"])));
         assert_eq!(decision["determining"][0]["policy"], "guard/consent");
+        // Whoever asks again why is told that policies alone would have let it.
+        let id = gateway.last_decision()["id"].as_str().unwrap().to_owned();
+        let said = gateway.command(&["explain", "--decision", &id]).output().unwrap();
+        let said = String::from_utf8(said.stdout).unwrap();
+        assert!(said.contains("guard/consent") && said.contains("what the person was asked about"), "{said}");
         // A refresh is no consent.
         let next = Tokens::of(&refresh(&gateway, &tokens.refresh, ""));
         assert_eq!(tools(&gateway, "/mcp", &next.access).len(), 2);
