@@ -86,7 +86,7 @@ impl Errand {
             query: request.uri().query().map(str::to_owned),
             headers: request.headers().clone(),
             class: EndpointClass::of_path(request.uri().path()),
-            found: request.extensions().get::<Detectors>().copied().unwrap_or_default(),
+            found: mcp::found(request),
             charged: AtomicBool::new(false),
         }
     }
@@ -127,10 +127,7 @@ impl Errand {
 
     /// Whether the body is of this kind, by what its head says.
     pub(super) fn sends(&self, kind: &str) -> bool {
-        let mut said = self.headers.get_all(header::CONTENT_TYPE).iter();
-        let (Some(one), None) = (said.next(), said.next()) else { return false };
-        let essence = one.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-        essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes())
+        sends(&self.headers, kind)
     }
 
     /// Writes a success down; what cannot be written down is not given.
@@ -217,6 +214,14 @@ impl Errand {
         let decision = Decision::deny(because);
         self.gateway.refused_early(self.peer.clone(), self.started, kind, &decision, self.found)
     }
+}
+
+/// Whether a body is of this kind, by what its head says, once.
+pub(super) fn sends(headers: &HeaderMap, kind: &str) -> bool {
+    let mut said = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(one), None) = (said.next(), said.next()) else { return false };
+    let essence = one.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes())
 }
 
 /// The whole body, as it came: at most as long as a form is read.

@@ -57,7 +57,7 @@ impl PoemEndpoint for Mcp {
         let Some(endpoint) = endpoint(&request) else {
             return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
         };
-        let found = request.extensions().get::<Detectors>().copied().unwrap_or_default();
+        let found = found(&request);
         let (peer, tls) = (peer(&request), *request.scheme() == Scheme::HTTPS);
         let body = match way {
             Way::Post => match self.body(&mut request).await {
@@ -263,6 +263,11 @@ pub(super) fn refused_early(
 /// Which endpoint a path names; nothing for a name that no server and no view can have.
 fn endpoint(request: &Request) -> Option<Endpoint> {
     request.uri().path().parse().ok()
+}
+
+/// What was found in the head of a request.
+pub(super) fn found(request: &Request) -> Detectors {
+    request.extensions().get::<Detectors>().copied().unwrap_or_default()
 }
 
 pub(super) fn peer(request: &Request) -> Peer {

@@ -38,13 +38,15 @@ pub(super) struct Visit<'a> {
     pub(super) now: Timestamp,
     pub(super) peer: Peer,
     started: Instant,
+    found: Detectors,
 }
 
-/// Where a request comes from, once it is known.
+/// Where a request comes from, once it is known, and what was found in its head.
 #[derive(Debug, Clone)]
 pub(super) struct From {
     peer: Peer,
     started: Instant,
+    found: Detectors,
 }
 
 /// What a page is not shown for.
@@ -60,7 +62,7 @@ pub(super) struct Turned {
 
 impl From {
     pub(super) fn of(request: &Request) -> Self {
-        Self { peer: mcp::peer(request), started: Instant::now() }
+        Self { peer: mcp::peer(request), started: Instant::now(), found: mcp::found(request) }
     }
 }
 
@@ -114,8 +116,8 @@ impl<'a> Visit<'a> {
                 return Err(turned(gateway, &from, &frame, &error.into(), Because::ValidationFailed));
             }
         };
-        let From { peer, started } = from;
-        Ok(Some(Self { gateway, revision, office, issuer, browser, headers, query, now, peer, started }))
+        let From { peer, started, found } = from;
+        Ok(Some(Self { gateway, revision, office, issuer, browser, headers, query, now, peer, started, found }))
     }
 
     /// The form that was sent, if it carries the secret of this browser.
@@ -123,9 +125,7 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// When it does not, or cannot be read.
     pub(super) async fn form(&self, request: &mut Request) -> Result<Form, Turned> {
-        let kind = self.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-        if !essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+        if !errand::sends(&self.headers, "application/x-www-form-urlencoded") {
             let what = "the body must be application/x-www-form-urlencoded";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what).into());
         }
@@ -193,7 +193,7 @@ impl<'a> Visit<'a> {
     }
 
     fn from(&self) -> From {
-        From { peer: self.peer.clone(), started: self.started }
+        From { peer: self.peer.clone(), started: self.started, found: self.found }
     }
 }
 
@@ -217,8 +217,8 @@ fn turned(gateway: &Arc<Gateway>, from: &From, frame: &Frame<'_>, why: &Turned, 
 /// An answer, once it is written down.
 fn written(gateway: &Arc<Gateway>, from: &From, (word, because): (&str, Because), response: Response) -> Response {
     let kind = (word, response.status().as_u16());
-    let From { peer, started } = from.clone();
-    match gateway.refused_early(peer, started, kind, &Decision::deny(because), Detectors::default()) {
+    let From { peer, started, found } = from.clone();
+    match gateway.refused_early(peer, started, kind, &Decision::deny(because), found) {
         Ok(()) => response,
         Err(refusal) => respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message()),
     }
