@@ -7,7 +7,8 @@ use std::{
     collections::BTreeMap,
     io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
-    process::Command,
+    path::Path,
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -24,10 +25,17 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 
-use super::{SECRET, yaml};
-use crate::support::{
-    consenting::{Consenting, Given, REDIRECT, VERIFIER, form},
-    running::Running,
+use super::{
+    SECRET,
+    flow::{Client, allow, parameter, place, signed_in},
+    yaml,
+};
+use crate::{
+    gateway::DEMO,
+    support::{
+        consenting::{Consenting, Given, REDIRECT, VERIFIER, form},
+        running::Running,
+    },
 };
 
 const CHILD: &str = "PORTCULLIS_TEST_DOCUMENTS";
@@ -35,10 +43,7 @@ const CHILD: &str = "PORTCULLIS_TEST_DOCUMENTS";
 #[test]
 fn as19_as21_as22_oa113_oa115_oa116_t093_t111_documents_are_got_as_the_guard_has_it() {
     let folder = tempfile::tempdir().unwrap();
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-    std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-    std::fs::write(folder.path().join("cert.der"), made.cert.der()).unwrap();
-    std::fs::write(folder.path().join("key.der"), made.signing_key.serialize_der()).unwrap();
+    certify(folder.path());
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "oauth::document::child_that_fetches", "--nocapture"])
         .env("SSL_CERT_FILE", folder.path().join("cert.pem"))
@@ -48,6 +53,51 @@ fn as19_as21_as22_oa113_oa115_oa116_t093_t111_documents_are_got_as_the_guard_has
         .unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&child.stdout), String::from_utf8_lossy(&child.stderr));
     assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// Makes the site's certificate and key.
+fn certify(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("cert.der"), made.cert.der()).unwrap();
+    std::fs::write(folder.join("key.der"), made.signing_key.serialize_der()).unwrap();
+}
+
+#[test]
+fn as18_as20_as24_oa112_oa118_at_consent_a_client_is_what_its_own_document_says() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path());
+    let site = Site::default();
+    let host = site.start(folder.path());
+    let id = format!("https://{host}/app");
+    let document = format!(
+        r#"{{"client_id": "{id}", "client_name": "Notebook", "logo_uri": "https://{host}/logo.png", "redirect_uris": ["http://127.0.0.1/cb"]}}"#
+    );
+    site.answers("/app", "200 OK\r\nContent-Type: application/json", &document);
+    let mut gateway =
+        Running::prepare(&format!("{DEMO}oauth: {{documents: {{inside: ['{host}']}}, failure_delay: 0}}\n"));
+    let mut command = gateway.command(&["serve"]);
+    command.env("SSL_CERT_FILE", folder.path().join("cert.pem")).env_remove("SSL_CERT_DIR").stdin(Stdio::null());
+    gateway.launch_by(&mut command);
+
+    let (app, browser) = (Client::known(&id), signed_in(&gateway));
+    // The document's redirect URIs and no other (but for the port on this machine).
+    for other in ["http://127.0.0.1:4711/other", "https://app.example.com/cb"] {
+        let refused = browser.get(&app.path(&[("redirect_uri", other)]));
+        assert_eq!((refused.status, refused.header("location")), (400, None), "{refused:?}");
+    }
+    let page = browser.get(&app.path(&[]));
+    assert!(page.body.contains("Notebook") && page.body.contains(&host), "{page:?}");
+    assert!(page.body.contains("this computer") && !page.body.contains("logo.png"), "{page:?}");
+    let code = parameter(place(&allow(&browser, &page)), "code").unwrap();
+    let got = app.redeem(&gateway, &code);
+    assert_eq!(got.status, 200, "{got:?}");
+    let token = got.json()["access_token"].as_str().unwrap().to_owned();
+    assert!(gateway.tools("/mcp", Some(&token)).contains(&"time__now".to_owned()));
+    assert_eq!((site.asked("/app"), site.asked("/logo.png")), (1, 0));
+    // A document that is gone makes no client, and nobody is sent anywhere.
+    let gone = browser.get(&Client::known(&format!("https://{host}/gone")).path(&[]));
+    assert_eq!((gone.status, gone.header("location")), (400, None), "{gone:?}");
 }
 
 /// What a site answers at a path, and what it was asked.
@@ -60,7 +110,7 @@ struct Site {
 
 impl Site {
     /// Listens, and says on which host and port.
-    fn start(&self, folder: &std::path::Path) -> String {
+    fn start(&self, folder: &Path) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
         let certificate = std::fs::read(folder.join("cert.der")).unwrap().into();
