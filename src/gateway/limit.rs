@@ -250,15 +250,22 @@ impl Gateway {
         let revision = Arc::clone(&known.revision);
         let (server, peer) = (received.endpoint.server(), &received.peer);
         let (class, tls, started) = (EndpointClass::Mcp, received.tls, received.started);
-        let charge = self.entering(&revision, &Entering { class, server, peer, tls, started });
-        if let Ok(drawn) = revision.limits.tiers(&revision.snapshot.engine, &charge) {
-            revision.limits.failed(&drawn, &charge);
-        }
+        let entering = Entering { class, server, peer, tls, started };
+        self.failed_entering(&revision, &entering);
+        let charge = self.entering(&revision, &entering);
         if let Paid::Drawn { drawn, server, tool } = &known.paid {
             let payer = payer(known, server.as_deref(), tool.as_deref());
             revision.limits.failed(drawn, &Charge { payer, ..charge });
         }
         stop
+    }
+
+    /// Counts the failure of a request against the address that it came from, where tiers tighten after failures.
+    pub(crate) fn failed_entering(&self, revision: &Revision, entering: &Entering<'_>) {
+        let charge = self.entering(revision, entering);
+        if let Ok(drawn) = revision.limits.tiers(&revision.snapshot.engine, &charge) {
+            revision.limits.failed(&drawn, &charge);
+        }
     }
 
     fn entering<'a>(&self, revision: &Revision, entering: &Entering<'a>) -> Charge<'a> {

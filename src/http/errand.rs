@@ -27,7 +27,7 @@ use super::{
 use crate::{
     chance,
     detect::Detectors,
-    gateway::{Arrived, Gateway, Peer, Refusal, Revision},
+    gateway::{Arrived, Entering, Gateway, Peer, Refusal, Revision},
     id::Id,
     name::{ClientId, UserId},
     oauth::{ErrorCode, Issuer, LONGEST_FORM, OAuthError, Why},
@@ -210,10 +210,19 @@ impl Errand {
             | ErrorCode::UnsupportedGrantType
             | ErrorCode::UnsupportedResponseType => Because::ValidationFailed,
         };
+        if is_failure(error.code()) {
+            let Self { class, ref peer, tls, started, .. } = *self;
+            self.gateway.failed_entering(&self.revision, &Entering { class, server: None, peer, tls, started });
+        }
         let kind = (error.why().as_str(), error.status());
         let decision = Decision::deny(because);
         self.gateway.refused_early(self.peer.clone(), self.started, kind, &decision, self.found)
     }
+}
+
+/// Whether whoever sent a request did something wrong: not where a person said no, or we could not.
+const fn is_failure(code: ErrorCode) -> bool {
+    !matches!(code, ErrorCode::AccessDenied | ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable)
 }
 
 /// Whether a body is of this kind, by what its head says, once.

@@ -200,6 +200,9 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
         Ok(opened) => return Ok(signed_in(visit, opened)),
         Err(refused) => refused,
     };
+    if !matches!(refused, NotSignedIn::Busy | NotSignedIn::Fault(_)) {
+        visit.failed();
+    }
     Err(match &refused {
         NotSignedIn::TooMany { until } => {
             let wait = until.duration_since(visit.now).unsigned_abs();
@@ -247,6 +250,7 @@ async fn by_link(visit: Visit<'_>, form: &Form) -> Result<Response, Response> {
 
 /// A link that opens nothing.
 fn no_link(visit: Visit<'_>, refused: &NotSignedIn) -> Response {
+    visit.failed();
     let (title, message) = match refused {
         NotSignedIn::LinkExpired => ("This link is over", "The link was made more than a minute ago."),
         NotSignedIn::LinkUsed => ("This link was used", "The link has signed somebody in already, and does so once."),

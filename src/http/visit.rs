@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Instant};
 use jiff::Timestamp;
 use poem::{
     Request, Response,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Scheme},
 };
 
 use super::{
@@ -21,9 +21,9 @@ use super::{
 };
 use crate::{
     detect::Detectors,
-    gateway::{Gateway, Peer, Revision},
+    gateway::{Entering, Gateway, Peer, Revision},
     oauth::{ErrorCode, Form, Issuer, OAuthError, Office, Why},
-    policy::{Because, Decision},
+    policy::{Because, Decision, EndpointClass},
 };
 
 /// A request to a page of ours.
@@ -38,6 +38,7 @@ pub(super) struct Visit<'a> {
     pub(super) now: Timestamp,
     pub(super) peer: Peer,
     started: Instant,
+    tls: bool,
     found: Detectors,
 }
 
@@ -46,6 +47,7 @@ pub(super) struct Visit<'a> {
 pub(super) struct From {
     peer: Peer,
     started: Instant,
+    tls: bool,
     found: Detectors,
 }
 
@@ -62,7 +64,12 @@ pub(super) struct Turned {
 
 impl From {
     pub(super) fn of(request: &Request) -> Self {
-        Self { peer: mcp::peer(request), started: Instant::now(), found: mcp::found(request) }
+        Self {
+            peer: mcp::peer(request),
+            started: Instant::now(),
+            tls: *request.scheme() == Scheme::HTTPS,
+            found: mcp::found(request),
+        }
     }
 }
 
@@ -116,8 +123,8 @@ impl<'a> Visit<'a> {
                 return Err(turned(gateway, &from, &frame, &error.into(), Because::ValidationFailed));
             }
         };
-        let From { peer, started, found } = from;
-        Ok(Some(Self { gateway, revision, office, issuer, browser, headers, query, now, peer, started, found }))
+        let From { peer, started, tls, found } = from;
+        Ok(Some(Self { gateway, revision, office, issuer, browser, headers, query, now, peer, started, tls, found }))
     }
 
     /// The form that was sent, if it carries the secret of this browser.
@@ -178,6 +185,12 @@ impl<'a> Visit<'a> {
         turned(self.gateway, &self.from(), &self.frame(), why, Because::ValidationFailed)
     }
 
+    /// Counts a sign-in that failed against where it came from.
+    pub(super) fn failed(&self) {
+        let (class, peer, tls, started) = (EndpointClass::Login, &self.peer, self.tls, self.started);
+        self.gateway.failed_entering(self.revision, &Entering { class, server: None, peer, tls, started });
+    }
+
     /// A refusal that says itself on a page of its own, once it is written down.
     pub(super) fn refuse(self, word: &str, because: Because, response: Response) -> Response {
         let response = written(self.gateway, &self.from(), (word, because), response);
@@ -193,7 +206,7 @@ impl<'a> Visit<'a> {
     }
 
     fn from(&self) -> From {
-        From { peer: self.peer.clone(), started: self.started, found: self.found }
+        From { peer: self.peer.clone(), started: self.started, tls: self.tls, found: self.found }
     }
 }
 
@@ -217,7 +230,7 @@ fn turned(gateway: &Arc<Gateway>, from: &From, frame: &Frame<'_>, why: &Turned, 
 /// An answer, once it is written down.
 fn written(gateway: &Arc<Gateway>, from: &From, (word, because): (&str, Because), response: Response) -> Response {
     let kind = (word, response.status().as_u16());
-    let From { peer, started, found } = from.clone();
+    let From { peer, started, tls: _, found } = from.clone();
     match gateway.refused_early(peer, started, kind, &Decision::deny(because), found) {
         Ok(()) => response,
         Err(refusal) => respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message()),

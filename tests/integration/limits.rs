@@ -312,6 +312,25 @@ fn sm18_a_penalty_tightens_for_who_fails() {
 }
 
 #[test]
+fn sm18_a_penalty_tightens_for_who_guesses_at_the_authorization_server() {
+    let gateway = limited(
+        "  codes: {limit: 40, window: 1h, by: address, on: [token, login], penalty: {factor: 8, time: 1h, after: 3}}\n",
+    );
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let guess = |_| gateway.send("POST", "/oauth/token", &form, "grant_type=refresh_token&client_id=x&refresh_token=y");
+    // After three failures five are left of forty, and three of these are used.
+    assert_eq!((guess(0).status, guess(1).status, guess(2).status), (401, 401, 401));
+    assert_eq!(passed(30, guess), 2);
+    assert_eq!(over(&gateway)["decision"]["determining"][0]["policy"], "rate/codes");
+    // The pages are in the same tier, and a link that is made up is a guess like another.
+    assert_eq!(gateway.send("GET", "/login", &[], "").status, 429);
+    let gateway = limited(
+        "  links: {limit: 40, window: 1h, by: address, on: [login], penalty: {factor: 8, time: 1h, after: 3}}\n",
+    );
+    assert_eq!(passed(30, |_| gateway.send("GET", "/login/link?link=x", &[], "")), 5);
+}
+
+#[test]
 fn limits_outlive_a_reload_where_the_tier_is_unchanged() {
     let rates = "  same: {limit: 5, window: 1h, by: user, on: [time]}\n  other: {limit: 5, window: 1h, by: user, on: [notes]}\n";
     let gateway = limited(rates);
