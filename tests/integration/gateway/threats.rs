@@ -113,6 +113,29 @@ fn oa74_t097_az13_t129_t131_t005_px21_no_header_of_a_caller_strips_one_of_ours_r
 }
 
 #[test]
+fn t098_no_caller_replaces_the_credential_of_a_server() {
+    let before = Before::with("modern", "http", "[]", Some("ours-and-managed"));
+    let plain = sides(&before, &[]);
+    assert_eq!(plain.0, 200, "{plain:?}");
+    assert!(plain.3["x-api-key"].to_string().contains("ours-and-managed"), "{plain:?}");
+    for name in [
+        "X-Api-Key",
+        "x-api-key",
+        "X-API-KEY",
+        "X_Api_Key",
+        "X-Upstream-Authorization",
+        "X-Upstream-Api-Key",
+        "Upstream-Authorization",
+        "X-Forwarded-Authorization",
+        "X-Original-Authorization",
+    ] {
+        for more in [&[(name, "the-callers-own")][..], &[(name, "the-callers-own"), (name, "")]] {
+            assert_eq!(sides(&before, more), plain, "{more:?}");
+        }
+    }
+}
+
+#[test]
 fn t133_no_header_and_no_parameter_makes_another_method_of_a_request() {
     let gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock", &[]);

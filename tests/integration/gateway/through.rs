@@ -31,7 +31,18 @@ pub(super) struct Before {
 
 impl Before {
     pub(super) fn new(era: &str, over: &str, asks: &str) -> Self {
+        Self::with(era, over, asks, None)
+    }
+
+    /// The same, before a server that wants this `X-Api-Key`.
+    pub(super) fn with(era: &str, over: &str, asks: &str, key: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let headers = key.map_or_else(String::new, |key| {
+            let path = folder.path().join("key");
+            std::fs::write(&path, key).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            format!(", headers: {{X-Api-Key: {{file: '{}'}}}}", path.display())
+        });
         let record = folder.path().join("record").to_str().unwrap().to_owned();
         let fixture = fixture_upstream();
         let (wire, server) = if over == "http" {
@@ -39,7 +50,7 @@ impl Before {
             let mut child = Command::new(fixture).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
             let mut url = String::new();
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-            (format!("http: {{url: '{}'}}", url.trim()), Some(child))
+            (format!("http: {{url: '{}'{headers}}}", url.trim()), Some(child))
         } else {
             (format!("stdio: {{command: ['{fixture}', --era, {era}, --record, '{record}']}}"), None)
         };
