@@ -250,9 +250,8 @@ impl Gateway {
         let revision = Arc::clone(&known.revision);
         let (server, peer) = (received.endpoint.server(), &received.peer);
         let (class, tls, started) = (EndpointClass::Mcp, received.tls, received.started);
-        let entering = Entering { class, server, peer, tls, started };
-        self.failed_entering(&revision, &entering);
-        let charge = self.entering(&revision, &entering);
+        let charge = self.entering(&revision, &Entering { class, server, peer, tls, started });
+        revision.limits.failed_at(&revision.snapshot.engine, &charge);
         if let Paid::Drawn { drawn, server, tool } = &known.paid {
             let payer = payer(known, server.as_deref(), tool.as_deref());
             revision.limits.failed(drawn, &Charge { payer, ..charge });
@@ -262,10 +261,7 @@ impl Gateway {
 
     /// Counts the failure of a request against the address that it came from, where tiers tighten after failures.
     pub(crate) fn failed_entering(&self, revision: &Revision, entering: &Entering<'_>) {
-        let charge = self.entering(revision, entering);
-        if let Ok(drawn) = revision.limits.tiers(&revision.snapshot.engine, &charge) {
-            revision.limits.failed(&drawn, &charge);
-        }
+        revision.limits.failed_at(&revision.snapshot.engine, &self.entering(revision, entering));
     }
 
     fn entering<'a>(&self, revision: &Revision, entering: &Entering<'a>) -> Charge<'a> {
@@ -353,6 +349,13 @@ impl Limits {
         match self.limiter.charge(self.at(charge.started), &draws(&drawn, &charge.payer)) {
             Ok(_) => Ok(drawn),
             Err(over) => Err(Box::new(self.over(&over, &drawn))),
+        }
+    }
+
+    /// Counts a failure against whatever a request is charged for.
+    fn failed_at(&self, engine: &Engine, charge: &Charge<'_>) {
+        if let Ok(drawn) = self.tiers(engine, charge) {
+            self.failed(&drawn, charge);
         }
     }
 

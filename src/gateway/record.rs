@@ -182,9 +182,7 @@ impl Gateway {
         decision: &Decision,
         findings: Detectors,
     ) -> Result<(), Refusal> {
-        let known = Known::new(self.revision(), self.parts.clock.now(), started, peer, 0);
-        let findings = record::Found { head: findings, message: Detectors::NONE };
-        let known = Known { findings, ..known.map_err(|_| Refusal::Internal)? };
+        let known = self.known_by_its_head(peer, started, findings)?;
         let response = Response { status, code: None, is_error: None, bytes: 0, us: micros(started) };
         // Anybody can ask as often as they like: many become one record.
         self.decided(&known, decision, Some(Refused { kind, response }), |decided| self.parts.trail.refusal(decided))
@@ -203,10 +201,15 @@ impl Gateway {
         decision: &Decision,
         findings: Detectors,
     ) -> Result<(), Refusal> {
-        let known = Known::new(self.revision(), self.parts.clock.now(), started, peer, 0);
-        let findings = record::Found { head: findings, message: Detectors::NONE };
-        let known = Known { findings, ..known.map_err(|_| Refusal::Internal)? };
+        let known = self.known_by_its_head(peer, started, findings)?;
         self.decided(&known, decision, None, |decided| self.parts.trail.refusal(decided)).map_err(|error| lost(&error))
+    }
+
+    /// What is known of a request that was not read, but for what was found in its head.
+    fn known_by_its_head(&self, peer: Peer, started: Instant, head: Detectors) -> Result<Known, Refusal> {
+        let known = Known::new(self.revision(), self.parts.clock.now(), started, peer, 0);
+        let findings = record::Found { head, message: Detectors::NONE };
+        Ok(Known { findings, ..known.map_err(|_| Refusal::Internal)? })
     }
 
     fn decided<T>(
