@@ -16,7 +16,7 @@ use poem::{
 use super::{
     authorize::{refused, turn},
     browser::Browser,
-    errand::{Errand, Happened, nothing_here},
+    errand::{Errand, nothing_here},
     method_not_allowed,
     offered::{self, Offered},
     page::{self, Destination, Frame, Shown, field},
@@ -274,7 +274,7 @@ impl<'a> At<'a> {
         let scopes = scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let mut facts = self.facts(client, resource);
         facts.extend([("scopes", scopes), ("grant", grant.to_string())]);
-        self.errand.note(&Happened { what, facts }).map_err(Refused::Page)?;
+        self.errand.note(what, &facts).map_err(Refused::Page)?;
         Ok(respond::see_other(location.expose()))
     }
 
@@ -289,7 +289,7 @@ impl<'a> At<'a> {
         let mut facts = self.facts(client, format!("{}{}", issuer.url, request.endpoint()));
         let asked = request.asked.scopes.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         facts.push(("scopes", asked));
-        errand.note(&Happened { what: "consent-denied", facts }).map_err(Refused::Page)?;
+        errand.note("consent-denied", &facts).map_err(Refused::Page)?;
         let location = request.refusal(issuer.url, &session.person.refusal());
         if client.is_trusted() {
             return Ok(respond::see_other(&location));

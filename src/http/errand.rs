@@ -10,7 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -30,7 +30,7 @@ use crate::{
     gateway::{Arrived, Entering, Gateway, Peer, Refusal, Revision},
     id::Id,
     name::{ClientId, UserId},
-    oauth::{ErrorCode, Issuer, LONGEST_FORM, OAuthError, Why},
+    oauth::{self, ErrorCode, Issuer, LONGEST_FORM, OAuthError, Why},
     policy::{Because, Decision, EndpointClass},
     record::{Event, Family},
     secret::Secret,
@@ -66,13 +66,6 @@ impl From<OAuthError> for Halt {
     fn from(error: OAuthError) -> Self {
         Self::Refused(error)
     }
-}
-
-/// What came of a request that is answered, in the audit trail's words.
-#[derive(Debug)]
-pub(super) struct Happened {
-    pub(super) what: &'static str,
-    pub(super) facts: Vec<(&'static str, String)>,
 }
 
 impl Errand {
@@ -122,20 +115,42 @@ impl Errand {
     /// # Errors
     /// `invalid_request`
     pub(super) async fn body(&self, request: &mut Request) -> Result<Bytes, OAuthError> {
-        body(request, self.revision.snapshot.config.listen.limits.request).await
+        let bad = |what| OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what);
+        if self.headers.contains_key(header::CONTENT_ENCODING) {
+            return Err(bad("compressed bodies are not taken"));
+        }
+        let patience = self.revision.snapshot.config.listen.limits.request;
+        let read = request.take_body().into_bytes_limit(LONGEST_FORM);
+        match tokio::time::timeout(patience, read).await {
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(_)) => Err(bad("the body is longer than 65536 bytes, or not whole")),
+            Err(_) => Err(bad("the body did not arrive in time")),
+        }
     }
 
     /// Whether the body is of this kind, by what its head says.
     pub(super) fn sends(&self, kind: &str) -> bool {
-        sends(&self.headers, kind)
+        let mut said = self.headers.get_all(header::CONTENT_TYPE).iter();
+        let (Some(one), None) = (said.next(), said.next()) else { return false };
+        let essence = one.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes())
     }
 
-    /// Writes a success down; what cannot be written down is not given.
+    /// Writes a success down, and where it came from; what cannot be written down is not given.
     ///
     /// # Errors
     /// When it is not written.
-    pub(super) fn note(&self, happened: &Happened) -> Result<(), OAuthError> {
-        note(&self.gateway, &self.peer, happened.what, &happened.facts)
+    pub(super) fn note(&self, what: &str, facts: &[(&'static str, String)]) -> Result<(), OAuthError> {
+        let parts = self.gateway.parts();
+        let (at, random) = (self.now(), chance::bytes().map_err(|_| OAuthError::internal())?);
+        let address = self.peer.address.to_string();
+        let facts = facts.iter().map(|(name, value)| (*name, value.as_str()));
+        let facts: Vec<(&str, &str)> = facts.chain([("address", address.as_str())]).collect();
+        let (id, gateway, family) = (Id::new(at, random), parts.instance(), Family::OAuth);
+        parts.trail.event(Event { id, at, gateway, family, what, facts: &facts }).map_err(|error| {
+            tracing::error!(%error, "what was done cannot be recorded, so it is not told");
+            OAuthError::store_down()
+        })
     }
 
     /// What a client is told of a refusal, once it is written down. Nobody comes away without being charged.
@@ -191,6 +206,29 @@ impl Errand {
         }
     }
 
+    /// Counts a failure against where it came from.
+    pub(super) fn failed(&self) {
+        let Self { class, ref peer, tls, started, .. } = *self;
+        self.gateway.failed_entering(&self.revision, &Entering { class, server: None, peer, tls, started });
+    }
+
+    /// Writes down that it is refused: by which word, with which status, and why.
+    ///
+    /// # Errors
+    /// When it is not written.
+    pub(super) fn put_down(&self, kind: (&str, u16), because: Because) -> Result<(), Refusal> {
+        self.gateway.refused_early(self.peer.clone(), self.started, kind, &Decision::deny(because), self.found)
+    }
+
+    /// Hands on what was made of it, a failure after a while (`oauth.failure_delay`).
+    ///
+    /// # Errors
+    /// The failure, later.
+    pub(super) async fn held_up<T, E>(&self, made: Result<T, E>) -> Result<T, E> {
+        let delay = self.revision.snapshot.config.oauth.failure_delay;
+        oauth::held_up(made, delay, chance::bytes().unwrap_or_default()).await
+    }
+
     /// Writes a refusal down.
     fn write(&self, error: &OAuthError) -> Result<(), Refusal> {
         let because = match error.code() {
@@ -211,66 +249,15 @@ impl Errand {
             | ErrorCode::UnsupportedResponseType => Because::ValidationFailed,
         };
         if is_failure(error.code()) {
-            let Self { class, ref peer, tls, started, .. } = *self;
-            self.gateway.failed_entering(&self.revision, &Entering { class, server: None, peer, tls, started });
+            self.failed();
         }
-        let kind = (error.why().as_str(), error.status());
-        let decision = Decision::deny(because);
-        self.gateway.refused_early(self.peer.clone(), self.started, kind, &decision, self.found)
+        self.put_down((error.why().as_str(), error.status()), because)
     }
 }
 
 /// Whether whoever sent a request did something wrong: not where a person said no, or we could not.
 const fn is_failure(code: ErrorCode) -> bool {
     !matches!(code, ErrorCode::AccessDenied | ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable)
-}
-
-/// Whether a body is of this kind, by what its head says, once.
-pub(super) fn sends(headers: &HeaderMap, kind: &str) -> bool {
-    let mut said = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(one), None) = (said.next(), said.next()) else { return false };
-    let essence = one.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes())
-}
-
-/// The whole body, as it came: at most as long as a form is read.
-///
-/// # Errors
-/// `invalid_request`
-pub(super) async fn body(request: &mut Request, patience: Duration) -> Result<Bytes, OAuthError> {
-    let bad = |what| OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what);
-    if request.headers().contains_key(header::CONTENT_ENCODING) {
-        return Err(bad("compressed bodies are not taken"));
-    }
-    let read = request.take_body().into_bytes_limit(LONGEST_FORM);
-    match tokio::time::timeout(patience, read).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(bad("the body is longer than 65536 bytes, or not whole")),
-        Err(_) => Err(bad("the body did not arrive in time")),
-    }
-}
-
-/// Writes a success down, and where it came from; what cannot be written down is not given.
-///
-/// # Errors
-/// When it is not written.
-pub(super) fn note(
-    gateway: &Gateway,
-    peer: &Peer,
-    what: &str,
-    facts: &[(&'static str, String)],
-) -> Result<(), OAuthError> {
-    let parts = gateway.parts();
-    let (at, random) = (parts.clock.now(), chance::bytes().map_err(|_| OAuthError::internal())?);
-    let address = peer.address.to_string();
-    let facts = facts.iter().map(|(name, value)| (*name, value.as_str()));
-    let facts: Vec<(&str, &str)> = facts.chain([("address", address.as_str())]).collect();
-    let event =
-        Event { id: Id::new(at, random), at, gateway: parts.instance(), family: Family::OAuth, what, facts: &facts };
-    parts.trail.event(event).map_err(|error| {
-        tracing::error!(%error, "what was done cannot be recorded, so it is not told");
-        OAuthError::store_down()
-    })
 }
 
 /// An answer where there is no authorization server.

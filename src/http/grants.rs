@@ -7,19 +7,17 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use poem::{
-    Endpoint, Request, Response,
-    http::{Method, StatusCode},
-};
+use poem::{Endpoint, Request, Response, http::Method};
 
 use super::{
-    browser, login, method_not_allowed,
+    browser,
+    errand::Errand,
+    login, method_not_allowed,
     page::{self, Destination, Shown, field, path},
-    pending, respond,
+    pending,
     visit::{Turned, Visit},
 };
 use crate::{
-    chance,
     config::{GrantType, ScopeDrift},
     gateway::Gateway,
     id::Id,
@@ -64,21 +62,16 @@ impl Endpoint for Grants {
             (Place::List, _) => return Ok(method_not_allowed("GET")),
             (Place::Revoke, _) => return Ok(method_not_allowed("POST")),
         }
-        let revision = self.gateway.revision();
-        let visit = match Visit::of(&self.gateway, &revision, &mut request).await {
-            Ok(Some(visit)) => visit,
-            Ok(None) => {
-                return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
-            }
+        let errand = Errand::of(&self.gateway, &request);
+        let visit = match Visit::of(&errand).await {
+            Ok(visit) => visit,
             Err(refused) => return Ok(refused),
         };
-        let delay = revision.snapshot.config.oauth.failure_delay;
-        let random = chance::bytes().unwrap_or_default();
         let made = match self.place {
             Place::List => list(visit).await,
             Place::Revoke => revoke(visit, &mut request).await,
         };
-        Ok(oauth::held_up(made, delay, random).await.unwrap_or_else(|refused| refused))
+        Ok(errand.held_up(made).await.unwrap_or_else(|refused| refused))
     }
 }
 
@@ -89,7 +82,7 @@ async fn list(mut visit: Visit<'_>) -> Result<Response, Response> {
         Err(turned) => return Err(visit.turn(&turned)),
     };
     let tls = visit.issuer.tls();
-    let revoked = browser::read(&visit.headers, REVOKED, tls).and_then(|count| count.parse().ok());
+    let revoked = browser::read(&visit.errand.headers, REVOKED, tls).and_then(|count| count.parse().ok());
     if revoked.is_some() {
         visit.browser.set(browser::cookie(REVOKED, "", Some(Duration::ZERO), tls));
     }
@@ -135,7 +128,7 @@ async fn take_back(visit: &Visit<'_>, session: &Session, form: &Form) -> Result<
         if touched == crate::store::Touched::default() {
             continue;
         }
-        if let Some(bearer) = &visit.gateway.parts().bearer {
+        if let Some(bearer) = &visit.errand.gateway.parts().bearer {
             bearer.forget(reach);
         }
         let facts =
@@ -180,7 +173,7 @@ fn one(visit: &Visit<'_>, row: GrantRow, client: Option<&Client>) -> page::Grant
     let longest = client.map_or(lifetimes.refresh_absolute, |client| client.longest(lifetimes));
     let lasts = if refreshes { longest } else { lifetimes.code + lifetimes.access_token };
     let lasts = SignedDuration::try_from(lasts).unwrap_or(SignedDuration::ZERO);
-    let tags = &visit.revision.snapshot.config.tags;
+    let tags = &visit.errand.revision.snapshot.config.tags;
     let described = |scope: ScopeName| {
         let tag = tags.get(&scope.tag());
         let description = tag.map(|tag| Shown::line(&tag.description));
@@ -205,7 +198,7 @@ fn one(visit: &Visit<'_>, row: GrantRow, client: Option<&Client>) -> page::Grant
 
 /// The servers that joined a tag of a grant since the person consented, where they stay closed for it.
 fn joined(visit: &Visit<'_>, grant: &GrantRow) -> Vec<ServerName> {
-    let config = &visit.revision.snapshot.config;
+    let config = &visit.errand.revision.snapshot.config;
     if visit.issuer.settings.scope_drift != ScopeDrift::Reconsent {
         return Vec::new();
     }

@@ -15,13 +15,14 @@ use poem::{
 };
 
 use super::{
-    browser, method_not_allowed,
+    browser,
+    errand::Errand,
+    method_not_allowed,
     page::{self, Failed, Shown, field, path},
-    pending, respond,
+    pending,
     visit::{Turned, Visit},
 };
 use crate::{
-    chance,
     config::Login as Way,
     gateway::Gateway,
     oauth::{self, Form, NotSignedIn, OpenedSession, owner, users::Trying},
@@ -71,18 +72,13 @@ impl Endpoint for Login {
             (Place::Fresh, _) => return Ok(method_not_allowed("GET")),
             (Place::SignIn | Place::Link | Place::Out, _) => return Ok(method_not_allowed("GET, POST")),
         };
-        let revision = self.gateway.revision();
-        let visit = match Visit::of(&self.gateway, &revision, &mut request).await {
-            Ok(Some(visit)) => visit,
-            Ok(None) => {
-                return Ok(respond::plain(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
-            }
+        let errand = Errand::of(&self.gateway, &request);
+        let visit = match Visit::of(&errand).await {
+            Ok(visit) => visit,
             Err(refused) => return Ok(refused),
         };
-        let delay = revision.snapshot.config.oauth.failure_delay;
-        let random = chance::bytes().unwrap_or_default();
         let made = if post { self.post(visit, &mut request).await } else { self.get(visit).await };
-        Ok(oauth::held_up(made, delay, random).await.unwrap_or_else(|refused| refused))
+        Ok(errand.held_up(made).await.unwrap_or_else(|refused| refused))
     }
 }
 
@@ -193,7 +189,7 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
             return Err(visit.turn(&oauth::OAuthError::from(repeated).into()));
         }
     };
-    let trying = Trying { name, password, address: visit.peer.address };
+    let trying = Trying { name, password, address: visit.errand.peer.address };
     let passwords = &visit.office.passwords;
     let made = visit.issuer.sign_in_by_password(passwords, trying, visit.browser.held(), visit.now).await;
     let refused = match made {
@@ -201,7 +197,7 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
         Err(refused) => refused,
     };
     if !matches!(refused, NotSignedIn::Busy | NotSignedIn::Fault(_)) {
-        visit.failed();
+        visit.errand.failed();
     }
     Err(match &refused {
         NotSignedIn::TooMany { until } => {
@@ -250,7 +246,7 @@ async fn by_link(visit: Visit<'_>, form: &Form) -> Result<Response, Response> {
 
 /// A link that opens nothing.
 fn no_link(visit: Visit<'_>, refused: &NotSignedIn) -> Response {
-    visit.failed();
+    visit.errand.failed();
     let (title, message) = match refused {
         NotSignedIn::LinkExpired => ("This link is over", "The link was made more than a minute ago."),
         NotSignedIn::LinkUsed => ("This link was used", "The link has signed somebody in already, and does so once."),
@@ -287,7 +283,7 @@ fn go_on(mut visit: Visit<'_>, form: bool) -> Response {
         return visit.go_to(path::CONSENT);
     }
     let tls = visit.issuer.tls();
-    if browser::read(&visit.headers, CAME_FOR, tls) == Some(GRANTS) {
+    if browser::read(&visit.errand.headers, CAME_FOR, tls) == Some(GRANTS) {
         visit.browser.set(browser::cookie(CAME_FOR, "", Some(Duration::ZERO), tls));
         return visit.go_to(path::GRANTS);
     }
@@ -306,12 +302,12 @@ pub(super) fn first(mut visit: Visit<'_>) -> Response {
 
 /// Whether somebody had come to decide about a client, and may still do so.
 fn is_pending(visit: &Visit<'_>) -> bool {
-    pending::open(&visit.headers, &visit.issuer, &visit.browser, visit.now).is_ok()
+    pending::open(&visit.errand.headers, &visit.issuer, &visit.browser, visit.now).is_ok()
 }
 
 /// Who asks for what the person had come to decide about.
 async fn asking(visit: &Visit<'_>) -> Option<page::Client> {
-    pending::client(&visit.headers, &visit.issuer, &visit.browser, visit.now).await
+    pending::client(&visit.errand.headers, &visit.issuer, &visit.browser, visit.now).await
 }
 
 async fn out(mut visit: Visit<'_>) -> Result<Response, Response> {

@@ -13,11 +13,10 @@ use poem::{
 };
 
 use super::{
-    errand::{Errand, Halt, Happened, nothing_here},
+    errand::{Errand, Halt, nothing_here},
     method_not_allowed, respond,
 };
 use crate::{
-    chance,
     gateway::Gateway,
     oauth::{self, Call, ErrorCode, Guess, Issued, OAuthError, Why},
     store::Reach,
@@ -50,7 +49,8 @@ pub(super) struct Metadata(pub(super) Arc<Gateway>);
 /// What is answered, and what is written down.
 struct Done {
     response: Response,
-    happened: Happened,
+    what: &'static str,
+    facts: Vec<(&'static str, String)>,
     /// What other requests must not find good any more.
     ended: Option<Reach>,
 }
@@ -88,7 +88,7 @@ impl Client {
             errand.charge(Some(&admitted.client.id), None).map_err(Halt::Over)?;
             Ok(admitted)
         };
-        let done = |response, what, facts, ended| Some(Done { response, happened: Happened { what, facts }, ended });
+        let done = |response, what, facts, ended| Some(Done { response, what, facts, ended });
         Ok(match self.desk {
             Desk::Token => {
                 let issued = oauth::token(&issuer, &admitted().await?, now).await?;
@@ -136,8 +136,6 @@ impl Endpoint for Client {
             return Ok(method_not_allowed("POST"));
         }
         let errand = Errand::of(&self.gateway, &request);
-        let delay = errand.revision.snapshot.config.oauth.failure_delay;
-        let random = chance::bytes().unwrap_or_default();
         let made = async {
             let body = errand.body(&mut request).await?;
             let done = self.answer(&errand, &body).await?;
@@ -145,7 +143,7 @@ impl Endpoint for Client {
                 if let (Some(reach), Some(bearer)) = (&done.ended, &self.gateway.parts().bearer) {
                     bearer.forget(reach.clone());
                 }
-                errand.note(&done.happened)?;
+                errand.note(done.what, &done.facts)?;
             }
             Ok::<_, Halt>(done)
         };
@@ -156,7 +154,7 @@ impl Endpoint for Client {
         {
             bearer.forget(Reach::Family(family));
         }
-        Ok(match oauth::held_up(made, delay, random).await {
+        Ok(match errand.held_up(made).await {
             Ok(Some(done)) => done.response,
             Ok(None) => nothing_here(),
             Err(Halt::Refused(error)) => errand.refused(&error),

@@ -5,50 +5,30 @@
 //!
 //! SPEC: oauth §2.6; OA-16, OA-91, OA-137; T-065.
 
-use std::{sync::Arc, time::Instant};
-
 use jiff::Timestamp;
 use poem::{
     Request, Response,
-    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Scheme},
+    http::{HeaderValue, StatusCode, header},
 };
 
 use super::{
     browser::Browser,
-    errand, mcp,
+    errand::{Errand, nothing_here},
     page::{Frame, Html, Problem, Shown, problem},
     respond,
 };
 use crate::{
-    detect::Detectors,
-    gateway::{Entering, Gateway, Peer, Revision},
     oauth::{ErrorCode, Form, Issuer, OAuthError, Office, Why},
-    policy::{Because, Decision, EndpointClass},
+    policy::Because,
 };
 
 /// A request to a page of ours.
 pub(super) struct Visit<'a> {
-    pub(super) gateway: &'a Arc<Gateway>,
-    pub(super) revision: &'a Revision,
+    pub(super) errand: &'a Errand,
     pub(super) office: &'a Office,
     pub(super) issuer: Issuer<'a>,
     pub(super) browser: Browser,
-    pub(super) headers: HeaderMap,
-    pub(super) query: Option<String>,
     pub(super) now: Timestamp,
-    pub(super) peer: Peer,
-    started: Instant,
-    tls: bool,
-    found: Detectors,
-}
-
-/// Where a request comes from, once it is known, and what was found in its head.
-#[derive(Debug, Clone)]
-pub(super) struct From {
-    peer: Peer,
-    started: Instant,
-    tls: bool,
-    found: Detectors,
 }
 
 /// What a page is not shown for.
@@ -60,17 +40,6 @@ pub(super) struct Turned {
     pub(super) title: &'static str,
     pub(super) message: String,
     pub(super) help: &'static str,
-}
-
-impl From {
-    pub(super) fn of(request: &Request) -> Self {
-        Self {
-            peer: mcp::peer(request),
-            started: Instant::now(),
-            tls: *request.scheme() == Scheme::HTTPS,
-            found: mcp::found(request),
-        }
-    }
 }
 
 impl Turned {
@@ -100,31 +69,22 @@ impl std::convert::From<OAuthError> for Turned {
 }
 
 impl<'a> Visit<'a> {
-    /// What is known of a request; nothing where there is no authorization server.
+    /// What is known of a request.
     ///
     /// # Errors
-    /// The answer, where the store cannot be read.
-    pub(super) async fn of(
-        gateway: &'a Arc<Gateway>,
-        revision: &'a Revision,
-        request: &mut Request,
-    ) -> Result<Option<Self>, Response> {
-        let from = From::of(request);
-        let Some((office, roll)) = gateway.parts().office.as_ref().zip(revision.roll.as_ref()) else {
-            return Ok(None);
+    /// The answer, where there is no authorization server or the store cannot be read.
+    pub(super) async fn of(errand: &'a Errand) -> Result<Self, Response> {
+        let Some((office, issuer)) = errand.gateway.parts().office.as_ref().zip(errand.issuer()) else {
+            return Err(nothing_here());
         };
-        let issuer = office.issuer(&revision.snapshot, roll);
-        let (headers, query) = (request.headers().clone(), request.uri().query().map(str::to_owned));
-        let now = gateway.parts().clock.now();
-        let browser = match Browser::of(&headers, &issuer, now).await {
-            Ok(browser) => browser,
+        let now = errand.now();
+        match Browser::of(&errand.headers, &issuer, now).await {
+            Ok(browser) => Ok(Self { errand, office, issuer, browser, now }),
             Err(error) => {
-                let frame = Frame::new(&revision.snapshot, None);
-                return Err(turned(gateway, &from, &frame, &error.into(), Because::ValidationFailed));
+                let frame = Frame::new(&errand.revision.snapshot, None);
+                Err(turned(errand, &frame, &error.into(), Because::ValidationFailed))
             }
-        };
-        let From { peer, started, tls, found } = from;
-        Ok(Some(Self { gateway, revision, office, issuer, browser, headers, query, now, peer, started, tls, found }))
+        }
     }
 
     /// The form that was sent, if it carries the secret of this browser.
@@ -132,11 +92,11 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// When it does not, or cannot be read.
     pub(super) async fn form(&self, request: &mut Request) -> Result<Form, Turned> {
-        if !errand::sends(&self.headers, "application/x-www-form-urlencoded") {
+        if !self.errand.sends("application/x-www-form-urlencoded") {
             let what = "the body must be application/x-www-form-urlencoded";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what).into());
         }
-        let body = errand::body(request, self.revision.snapshot.config.listen.limits.request).await?;
+        let body = self.errand.body(request).await?;
         let form = Form::read(&body)?;
         let csrf = form.get(super::page::field::CSRF).map_err(OAuthError::from)?;
         if self.browser.takes(csrf) { Ok(form) } else { Err(Turned::forged()) }
@@ -147,13 +107,13 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// When they cannot be read.
     pub(super) fn parameters(&self) -> Result<Form, Turned> {
-        Ok(Form::read(self.query.as_deref().unwrap_or_default().as_bytes())?)
+        Ok(Form::read(self.errand.query.as_deref().unwrap_or_default().as_bytes())?)
     }
 
     /// What stands around its pages.
     pub(super) fn frame(&self) -> Frame<'_> {
         let person = self.browser.signed_in().map(|session| (&session.person.user, self.browser.csrf()));
-        Frame::new(&self.revision.snapshot, person)
+        Frame::new(&self.errand.revision.snapshot, person)
     }
 
     /// A page.
@@ -182,18 +142,12 @@ impl<'a> Visit<'a> {
 
     /// The same, the cookies aside.
     pub(super) fn turned(&self, why: &Turned) -> Response {
-        turned(self.gateway, &self.from(), &self.frame(), why, Because::ValidationFailed)
-    }
-
-    /// Counts a sign-in that failed against where it came from.
-    pub(super) fn failed(&self) {
-        let (class, peer, tls, started) = (EndpointClass::Login, &self.peer, self.tls, self.started);
-        self.gateway.failed_entering(self.revision, &Entering { class, server: None, peer, tls, started });
+        turned(self.errand, &self.frame(), why, Because::ValidationFailed)
     }
 
     /// A refusal that says itself on a page of its own, once it is written down.
     pub(super) fn refuse(self, word: &str, because: Because, response: Response) -> Response {
-        let response = written(self.gateway, &self.from(), (word, because), response);
+        let response = written(self.errand, (word, because), response);
         self.kept(response)
     }
 
@@ -202,15 +156,11 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// When it cannot.
     pub(super) fn note(&self, what: &str, facts: &[(&'static str, String)]) -> Result<(), Turned> {
-        Ok(errand::note(self.gateway, &self.peer, what, facts)?)
-    }
-
-    fn from(&self) -> From {
-        From { peer: self.peer.clone(), started: self.started, tls: self.tls, found: self.found }
+        Ok(self.errand.note(what, facts)?)
     }
 }
 
-fn turned(gateway: &Arc<Gateway>, from: &From, frame: &Frame<'_>, why: &Turned, because: Because) -> Response {
+fn turned(errand: &Errand, frame: &Frame<'_>, why: &Turned, because: Because) -> Response {
     let Turned { word, status, title, message, help } = why;
     let page = Problem {
         title,
@@ -224,14 +174,12 @@ fn turned(gateway: &Arc<Gateway>, from: &From, frame: &Frame<'_>, why: &Turned, 
     if *status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     }
-    written(gateway, from, (word, because), response)
+    written(errand, (word, because), response)
 }
 
 /// An answer, once it is written down.
-fn written(gateway: &Arc<Gateway>, from: &From, (word, because): (&str, Because), response: Response) -> Response {
-    let kind = (word, response.status().as_u16());
-    let From { peer, started, tls: _, found } = from.clone();
-    match gateway.refused_early(peer, started, kind, &Decision::deny(because), found) {
+fn written(errand: &Errand, (word, because): (&str, Because), response: Response) -> Response {
+    match errand.put_down((word, response.status().as_u16()), because) {
         Ok(()) => response,
         Err(refusal) => respond::plain(StatusCode::SERVICE_UNAVAILABLE, "no-audit", &refusal.message()),
     }
