@@ -7,16 +7,19 @@
 
 use std::{
     io::{self, Write},
-    path::Path,
     process::ExitCode,
 };
 
 use anyhow::{anyhow, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Globals, report, serve};
+use super::{
+    Globals,
+    report::{self, Format},
+    serve::{self, existing},
+};
 use crate::{
     chance,
     clock::{Clock as _, SystemClock},
@@ -90,15 +93,6 @@ pub(super) struct DropArgs {
     format: Format,
 }
 
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Sentences and tables.
-    Human,
-    /// JSON.
-    Json,
-}
-
 pub(super) fn run(command: &KeysCommand, globals: &Globals) -> anyhow::Result<ExitCode> {
     let config = match serve::beside(globals)? {
         Ok(config) => config,
@@ -120,14 +114,6 @@ pub(super) fn run(command: &KeysCommand, globals: &Globals) -> anyhow::Result<Ex
         store.close().await;
         Ok(status)
     })
-}
-
-/// The store, unless there is none yet: looking makes nothing.
-async fn existing(path: &Path) -> anyhow::Result<Option<Store>> {
-    match path.try_exists() {
-        Ok(false) => Ok(None),
-        Ok(true) | Err(_) => Ok(Some(Store::open(path).await?)),
-    }
 }
 
 async fn vault(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<Vault> {

@@ -8,9 +8,13 @@
 use std::{io::Write as _, process::ExitCode};
 
 use anyhow::anyhow;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{Globals, report, serve};
+use super::{
+    Globals,
+    report::{self, Format},
+    serve,
+};
 use crate::{
     chance,
     clock::{Clock as _, SystemClock},
@@ -30,15 +34,6 @@ pub(super) struct LoginArgs {
     /// How to print it: human or json
     #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true)]
     format: Format,
-}
-
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// The link alone.
-    Human,
-    /// JSON.
-    Json,
 }
 
 pub(super) fn run(args: &LoginArgs, globals: &Globals) -> anyhow::Result<ExitCode> {
@@ -84,7 +79,7 @@ fn no_links(config: &Config) -> Option<String> {
     if !config.oauth.enabled.value {
         return Some("`oauth.enabled` is false: nobody signs in".to_owned());
     }
-    match config.oauth.authorization.login.as_ref().map_or(Login::Owner, |login| login.value) {
+    match config.oauth.authorization.way() {
         Login::Owner => None,
         Login::Users => Some(format!(
             "`oauth.login` is `users`: people sign in by name and password at {}/login, and `portcullis user add` makes accounts",

@@ -1,7 +1,7 @@
 //! `portcullis serve`: checks, then runs the gateway. And `portcullis token`, which needs the same
 //! runtime and engine.
 
-use std::{collections::BTreeSet, io::IsTerminal as _, process::ExitCode, sync::Arc};
+use std::{collections::BTreeSet, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::anyhow;
 use clap::Args;
@@ -14,6 +14,7 @@ use crate::{
     policy::Engine,
     seal::KeySource,
     server::{Loaded, Server, Starting, secret, socket},
+    store::{Store, StoreError},
     telemetry,
 };
 
@@ -136,6 +137,14 @@ fn reread(globals: &Globals, strict: bool, overrides: &[Override]) -> Result<Loa
 pub(super) fn beside(globals: &Globals) -> anyhow::Result<Result<Config, ExitCode>> {
     let loaded = globals.load_with(Instead::default().overrides())?;
     Ok(super::usable(globals, &loaded, "run this")?.map(|(config, _, _)| config))
+}
+
+/// The store, unless there is none yet: looking makes nothing.
+pub(super) async fn existing(path: &Path) -> Result<Option<Store>, StoreError> {
+    match path.try_exists() {
+        Ok(false) => Ok(None),
+        Ok(true) | Err(_) => Ok(Some(Store::open(path).await?)),
+    }
 }
 
 pub(super) fn token(command: &token::TokenCommand, globals: &Globals) -> anyhow::Result<ExitCode> {

@@ -11,10 +11,11 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::{report::Format, serve::existing};
 use crate::{
     chance,
     config::Config,
@@ -72,8 +73,8 @@ pub struct IssueArgs {
 )]
 pub struct ListArgs {
     /// How to print it: human or json
-    #[arg(long, value_enum, default_value_t = ListFormat::Human, hide_possible_values = true)]
-    pub format: ListFormat,
+    #[arg(long, value_enum, default_value_t = Format::Human, hide_possible_values = true)]
+    pub format: Format,
 }
 
 /// `token revoke`
@@ -89,15 +90,6 @@ pub struct RevokeArgs {
     /// Every token
     #[arg(long)]
     pub all: bool,
-}
-
-/// How a list is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    /// A table.
-    Human,
-    /// A JSON array.
-    Json,
 }
 
 /// Whether a scope may be granted to a principal, through a client if a person uses one.
@@ -318,17 +310,17 @@ impl Listed {
 }
 
 async fn list(args: &ListArgs, setting: &Setting<'_>, out: &mut (dyn Write + Send)) -> Result<(), TokenFault> {
-    let rows = match existing(setting).await? {
+    let rows = match existing(&setting.config.store.sqlite).await? {
         Some(store) => store.list_tokens().await?,
         None => Vec::new(),
     };
     let rows: Vec<Listed> = rows.into_iter().map(|row| Listed::new(row, setting.now)).collect();
     match args.format {
-        ListFormat::Json => {
+        Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &rows).map_err(io::Error::from)?;
             writeln!(out)?;
         }
-        ListFormat::Human => table(&rows, out)?,
+        Format::Human => table(&rows, out)?,
     }
     Ok(out.flush()?)
 }
@@ -368,7 +360,7 @@ fn plain(text: &str) -> String {
 }
 
 async fn revoke(args: &RevokeArgs, setting: &Setting<'_>, out: &mut (dyn Write + Send)) -> Result<(), TokenFault> {
-    let store = existing(setting).await?;
+    let store = existing(&setting.config.store.sqlite).await?;
     match (args.id, store) {
         (Some(id), None) => return Err(TokenFault::Unknown(id)),
         (None, None) => writeln!(out, "revoked 0 tokens")?,
@@ -383,15 +375,6 @@ async fn revoke(args: &RevokeArgs, setting: &Setting<'_>, out: &mut (dyn Write +
         },
     }
     Ok(out.flush()?)
-}
-
-/// The store, unless there is none yet: looking makes nothing.
-async fn existing(setting: &Setting<'_>) -> Result<Option<Store>, TokenFault> {
-    let path = &setting.config.store.sqlite;
-    match path.try_exists() {
-        Ok(false) => Ok(None),
-        Ok(true) | Err(_) => Ok(Some(Store::open(path).await?)),
-    }
 }
 
 #[cfg(test)]

@@ -13,11 +13,16 @@ use std::{
 };
 
 use anyhow::anyhow;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Globals, report, serve, typed};
+use super::{
+    Globals,
+    report::{self, Format},
+    serve::{self, existing},
+    typed,
+};
 use crate::{
     chance,
     clock::{Clock as _, SystemClock},
@@ -90,15 +95,6 @@ pub(super) struct ListArgs {
     format: Format,
 }
 
-/// How an answer is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Sentences and tables.
-    Human,
-    /// JSON.
-    Json,
-}
-
 /// What was done.
 struct Done {
     user: UserId,
@@ -135,7 +131,7 @@ pub(super) fn run(command: &UserCommand, globals: &Globals) -> anyhow::Result<Ex
         UserCommand::Enable(args) => change(&runtime, &config, args, false, now, out),
         UserCommand::List(args) => {
             let accounts = runtime.block_on(async {
-                anyhow::Ok(match existing(&config).await? {
+                anyhow::Ok(match existing(&config.store.sqlite).await? {
                     Some(store) => store.list_accounts().await?,
                     None => Vec::new(),
                 })
@@ -202,7 +198,7 @@ async fn set(
     password: &Secret<String>,
     now: Timestamp,
 ) -> anyhow::Result<Result<&'static str, String>> {
-    let Some(store) = existing(config).await? else { return Ok(Err(nobody(user))) };
+    let Some(store) = existing(&config.store.sqlite).await? else { return Ok(Err(nobody(user))) };
     store.close().await;
     let (store, password) = kept(config, password, now).await?;
     let set = store.set_password(user, password, now).await?;
@@ -220,7 +216,7 @@ fn change(
 ) -> anyhow::Result<ExitCode> {
     let user = named(&args.name)?;
     let known = runtime.block_on(async {
-        let Some(store) = existing(config).await? else { return anyhow::Ok(false) };
+        let Some(store) = existing(&config.store.sqlite).await? else { return anyhow::Ok(false) };
         let known = store.disable_account(&user, disabled, now).await?;
         store.close().await;
         Ok(known)
@@ -242,7 +238,7 @@ fn said_no(why: &str) -> ExitCode {
 
 /// Accounts that nobody signs in by yet are made on purpose or by mistake: said, either way.
 fn note_login(config: &Config) {
-    let login = config.oauth.authorization.login.as_ref().map_or(Login::Owner, |login| login.value);
+    let login = config.oauth.authorization.way();
     if !config.oauth.enabled.value || login != Login::Users {
         report::talk("accounts are used with `oauth.login: users`, which the configuration does not say");
     }
@@ -302,15 +298,6 @@ fn list(accounts: &[AccountRow], format: Format, out: &mut impl Write) -> anyhow
         }
     }
     Ok(out.flush()?)
-}
-
-/// The store, unless there is none yet: looking makes nothing.
-async fn existing(config: &Config) -> anyhow::Result<Option<Store>> {
-    let path = &config.store.sqlite;
-    match path.try_exists() {
-        Ok(false) => Ok(None),
-        Ok(true) | Err(_) => Ok(Some(Store::open(path).await?)),
-    }
 }
 
 #[cfg(test)]
