@@ -68,7 +68,7 @@ pub fn protected_resource(public_url: &str, endpoint: &Endpoint, baseline: &BTre
 /// person alone reaches the gateway from it; else nowhere.
 #[must_use]
 pub fn registration(settings: &Authorization, loopback: bool) -> Redirects {
-    let owner = settings.login.as_ref().is_none_or(|login| login.value == Login::Owner);
+    let owner = settings.way() == Login::Owner;
     match &settings.registration {
         Some(registration) => registration.redirects.clone(),
         None if loopback && owner => Redirects::Loopback,

@@ -147,7 +147,7 @@ impl Issuer<'_> {
     /// How people sign in here.
     #[must_use]
     pub fn login(&self) -> Login {
-        self.settings.login.as_ref().map_or(Login::Owner, |login| login.value)
+        self.settings.way()
     }
 
     /// Whether browsers come here by TLS, ours or that of a proxy before us.

@@ -45,6 +45,14 @@ pub struct Authorization {
     pub private_schemes: bool,
 }
 
+impl Authorization {
+    /// How people sign in: the owner alone where the file does not say.
+    #[must_use]
+    pub fn way(&self) -> Login {
+        self.login.as_ref().map_or(Login::Owner, |login| login.value)
+    }
+}
+
 /// How people sign in. To add a way: a variant and its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Login {
