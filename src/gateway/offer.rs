@@ -13,7 +13,6 @@ use std::{
 };
 
 use moka::sync::Cache;
-use serde_json::Value;
 
 use super::drift::{Drifted, Drifts, Watch};
 use crate::{
@@ -263,23 +262,7 @@ pub(crate) fn target(server: &ServerName, kind: Kind, name: &str) -> Option<Targ
 
 /// What a tool may do, by what its server says of it.
 fn risk(tool: &str) -> Risk {
-    /// A hint; what is no `true` or `false` says nothing.
-    fn hint(annotations: Option<&Value>, name: &str, else_: bool) -> bool {
-        annotations.and_then(|annotations| annotations.get(name)?.as_bool()).unwrap_or(else_)
-    }
-    let tool: Option<Value> = serde_json::from_str(tool).ok();
-    let annotations = tool.as_ref().and_then(|tool| tool.get("annotations"));
-    let worst = Hints::default();
-    let hints = Hints {
-        read_only: hint(annotations, "readOnlyHint", worst.read_only),
-        destructive: hint(annotations, "destructiveHint", worst.destructive),
-        ..worst
-    };
-    match (hints.read_only, hints.destroys()) {
-        (true, _) => Risk::Read,
-        (false, true) => Risk::Destructive,
-        (false, false) => Risk::Write,
-    }
+    serde_json::from_str(tool).map_or_else(|_| Hints::default(), |tool| Hints::of_tool(&tool)).risk()
 }
 
 /// The pattern of a URI template: each expression stands for any characters.

@@ -186,7 +186,7 @@ impl Server {
         let opening = |risk| Opening { server: self.name.clone(), risk };
         let Some(has) = &self.has else { return [opening(Risk::Read), opening(Risk::Destructive)] };
         let risks = self.opens.tools.iter().filter_map(|(name, way)| match way {
-            Way::With(sets) if sets.iter().any(|set| set.is_subset(granted)) => Some(risk(has.get(name)?.hints)),
+            Way::With(sets) if sets.iter().any(|set| set.is_subset(granted)) => Some(has.get(name)?.hints.risk()),
             Way::With(_) | Way::Forbidden => None,
         });
         [opening(Risk::Read), opening(risks.max().unwrap_or(Risk::Read))]
@@ -197,14 +197,6 @@ impl Server {
 fn besides(sets: &[BTreeSet<ScopeName>], scope: &ScopeName) -> Option<BTreeSet<ScopeName>> {
     let set = sets.iter().find(|set| set.contains(scope))?;
     Some(set.iter().filter(|other| *other != scope).cloned().collect())
-}
-
-fn risk(hints: Hints) -> Risk {
-    match Effect::from(hints) {
-        Effect::Reads => Risk::Read,
-        Effect::Changes => Risk::Write,
-        Effect::Destroys => Risk::Destructive,
-    }
 }
 
 /// How long a grant of an offer lasts.
@@ -273,8 +265,7 @@ fn pinned(lock: &Lock, server: &ServerName) -> Option<Has> {
 }
 
 fn told(tool: &Value) -> Tool {
-    let hints = tool.get("annotations").map_or_else(Hints::default, Hints::read);
-    Tool { title: title(tool), hints }
+    Tool { title: title(tool), hints: Hints::of_tool(tool) }
 }
 
 fn title(tool: &Value) -> Option<Shown> {

@@ -52,6 +52,7 @@ use crate::{
     config::Node,
     diagnostic::{Diagnostic, Place},
     name::{PromptName, ResourceUri, ServerName, ToolName},
+    policy::Risk,
 };
 
 /// What was pinned.
@@ -183,11 +184,11 @@ impl Default for Hints {
 }
 
 impl Hints {
-    /// Reads the annotations of a tool as its server sends them; what does not read is taken at its worst.
+    /// Reads a tool as its server sends it; what does not read is taken at its worst.
     #[must_use]
-    pub fn read(annotations: &serde_json::Value) -> Self {
-        let worst = Self::default();
-        let said = |name: &str, worst| annotations.get(name).and_then(serde_json::Value::as_bool).unwrap_or(worst);
+    pub fn of_tool(tool: &serde_json::Value) -> Self {
+        let (worst, annotations) = (Self::default(), tool.get("annotations"));
+        let said = |name: &str, worst| annotations.and_then(|all| all.get(name)?.as_bool()).unwrap_or(worst);
         Self {
             read_only: said("readOnlyHint", worst.read_only),
             destructive: said("destructiveHint", worst.destructive),
@@ -196,9 +197,21 @@ impl Hints {
         }
     }
 
+    /// What the tool may do: what a person consents to, and what is held against that.
+    #[must_use]
+    pub const fn risk(self) -> Risk {
+        if self.read_only {
+            Risk::Read
+        } else if self.destructive {
+            Risk::Destructive
+        } else {
+            Risk::Write
+        }
+    }
+
     /// Whether it may destroy something.
     #[must_use]
     pub const fn destroys(self) -> bool {
-        self.destructive && !self.read_only
+        matches!(self.risk(), Risk::Destructive)
     }
 }

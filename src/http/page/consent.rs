@@ -25,6 +25,7 @@ use crate::{
     config::ScopeDrift,
     lock::Hints,
     name::{ScopeName, ServerName, ToolName},
+    policy::Risk,
     secret::Secret,
 };
 
@@ -132,12 +133,10 @@ pub(crate) struct Renewal {
 
 impl From<Hints> for Effect {
     fn from(hints: Hints) -> Self {
-        if hints.read_only {
-            Self::Reads
-        } else if hints.destroys() {
-            Self::Destroys
-        } else {
-            Self::Changes
+        match hints.risk() {
+            Risk::Read => Self::Reads,
+            Risk::Write => Self::Changes,
+            Risk::Destructive => Self::Destroys,
         }
     }
 }
