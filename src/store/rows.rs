@@ -30,6 +30,9 @@ pub(super) trait Op: Send + Sync + 'static {
     /// What it gives.
     type Answer: Send + 'static;
 
+    /// Whether it only finds a row, with one statement: that is of one state by itself.
+    const FINDS: bool = false;
+
     fn run<R: Rows>(&self, rows: &mut R) -> impl Future<Output = Read<Self::Answer>> + Send;
 }
 

@@ -208,6 +208,7 @@ struct FindGrant {
 
 impl Op for FindGrant {
     type Answer = Option<GrantRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.grant(self.id).await
@@ -222,6 +223,7 @@ struct GrantOf {
 
 impl Op for GrantOf {
     type Answer = Option<GrantRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.grant_of(&self.user, &self.client, &self.resource).await
@@ -247,6 +249,7 @@ pub(super) struct FindCode {
 
 impl Op for FindCode {
     type Answer = Option<CodeRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.code(&self.mac).await

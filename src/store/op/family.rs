@@ -190,6 +190,7 @@ struct FindFamily {
 
 impl Op for FindFamily {
     type Answer = Option<FamilyRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.family(self.id).await

@@ -234,6 +234,7 @@ struct FindSignIn {
 
 impl Op for FindSignIn {
     type Answer = Option<SignInRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         Ok(rows.sign_in(&self.mac).await?.filter(|row| self.now < row.idle_expires_at && self.now < row.expires_at))
@@ -293,6 +294,7 @@ struct FindAccount {
 
 impl Op for FindAccount {
     type Answer = Option<AccountRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.account(&self.user).await
@@ -386,6 +388,7 @@ struct Look {
 
 impl Op for Look {
     type Answer = Counted;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Counted> {
         let Attempt { name, key, limit, window: _ } = &self.attempt;

@@ -7,12 +7,13 @@
 
 use std::{future::Future, pin::Pin};
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqlitePool;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::JoinHandle,
 };
 
+use super::Line;
 use crate::store::{
     StoreError,
     rows::{Op, Read},
@@ -68,6 +69,13 @@ impl Writer {
 async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        // Whoever is about to ask, as those are that were answered just now, comes along.
+        tokio::task::yield_now().await;
+        while batch.len() < BATCH
+            && let Ok(job) = jobs.try_recv()
+        {
+            batch.push(job);
+        }
         let outcome = together(&pool, &mut batch).await;
         match (outcome, batch.len()) {
             (Ok(()), _) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
@@ -85,15 +93,17 @@ async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
 /// Runs all of them in one transaction. After an error nothing of it stays.
 async fn together(pool: &SqlitePool, jobs: &mut [Box<dyn Job>]) -> Read<()> {
     let mut tx = pool.begin_with("begin immediate").await?;
+    let mut line = Line::on(&mut tx);
     for job in jobs {
-        job.run(&mut tx).await?;
+        job.run(&mut line).await?;
     }
+    line.settle().await?;
     Ok(tx.commit().await?)
 }
 
 /// An operation with whoever waits for it.
 trait Job: Send {
-    fn run<'a>(&'a mut self, rows: &'a mut SqliteConnection) -> Step<'a>;
+    fn run<'a>(&'a mut self, rows: &'a mut Line<'_>) -> Step<'a>;
 
     /// Answers: what it gave, now that it is kept, or why nothing was.
     fn finish(self: Box<Self>, outcome: Read<()>);
@@ -108,7 +118,7 @@ struct Pending<O: Op> {
 }
 
 impl<O: Op> Job for Pending<O> {
-    fn run<'a>(&'a mut self, rows: &'a mut SqliteConnection) -> Step<'a> {
+    fn run<'a>(&'a mut self, rows: &'a mut Line<'_>) -> Step<'a> {
         Box::pin(async move {
             self.answer = Some(self.op.run(rows).await?);
             Ok(())

@@ -1,9 +1,9 @@
 //! Rows of grants, codes, families and clients.
 
 use jiff::Timestamp;
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row as _, sqlite::SqliteRow};
 
-use super::{Reading, corrupt, millis, written};
+use super::{Line, Reading, corrupt, millis, written};
 use crate::{
     id::Id,
     name::{ClientId, UserId},
@@ -13,22 +13,20 @@ use crate::{
     },
 };
 
-impl GrantRows for SqliteConnection {
+impl GrantRows for Line<'_> {
     async fn grant(&mut self, id: Id) -> Read<Option<GrantRow>> {
-        let row =
-            sqlx::query("select * from oauth_grant where id = $1").bind(id.to_string()).fetch_optional(self).await?;
+        let row = self.say("select * from oauth_grant where id = $1").bind(id.to_string()).row().await?;
         row.map(|row| grant(&row)).transpose()
     }
 
     async fn grant_of(&mut self, user: &UserId, client: &ClientId, resource: &str) -> Read<Option<GrantRow>> {
-        let row = sqlx::query(
-            "select * from oauth_grant where person = $1 and client = $2 and resource = $3 and revoked_at is null",
-        )
-        .bind(user.as_str())
-        .bind(client.as_str())
-        .bind(resource)
-        .fetch_optional(self)
-        .await?;
+        let row = self
+            .say("select * from oauth_grant where person = $1 and client = $2 and resource = $3 and revoked_at is null")
+            .bind(user.as_str())
+            .bind(client.as_str())
+            .bind(resource)
+            .row()
+            .await?;
         row.map(|row| grant(&row)).transpose()
     }
 
@@ -49,7 +47,7 @@ impl GrantRows for SqliteConnection {
             ),
             Reach::Token(_) | Reach::Family(_) => return Ok(Vec::new()),
         };
-        let rows = sqlx::query(sql).bind(which).fetch_all(self).await?;
+        let rows = self.say(sql).bind(which).rows().await?;
         rows.iter().map(grant).collect()
     }
 
@@ -68,7 +66,7 @@ impl GrantRows for SqliteConnection {
             used_at,
             revoked_at,
         } = grant;
-        sqlx::query(
+        self.say(
             "insert into oauth_grant
              (id, person, client, resource, scopes, opened, groups, remembered, created_at, approved_at, used_at,
               revoked_at)
@@ -90,13 +88,12 @@ impl GrantRows for SqliteConnection {
         .bind(approved_at.as_millisecond())
         .bind(millis(*used_at))
         .bind(millis(*revoked_at))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn code(&mut self, mac: &Mac) -> Read<Option<CodeRow>> {
-        let row = sqlx::query("select * from code where mac = $1").bind(mac.as_slice()).fetch_optional(self).await?;
+        let row = self.say("select * from code where mac = $1").bind(mac.as_slice()).row().await?;
         row.map(|row| code(&row)).transpose()
     }
 
@@ -116,7 +113,7 @@ impl GrantRows for SqliteConnection {
             tries,
             family,
         } = code;
-        sqlx::query(
+        self.say(
             "insert into code
              (mac, grant_id, person, client, redirect_uri, redirect_sent, challenge, resource, scopes, renewable,
               issued_at, expires_at, tries, family)
@@ -137,13 +134,12 @@ impl GrantRows for SqliteConnection {
         .bind(expires_at.as_millisecond())
         .bind(i64::from(*tries))
         .bind(family.map(|id| id.to_string()))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn family(&mut self, id: Id) -> Read<Option<FamilyRow>> {
-        let row = sqlx::query("select * from family where id = $1").bind(id.to_string()).fetch_optional(self).await?;
+        let row = self.say("select * from family where id = $1").bind(id.to_string()).row().await?;
         row.map(|row| family(&row)).transpose()
     }
 
@@ -166,7 +162,7 @@ impl GrantRows for SqliteConnection {
             expires_at,
             revoked_at,
         } = family;
-        sqlx::query(
+        self.say(
             "insert into family
              (id, grant_id, person, client, resource, scopes, generation, nonce, asked, renewable, created_at,
               rotated_at, successor_used, idle_expires_at, expires_at, revoked_at)
@@ -191,19 +187,18 @@ impl GrantRows for SqliteConnection {
         .bind(idle_expires_at.as_millisecond())
         .bind(expires_at.as_millisecond())
         .bind(millis(*revoked_at))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn client(&mut self, id: &ClientId) -> Read<Option<ClientRow>> {
-        let row = sqlx::query("select * from client where id = $1").bind(id.as_str()).fetch_optional(self).await?;
+        let row = self.say("select * from client where id = $1").bind(id.as_str()).row().await?;
         row.map(|row| client(&row)).transpose()
     }
 
     async fn put_client(&mut self, client: &ClientRow) -> Read<()> {
         let ClientRow { id, kind, metadata, secret, created_at, used_at, expires_at } = client;
-        sqlx::query(
+        self.say(
             "insert into client (id, kind, metadata, secret, created_at, used_at, expires_at)
              values ($1, $2, $3, $4, $5, $6, $7)
              on conflict (id) do update set kind = excluded.kind, metadata = excluded.metadata,
@@ -217,38 +212,37 @@ impl GrantRows for SqliteConnection {
         .bind(created_at.as_millisecond())
         .bind(millis(*used_at))
         .bind(expires_at.as_millisecond())
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn remove_client(&mut self, id: &ClientId) -> Read<bool> {
-        let done = sqlx::query("delete from client where id = $1").bind(id.as_str()).execute(self).await?;
-        Ok(done.rows_affected() > 0)
+        let done = self.say("delete from client where id = $1").bind(id.as_str()).changed().await?;
+        Ok(done > 0)
     }
 
     async fn count_clients(&mut self, kind: ClientKind) -> Read<u64> {
-        let row =
-            sqlx::query("select count(*) from client where kind = $1").bind(kind.as_str()).fetch_one(self).await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+        let row = self.say("select count(*) from client where kind = $1").bind(kind.as_str()).row().await?;
+        Ok(row.map(|row| row.try_get::<i64, _>(0)).transpose()?.unwrap_or(0).unsigned_abs())
     }
 
     async fn clients(&mut self) -> Read<Vec<ClientRow>> {
-        let rows = sqlx::query("select * from client order by created_at desc, id").fetch_all(self).await?;
+        let rows = self.say("select * from client order by created_at desc, id").rows().await?;
         rows.iter().map(client).collect()
     }
 
     async fn remove_expired_clients(&mut self, kind: ClientKind, now: Timestamp, most: u32) -> Read<u64> {
-        let done = sqlx::query(
-            "delete from client where id in
+        let done = self
+            .say(
+                "delete from client where id in
              (select id from client where kind = $1 and expires_at <= $2 order by expires_at limit $3)",
-        )
-        .bind(kind.as_str())
-        .bind(now.as_millisecond())
-        .bind(i64::from(most))
-        .execute(self)
-        .await?;
-        Ok(done.rows_affected())
+            )
+            .bind(kind.as_str())
+            .bind(now.as_millisecond())
+            .bind(i64::from(most))
+            .changed()
+            .await?;
+        Ok(done)
     }
 }
 

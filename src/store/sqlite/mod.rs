@@ -7,6 +7,7 @@ mod batch;
 mod event;
 mod grant;
 mod key;
+mod line;
 mod migrate;
 mod person;
 mod private;
@@ -21,9 +22,11 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
+use line::Line;
+
 use super::{
-    FoundToken, StoreError,
-    rows::{Mac, Op, Read, Rows, TokenRows as _},
+    StoreError,
+    rows::{Op, Read},
 };
 use crate::name::ScopeName;
 
@@ -34,8 +37,8 @@ pub(super) struct Sqlite {
     pool: SqlitePool,
     writer: batch::Writer,
     readers: SqlitePool,
-    /// For tokens alone: a pool asks a connection that it takes back how it is, which takes as long
-    /// as finding a token does. Nothing once the store is closed.
+    /// For what is found with one statement: a pool asks a connection that it takes back how it is,
+    /// which takes as long as finding a token does. Nothing once the store is closed.
     finder: Mutex<Option<SqliteConnection>>,
 }
 
@@ -74,21 +77,24 @@ impl Sqlite {
     }
 
     pub(super) async fn read<O: Op>(&self, op: &O) -> Read<O::Answer> {
+        if O::FINDS {
+            return self.find(op).await;
+        }
         // One state for all that the operation reads.
         let mut tx = self.readers.begin().await?;
-        let answer = op.run(&mut *tx).await?;
+        let answer = op.run(&mut Line::on(&mut tx)).await?;
         tx.rollback().await?;
         Ok(answer)
     }
 
-    pub(super) async fn find_token(&self, mac: &Mac) -> Read<Option<FoundToken>> {
+    async fn find<O: Op>(&self, op: &O) -> Read<O::Answer> {
         if let Some(finder) = self.finder.lock().await.as_mut()
-            && let Ok(found) = finder.token(mac).await
+            && let Ok(found) = op.run(&mut Line::on(finder)).await
         {
             return Ok(found);
         }
         // The pool opens a connection anew where one is broken, and says what else is wrong.
-        self.readers.acquire().await?.token(mac).await
+        op.run(&mut Line::on(&mut *self.readers.acquire().await?)).await
     }
 
     pub(super) async fn writable(&self) -> Result<(), StoreError> {
@@ -109,8 +115,6 @@ impl Sqlite {
         self.pool.close().await;
     }
 }
-
-impl Rows for SqliteConnection {}
 
 /// A row that is being read, and what it is, for complaints.
 struct Reading<'a> {
