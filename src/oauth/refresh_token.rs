@@ -101,6 +101,7 @@ mod tests {
             renewable: true,
             created_at: now,
             rotated_at: None,
+            rotated_by: None,
             successor_used: false,
             idle_expires_at: now,
             expires_at: now,

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     AccountRow, ClientKind, ClientRow, CodeRow, CounterRow, DataKeyRow, Event, FamilyRow, FoundToken, GrantRow,
-    LeaseRow, NewToken, Reach, SealedRow, SignInRow, StoreError, StoredEvent, TokenRow,
+    LeaseRow, NewToken, Process, Reach, SealedRow, SignInRow, StoreError, StoredEvent, TokenRow,
 };
 use crate::{
     id::Id,
@@ -37,7 +37,10 @@ pub(super) trait Op: Send + Sync + 'static {
 }
 
 /// All rows.
-pub(super) trait Rows: TokenRows + GrantRows + PersonRows + KeyRows + EventRows + Send {}
+pub(super) trait Rows: TokenRows + GrantRows + PersonRows + KeyRows + EventRows + Send {
+    /// The process that runs the operation.
+    fn process(&self) -> Process;
+}
 
 /// What a revocation touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -89,8 +89,9 @@ async fn turn(target: &Target, url: &str, at: &Path, connections: usize, seconds
     let codes = codes(url, at, connections).await?;
     let mut workers = Vec::new();
     for code in codes {
-        let redeem =
-            format!("grant_type=authorization_code&client_id=desk&code={code}&code_verifier={VERIFIER}&redirect_uri={REDIRECT}");
+        let redeem = format!(
+            "grant_type=authorization_code&client_id=desk&code={code}&code_verifier={VERIFIER}&redirect_uri={REDIRECT}"
+        );
         let mut connection = target.connect().await?;
         let token = next(connection.answer(&target.form(&redeem)).await?)?;
         workers.push((connection, token));

@@ -132,11 +132,11 @@ impl Op for Approve {
             now,
         } = self;
         if let Some(proof) = proof
-            && !rows.add_once(proof.name, &proof.id, proof.until, *now).await?
+            && !rows.add_once(proof.name, &proof.id, proof.kept_until(), *now).await?
         {
             return Ok(Approved::Stale);
         }
-        if !rows.add_once(once.name, &once.id, once.until, *now).await? {
+        if !rows.add_once(once.name, &once.id, once.kept_until(), *now).await? {
             return Ok(Approved::Again);
         }
         let grant = match rows.grant_of(&asked.user, &asked.client, &asked.resource).await? {
@@ -174,6 +174,7 @@ impl Op for Approve {
             expires_at: *expires_at,
             tries: 0,
             family: None,
+            made_by: Some(rows.process()),
         };
         rows.put_code(code, &row).await?;
         Ok(Approved::Done { grant: grant.id })

@@ -129,7 +129,8 @@ impl Op for RedeemCode {
             }
             return Ok(Redeemed::Replayed { family });
         }
-        if self.now >= code.expires_at {
+        let leeway = rows.process().leeway(code.made_by);
+        if self.now.saturating_sub(leeway).unwrap_or(self.now) >= code.expires_at {
             return Ok(Redeemed::Expired);
         }
         if code.tries >= MOST_TRIES {
@@ -190,6 +191,7 @@ impl RedeemCode {
             renewable: code.renewable,
             created_at: self.now,
             rotated_at: None,
+            rotated_by: None,
             successor_used: false,
             idle_expires_at: *idle_expires_at.min(expires_at),
             expires_at: *expires_at,

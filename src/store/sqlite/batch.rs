@@ -15,7 +15,7 @@ use tokio::{
 
 use super::Line;
 use crate::store::{
-    StoreError,
+    Process, StoreError,
     rows::{Op, Read},
 };
 
@@ -39,10 +39,10 @@ struct Running {
 
 impl Writer {
     #[expect(clippy::disallowed_methods, reason = "it ends with the store, which whoever stops us closes last")]
-    pub(super) fn start(pool: SqlitePool) -> Self {
+    pub(super) fn start(pool: SqlitePool, process: Process) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         let weak = sender.downgrade();
-        let task = tokio::spawn(work(pool, receiver));
+        let task = tokio::spawn(work(pool, process, receiver));
         Self { jobs: Mutex::new(Some(Running { sender, task })), sender: weak }
     }
 
@@ -66,7 +66,7 @@ impl Writer {
     }
 }
 
-async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+async fn work(pool: SqlitePool, process: Process, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         // Whoever is about to ask, as those are that were answered just now, comes along.
@@ -76,13 +76,13 @@ async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         {
             batch.push(job);
         }
-        let outcome = together(&pool, &mut batch).await;
+        let outcome = together(&pool, process, &mut batch).await;
         match (outcome, batch.len()) {
             (Ok(()), _) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
             (Err(error), 1) => drop(batch.pop().map(|job| job.finish(Err(error)))),
             (Err(_), _) => {
                 for mut job in batch.drain(..) {
-                    let outcome = together(&pool, std::slice::from_mut(&mut job)).await;
+                    let outcome = together(&pool, process, std::slice::from_mut(&mut job)).await;
                     job.finish(outcome);
                 }
             }
@@ -91,9 +91,9 @@ async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
 }
 
 /// Runs all of them in one transaction. After an error nothing of it stays.
-async fn together(pool: &SqlitePool, jobs: &mut [Box<dyn Job>]) -> Read<()> {
+async fn together(pool: &SqlitePool, process: Process, jobs: &mut [Box<dyn Job>]) -> Read<()> {
     let mut tx = pool.begin_with("begin immediate").await?;
-    let mut line = Line::on(&mut tx);
+    let mut line = Line::on(&mut tx, process);
     for job in jobs {
         job.run(&mut line).await?;
     }

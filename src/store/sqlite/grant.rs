@@ -8,7 +8,7 @@ use crate::{
     id::Id,
     name::{ClientId, UserId},
     store::{
-        ClientKind, ClientRow, CodeRow, FamilyRow, GrantRow, Opaque, Reach,
+        ClientKind, ClientRow, CodeRow, FamilyRow, GrantRow, Opaque, Process, Reach,
         rows::{GrantRows, Mac, Read},
     },
 };
@@ -112,12 +112,13 @@ impl GrantRows for Line<'_> {
             expires_at,
             tries,
             family,
+            made_by,
         } = code;
         self.say(
             "insert into code
              (mac, grant_id, person, client, redirect_uri, redirect_sent, challenge, resource, scopes, renewable,
-              issued_at, expires_at, tries, family)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+              issued_at, expires_at, tries, family, made_by)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              on conflict (mac) do update set tries = excluded.tries, family = excluded.family",
         )
         .bind(mac.as_slice())
@@ -134,6 +135,7 @@ impl GrantRows for Line<'_> {
         .bind(expires_at.as_millisecond())
         .bind(i64::from(*tries))
         .bind(family.map(|id| id.to_string()))
+        .bind(made_by.map(Process::number))
         .later()
         .await
     }
@@ -157,6 +159,7 @@ impl GrantRows for Line<'_> {
             renewable,
             created_at,
             rotated_at,
+            rotated_by,
             successor_used,
             idle_expires_at,
             expires_at,
@@ -165,10 +168,11 @@ impl GrantRows for Line<'_> {
         self.say(
             "insert into family
              (id, grant_id, person, client, resource, scopes, generation, nonce, asked, renewable, created_at,
-              rotated_at, successor_used, idle_expires_at, expires_at, revoked_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+              rotated_at, rotated_by, successor_used, idle_expires_at, expires_at, revoked_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              on conflict (id) do update set generation = excluded.generation, asked = excluded.asked,
-             rotated_at = excluded.rotated_at, successor_used = excluded.successor_used,
+             rotated_at = excluded.rotated_at, rotated_by = excluded.rotated_by,
+             successor_used = excluded.successor_used,
              idle_expires_at = excluded.idle_expires_at, revoked_at = excluded.revoked_at",
         )
         .bind(id.to_string())
@@ -183,6 +187,7 @@ impl GrantRows for Line<'_> {
         .bind(i64::from(*renewable))
         .bind(created_at.as_millisecond())
         .bind(millis(*rotated_at))
+        .bind(rotated_by.map(Process::number))
         .bind(i64::from(*successor_used))
         .bind(idle_expires_at.as_millisecond())
         .bind(expires_at.as_millisecond())
@@ -280,6 +285,7 @@ fn code(row: &SqliteRow) -> Read<CodeRow> {
         expires_at: read.at("expires_at")?,
         tries: read.number("tries")?,
         family: read.maybe("family")?,
+        made_by: read.get::<Option<i64>>("made_by")?.map(Process::from_number),
     })
 }
 
@@ -298,6 +304,7 @@ fn family(row: &SqliteRow) -> Read<FamilyRow> {
         renewable: read.get::<i64>("renewable")? != 0,
         created_at: read.at("created_at")?,
         rotated_at: read.maybe_at("rotated_at")?,
+        rotated_by: read.get::<Option<i64>>("rotated_by")?.map(Process::from_number),
         successor_used: read.get::<i64>("successor_used")? != 0,
         idle_expires_at: read.at("idle_expires_at")?,
         expires_at: read.at("expires_at")?,

@@ -16,7 +16,10 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use crate::store::rows::{Read, Rows};
+use crate::store::{
+    Process,
+    rows::{Read, Rows},
+};
 
 /// Statements that wait at most: each sequence of them is prepared once and kept.
 const WAITING: usize = 4;
@@ -24,6 +27,7 @@ const WAITING: usize = 4;
 /// A connection, and what was said to it and waits.
 pub(super) struct Line<'c> {
     connection: &'c mut SqliteConnection,
+    process: Process,
     sql: String,
     arguments: SqliteArguments,
     /// What could not be put down among the arguments.
@@ -31,11 +35,23 @@ pub(super) struct Line<'c> {
     waiting: usize,
 }
 
-impl Rows for Line<'_> {}
+impl Rows for Line<'_> {
+    fn process(&self) -> Process {
+        self.process
+    }
+}
 
 impl<'c> Line<'c> {
-    pub(super) fn on(connection: &'c mut SqliteConnection) -> Self {
-        Self { connection, sql: String::new(), arguments: SqliteArguments::default(), failed: None, waiting: 0 }
+    /// A line of this process.
+    pub(super) fn on(connection: &'c mut SqliteConnection, process: Process) -> Self {
+        Self {
+            connection,
+            process,
+            sql: String::new(),
+            arguments: SqliteArguments::default(),
+            failed: None,
+            waiting: 0,
+        }
     }
 
     /// Begins a statement, whose parameters `$1` and so on are bound in that order.

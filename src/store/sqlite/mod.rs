@@ -25,15 +25,19 @@ use tokio::sync::Mutex;
 use line::Line;
 
 use super::{
-    StoreError,
+    Process, StoreError,
     rows::{Op, Read},
 };
 use crate::name::ScopeName;
 
 const READERS: u32 = 4;
+/// Pages that are written beside the store before they are moved into it, 16 MiB: a page that changes
+/// often is then moved once.
+const PAGES: u32 = 4000;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
+    process: Process,
     pool: SqlitePool,
     writer: batch::Writer,
     readers: SqlitePool,
@@ -61,6 +65,7 @@ impl Sqlite {
                     .clone()
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
+                    .pragma("wal_autocheckpoint", PAGES.to_string())
                     .pragma("secure_delete", "ON"),
             )
             .await?;
@@ -69,7 +74,8 @@ impl Sqlite {
         let options = options.pragma("query_only", "ON");
         let finder = Mutex::new(Some(options.connect().await?));
         let readers = pool().max_connections(READERS).connect_with(options).await?;
-        Ok(Self { writer: batch::Writer::start(writer.clone()), pool: writer, readers, finder })
+        let process = Process::new();
+        Ok(Self { process, writer: batch::Writer::start(writer.clone(), process), pool: writer, readers, finder })
     }
 
     pub(super) async fn write<O: Op>(&self, op: O) -> Read<O::Answer> {
@@ -82,19 +88,19 @@ impl Sqlite {
         }
         // One state for all that the operation reads.
         let mut tx = self.readers.begin().await?;
-        let answer = op.run(&mut Line::on(&mut tx)).await?;
+        let answer = op.run(&mut Line::on(&mut tx, self.process)).await?;
         tx.rollback().await?;
         Ok(answer)
     }
 
     async fn find<O: Op>(&self, op: &O) -> Read<O::Answer> {
         if let Some(finder) = self.finder.lock().await.as_mut()
-            && let Ok(found) = op.run(&mut Line::on(finder)).await
+            && let Ok(found) = op.run(&mut Line::on(finder, self.process)).await
         {
             return Ok(found);
         }
         // The pool opens a connection anew where one is broken, and says what else is wrong.
-        op.run(&mut Line::on(&mut *self.readers.acquire().await?)).await
+        op.run(&mut Line::on(&mut *self.readers.acquire().await?, self.process)).await
     }
 
     pub(super) async fn writable(&self) -> Result<(), StoreError> {

@@ -85,13 +85,17 @@ impl TokenRows for Line<'_> {
             Reach::Grant(id) => (id.to_string(), Some("grant_id = $2"), Some("grant_id = $2"), Some("id = $2")),
             Reach::Client(id) => (
                 id.as_str().to_owned(),
-                Some("client = $2 or (principal_kind = 'client' and principal = $2)"),
+                Some("client = $2 or (grant_id is null and principal_kind = 'client' and principal = $2)"),
                 Some("client = $2"),
                 Some("client = $2"),
             ),
             Reach::User(id) => (
                 id.as_str().to_owned(),
-                Some("principal = $2 and principal_kind = 'user'"),
+                // By the indexes that there are: tokens with a grant, and those without.
+                Some(
+                    "grant_id in (select id from oauth_grant where person = $2)
+                     or (grant_id is null and principal = $2 and principal_kind = 'user')",
+                ),
                 Some("person = $2"),
                 Some("person = $2"),
             ),
