@@ -146,3 +146,44 @@ fn renumber(sql: &str, before: usize, into: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection as _, Row as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_goes_along_in_order_and_counts_for_itself_alone() {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::raw_sql("create table t (a integer primary key, b integer not null)")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let mut line = Line::on(&mut connection, Process::from_number(0));
+        line.say("insert into t values ($1, $2)").bind(1).bind(10).later().await.unwrap();
+        line.say("insert into t values ($2, $1)").bind(20).bind(2).later().await.unwrap();
+        let row = line.say("select sum(b), $2 from t where a <= $1").bind(2).bind(7).row().await.unwrap().unwrap();
+        assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (30, 7));
+        line.say("update t set b = $1").bind(5).later().await.unwrap();
+        assert_eq!(line.say("update t set b = 6 where a = $1").bind(1).changed().await.unwrap(), 1);
+        line.say("delete from t where a = $1").bind(2).later().await.unwrap();
+        assert!(line.say("select * from t where a = $1").bind(2).row().await.unwrap().is_none());
+        // More than may wait, and what is left of them.
+        for a in 10..20 {
+            line.say("insert into t values ($1, $1)").bind(a).later().await.unwrap();
+        }
+        line.settle().await.unwrap();
+        assert_eq!(line.say("select * from t").rows().await.unwrap().len(), 11);
+        // What was only said may still fail.
+        line.say("insert into t values ($1, null)").bind(30).later().await.unwrap();
+        assert!(line.settle().await.is_err());
+    }
+
+    #[test]
+    fn parameters_are_numbered_on() {
+        let mut sql = String::new();
+        renumber("select $1, $12, '$' from t where a = $2", 3, &mut sql);
+        assert_eq!(sql, "select $4, $15, '$' from t where a = $5");
+    }
+}
