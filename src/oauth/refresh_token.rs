@@ -106,6 +106,7 @@ mod tests {
             idle_expires_at: now,
             expires_at: now,
             revoked_at: None,
+            groups: std::collections::BTreeSet::new(),
         }
     }
 

@@ -65,7 +65,7 @@ def main():
     parser.add_argument("load")
     options = parser.parse_args()
     upstream = free_port()
-    tools = subprocess.Popen([options.load, "upstream", f"127.0.0.1:{upstream}"])
+    tools = subprocess.Popen([options.load, "upstream", f"127.0.0.1:{upstream}"], stdout=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory() as directory:
         binary = str(pathlib.Path(options.gateway).resolve())
         gateway = Gateway(binary, pathlib.Path(directory), CONFIGURATION, upstream=upstream)

@@ -37,7 +37,8 @@ pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
     let scopes = match kept.family {
         None if kept.client == client.id => {
             ask.granted(&kept.resource)?;
-            Some(ask.grantable(&kept.user, kept.grant, &kept.scopes).await?)
+            let grant = issuer.store.grant(kept.grant).await.map_err(down)?;
+            Some(ask.grantable(&kept.user, grant.into_iter().flat_map(|grant| grant.groups), &kept.scopes).await?)
         }
         Some(_) | None => None,
     };

@@ -11,7 +11,7 @@ use crate::{
     id::Id,
     name::{ClientId, ScopeName},
     store::{
-        Cause, CodeRow, FamilyRow, Opaque, Store, StoreError, TokenRow,
+        Cause, CodeRow, FamilyRow, GrantRow, Opaque, Store, StoreError, TokenRow,
         rows::{Op, Read, Rows},
     },
 };
@@ -144,7 +144,7 @@ impl Op for RedeemCode {
         let Some(mut grant) = rows.grant(code.grant).await?.filter(|grant| grant.revoked_at.is_none()) else {
             return Ok(Redeemed::Unknown);
         };
-        let family = self.family_of(&code);
+        let family = self.family_of(&code, &grant);
         rows.put_family(&family).await?;
         code.family = Some(family.id);
         rows.put_code(&self.mac, &code).await?;
@@ -172,7 +172,7 @@ impl RedeemCode {
         }
     }
 
-    fn family_of(&self, code: &CodeRow) -> FamilyRow {
+    fn family_of(&self, code: &CodeRow, grant: &GrantRow) -> FamilyRow {
         let NewFamily { id, nonce, idle_expires_at, expires_at } = &self.family;
         let scopes = match &self.scopes {
             Some(fewer) => sorted(fewer).into_iter().filter(|scope| code.scopes.contains(scope)).collect(),
@@ -196,6 +196,7 @@ impl RedeemCode {
             idle_expires_at: *idle_expires_at.min(expires_at),
             expires_at: *expires_at,
             revoked_at: None,
+            groups: grant.groups.clone(),
         }
     }
 }

@@ -127,6 +127,8 @@ pub struct FamilyRow {
     pub expires_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// The groups that the person was in at their last consent, as the grant has them now. Not kept here.
+    pub groups: BTreeSet<GroupId>,
 }
 
 impl FamilyRow {

@@ -141,7 +141,14 @@ impl GrantRows for Line<'_> {
     }
 
     async fn family(&mut self, id: Id) -> Read<Option<FamilyRow>> {
-        let row = self.say("select * from family where id = $1").bind(id.to_string()).row().await?;
+        let row = self
+            .say(
+                "select family.*, oauth_grant.groups
+                 from family left join oauth_grant on oauth_grant.id = family.grant_id where family.id = $1",
+            )
+            .bind(id.to_string())
+            .row()
+            .await?;
         row.map(|row| family(&row)).transpose()
     }
 
@@ -164,6 +171,7 @@ impl GrantRows for Line<'_> {
             idle_expires_at,
             expires_at,
             revoked_at,
+            groups: _,
         } = family;
         self.say(
             "insert into family
@@ -291,6 +299,7 @@ fn code(row: &SqliteRow) -> Read<CodeRow> {
 
 fn family(row: &SqliteRow) -> Read<FamilyRow> {
     let read = Reading { row, what: "family" };
+    let groups = read.get::<Option<&str>>("groups")?.map(serde_json::from_str).transpose();
     Ok(FamilyRow {
         id: read.parsed("id")?,
         grant: read.parsed("grant_id")?,
@@ -309,6 +318,7 @@ fn family(row: &SqliteRow) -> Read<FamilyRow> {
         idle_expires_at: read.at("idle_expires_at")?,
         expires_at: read.at("expires_at")?,
         revoked_at: read.maybe_at("revoked_at")?,
+        groups: groups.map_err(|error| corrupt("grant", error))?.unwrap_or_default(),
     })
 }
 
