@@ -13,7 +13,7 @@ use super::{
     client::Client,
     error::{ErrorCode, OAuthError, Why},
     form::Form,
-    issuer::{Issuer, down, signed},
+    issuer::{Issuer, signed},
     refresh_token::RefreshToken,
     token::Issued,
 };
