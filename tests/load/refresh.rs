@@ -131,7 +131,7 @@ fn ask(target: &Target, token: &str) -> Ready {
 /// The refresh token of an answer.
 fn next(body: &[u8]) -> anyhow::Result<String> {
     let body: Value = serde_json::from_slice(body)?;
-    Ok(body["refresh_token"].as_str().context("no refresh token")?.to_owned())
+    Ok(body.get("refresh_token").and_then(Value::as_str).context("no refresh token")?.to_owned())
 }
 
 /// Codes that the owner approved for `desk`, in a store that a gateway uses.
