@@ -433,7 +433,7 @@ impl Gateway {
             Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Box::new(Decision::deny(bad.because())))),
             Err(error) => {
                 tracing::error!(%error, id = %known.id, "the store cannot be read, so no token is good");
-                Err(Refusal::Internal.into())
+                Err(Refusal::NoStore.into())
             }
         }
     }

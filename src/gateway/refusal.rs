@@ -87,6 +87,8 @@ pub(crate) enum Refusal {
     Upstream(String),
     /// The audit trail cannot be written, so nothing is done.
     NoAudit,
+    /// The store cannot be read, so no token is good.
+    NoStore,
     /// We failed; the log has the rest under the request's id.
     Internal,
 }
@@ -116,7 +118,9 @@ impl Refusal {
             Self::Cancelled => code::CANCELLED,
             Self::UnknownMethod(_) => code::METHOD_NOT_FOUND,
             Self::BadEnvelope(_) | Self::BadParams(_) => code::INVALID_PARAMS,
-            Self::Full(_) | Self::Unanswered | Self::Upstream(_) | Self::NoAudit | Self::Internal => code::INTERNAL,
+            Self::Full(_) | Self::Unanswered | Self::Upstream(_) | Self::NoAudit | Self::NoStore | Self::Internal => {
+                code::INTERNAL
+            }
         }
     }
 
@@ -151,6 +155,7 @@ impl Refusal {
             Self::PolicyError => "policy-error",
             Self::Upstream(_) => "upstream",
             Self::NoAudit => "no-audit",
+            Self::NoStore => "store-down",
             Self::Internal => "internal",
         }
     }
@@ -182,7 +187,7 @@ impl Refusal {
             | Self::BadParams(_)
             | Self::Unfit(_)
             | Self::Suspect(_) => Because::ValidationFailed,
-            Self::Full(_) | Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::Internal => {
+            Self::Full(_) | Self::PolicyError | Self::Upstream(_) | Self::NoAudit | Self::NoStore | Self::Internal => {
                 Because::PolicyError
             }
         }
@@ -220,6 +225,7 @@ impl Refusal {
             | Self::PolicyError
             | Self::Upstream(_)
             | Self::NoAudit
+            | Self::NoStore
             | Self::Internal => false,
         }
     }
@@ -265,6 +271,7 @@ impl Refusal {
             }
             Self::RateLimited(fields) => format!("too many requests; try again in {} seconds", fields.retry_after),
             Self::PolicyError => "the policy could not be evaluated, so the answer is no".into(),
+            Self::NoStore => "the store cannot be read, so nobody is let in; try again soon".into(),
             Self::NoAudit => "the audit trail cannot be written, so nothing is done".into(),
             Self::Internal => "internal error".into(),
         }
@@ -320,6 +327,7 @@ impl Refusal {
                 | Self::PolicyError
                 | Self::Upstream(_)
                 | Self::NoAudit
+                | Self::NoStore
                 | Self::Internal => {}
             }
         }

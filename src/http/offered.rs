@@ -13,7 +13,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     errand::Errand,
@@ -245,10 +245,7 @@ async fn has(revision: &Revision, server: &ServerName) -> Has {
     };
     let count = |kind| upstream.known(kind).map_or(0, |list| list.entries().len());
     let tools = list.map(|list| {
-        let tools = list.entries().iter().filter_map(|entry| {
-            let value: Value = serde_json::from_str(entry.json()).ok()?;
-            Some((entry.key().parse().ok()?, told(&value)))
-        });
+        let tools = list.entries().iter().filter_map(|entry| Some((entry.key().parse().ok()?, told(entry.json())?)));
         tools.collect()
     });
     Has { tools, prompts: count(Kind::Prompts), resources: count(Kind::Resources) + count(Kind::Templates) }
@@ -264,8 +261,17 @@ fn pinned(lock: &Lock, server: &ServerName) -> Option<Has> {
     Some(Has { tools: Some(tools.collect()), prompts, resources })
 }
 
-fn told(tool: &Value) -> Tool {
-    Tool { title: title(tool), hints: Hints::of_tool(tool) }
+/// What is shown of a tool as it was listed. Its schemas, most of it, are passed over.
+fn told(tool: &str) -> Option<Tool> {
+    let all: BTreeMap<String, &RawValue> = serde_json::from_str(tool).ok()?;
+    let mut shown = serde_json::Map::new();
+    for name in ["title", "annotations"] {
+        if let Some(raw) = all.get(name) {
+            shown.insert(name.to_owned(), serde_json::from_str(raw.get()).ok()?);
+        }
+    }
+    let tool = Value::Object(shown);
+    Some(Tool { title: title(&tool), hints: Hints::of_tool(&tool) })
 }
 
 fn title(tool: &Value) -> Option<Shown> {

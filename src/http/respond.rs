@@ -45,7 +45,7 @@ pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
         | Refusal::Cancelled
         | Refusal::Unanswered
         | Refusal::Upstream(_) => StatusCode::OK,
-        Refusal::Full(_) | Refusal::NoAudit => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Full(_) | Refusal::NoAudit | Refusal::NoStore => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -109,12 +109,19 @@ pub(crate) fn challenge(refusal: &Refusal, metadata: &str, baseline: &BTreeSet<S
         | Refusal::PolicyError
         | Refusal::Upstream(_)
         | Refusal::NoAudit
+        | Refusal::NoStore
         | Refusal::Internal => None,
     }
 }
 
-/// The fields that say when there is room again, where a limit was reached.
+/// Seconds after which the store may be back.
+const SOON: &str = "2";
+
+/// The fields that say when to come again, where that is known: a limit was reached, or the store is away.
 pub(crate) fn limits(refusal: &Refusal, headers: &mut poem::http::HeaderMap) {
+    if matches!(refusal, Refusal::NoStore) {
+        headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static(SOON));
+    }
     let Refusal::RateLimited(fields) = refusal else { return };
     let Fields { retry_after, rate_limit, policy } = &**fields;
     let retry_after = (header::RETRY_AFTER, retry_after);

@@ -27,7 +27,7 @@ use crate::{
     id::Id,
     oauth::TokenKeys,
     policy::Because,
-    store::{FoundToken, Reach, Store, StoreError, StoredEvent, TokenRow},
+    store::{FoundToken, Reach, SKEW, Store, StoreError, StoredEvent, TokenRow},
 };
 
 /// How long the cache is believed after events were last read.
@@ -36,8 +36,6 @@ const TRUSTED: SignedDuration = SignedDuration::from_secs(2);
 const CACHED: u64 = 10_000;
 /// Bytes of a header value that are looked at.
 const LONGEST: usize = 4096;
-/// How far another replica's clock may be ahead.
-const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// Revocations that may wait to be noticed by who outlives a request.
 const MOST_REVOCATIONS: usize = 256;

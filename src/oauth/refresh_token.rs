@@ -101,10 +101,12 @@ mod tests {
             renewable: true,
             created_at: now,
             rotated_at: None,
+            rotated_by: None,
             successor_used: false,
             idle_expires_at: now,
             expires_at: now,
             revoked_at: None,
+            groups: std::collections::BTreeSet::new(),
         }
     }
 

@@ -25,8 +25,8 @@ pub use op::{
 };
 pub use row::{
     AccountRow, Cause, ClientKind, ClientRow, CodeRow, CounterRow, DataKeyRow, DataKeyUse, Event, FamilyRow,
-    FoundToken, GrantRow, LeaseRow, NewToken, Opaque, Opened, Opening, Reach, Revocation, Risk, SealedRow, SignInRow,
-    StoredEvent, TokenRow,
+    FoundToken, GrantRow, LeaseRow, NewToken, Opaque, Opened, Opening, Process, Reach, Revocation, Risk, SKEW,
+    SealedRow, SignInRow, StoredEvent, TokenRow,
 };
 pub use rows::Touched;
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     AccountRow, ClientKind, ClientRow, CodeRow, CounterRow, DataKeyRow, Event, FamilyRow, FoundToken, GrantRow,
-    LeaseRow, NewToken, Reach, SealedRow, SignInRow, StoreError, StoredEvent, TokenRow,
+    LeaseRow, NewToken, Process, Reach, SealedRow, SignInRow, StoreError, StoredEvent, TokenRow,
 };
 use crate::{
     id::Id,
@@ -30,11 +30,17 @@ pub(super) trait Op: Send + Sync + 'static {
     /// What it gives.
     type Answer: Send + 'static;
 
+    /// Whether it only finds a row, with one statement: that is of one state by itself.
+    const FINDS: bool = false;
+
     fn run<R: Rows>(&self, rows: &mut R) -> impl Future<Output = Read<Self::Answer>> + Send;
 }
 
 /// All rows.
-pub(super) trait Rows: TokenRows + GrantRows + PersonRows + KeyRows + EventRows + Send {}
+pub(super) trait Rows: TokenRows + GrantRows + PersonRows + KeyRows + EventRows + Send {
+    /// The process that runs the operation.
+    fn process(&self) -> Process;
+}
 
 /// What a revocation touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

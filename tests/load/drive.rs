@@ -113,29 +113,34 @@ pub(crate) fn drive(target: &Target, ask: &Ask, connections: usize, until: Until
                 (times, failed)
             });
         }
-        let (mut times, mut errors, mut first_error) = (Vec::new(), 0, None);
+        let (mut times, mut failed) = (Vec::new(), Vec::new());
         while let Some(joined) = workers.join_next().await {
-            let (some, failed) = joined?;
+            let (some, error) = joined?;
             times.extend(some);
-            errors += usize::from(failed.is_some());
-            first_error = first_error.or(failed);
+            failed.extend(error);
         }
-        let elapsed = begun.elapsed().as_secs_f64();
+        Ok(Driven::of(connections, times, failed, begun.elapsed()))
+    })
+}
+
+impl Driven {
+    /// From how long each call took, and what the connections said that failed.
+    pub(crate) fn of(connections: usize, mut times: Vec<Duration>, failed: Vec<String>, elapsed: Duration) -> Self {
         times.sort_unstable();
         let calls = times.len();
         let at = |share: usize| {
             times.get((calls * share / 100).min(calls.saturating_sub(1))).map_or(0.0, |time| time.as_secs_f64() * 1e6)
         };
-        Ok(Driven {
+        Self {
             connections,
             calls,
-            errors,
-            per_second: calls as f64 / elapsed,
+            errors: failed.len(),
+            per_second: calls as f64 / elapsed.as_secs_f64(),
             p50_us: at(50),
             p99_us: at(99),
-            first_error,
-        })
-    })
+            first_error: failed.into_iter().next(),
+        }
+    }
 }
 
 impl fmt::Display for Driven {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -90,6 +90,18 @@ impl Target {
         Ready(head.into_bytes())
     }
 
+    /// A form that is posted.
+    pub(crate) fn form(&self, body: &str) -> Ready {
+        let Self { authority, path, .. } = self;
+        Ready(
+            format!(
+                "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/x-www-form-urlencoded\r\nuser-agent: portcullis-load\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes(),
+        )
+    }
+
     pub(crate) async fn connect(&self) -> anyhow::Result<Connection> {
         let stream = TcpStream::connect(&self.authority).await?;
         stream.set_nodelay(true)?;
@@ -107,6 +119,13 @@ pub(crate) struct Connection {
 impl Connection {
     /// Asks, and gives the body of an answer that is a result.
     pub(crate) async fn ask(&mut self, request: &Ready) -> anyhow::Result<&[u8]> {
+        let body = self.answer(request).await?;
+        ensure!(is_result(body), "no result: {}", begin(body));
+        Ok(body)
+    }
+
+    /// Asks, and gives the body of an answer of status 200.
+    pub(crate) async fn answer(&mut self, request: &Ready) -> anyhow::Result<&[u8]> {
         tokio::time::timeout(PATIENCE, self.exchange(request)).await.context("no answer in time")?
     }
 
@@ -126,12 +145,13 @@ impl Connection {
                 }
             }
         };
-        let body = self.buffer.get(start..end).unwrap_or_default();
-        if !self.buffer.starts_with(b"HTTP/1.1 200") || !is_result(body) {
-            bail!("no result: {}", String::from_utf8_lossy(&self.buffer).chars().take(600).collect::<String>());
-        }
-        Ok(body)
+        ensure!(self.buffer.starts_with(b"HTTP/1.1 200"), "not answered: {}", begin(&self.buffer));
+        Ok(self.buffer.get(start..end).unwrap_or_default())
     }
+}
+
+fn begin(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(600).collect()
 }
 
 /// Whether a body is a JSON-RPC result that is not an error of the tool's.

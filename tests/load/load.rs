@@ -2,13 +2,14 @@
 //!
 //! `load run` starts upstreams and a gateway, drives them with the same calls directly and through the
 //! gateway, and prints what both cost. `load upstream` and `load drive` are its two halves, to be used
-//! alone. Everything is on 127.0.0.1, and everything ends. See `docs/performance.md`.
+//! alone; `load refresh` drives the token endpoint. Everything is on 127.0.0.1, and everything ends. See `docs/performance.md`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "its tables are what it is for")]
 
 mod drive;
 mod http;
 mod process;
+mod refresh;
 mod report;
 mod run;
 mod setting;
@@ -58,6 +59,8 @@ enum Command {
     },
     /// Start everything, measure, print a table
     Run(run::RunArgs),
+    /// Refresh tokens over HTTP, each connection its own, and print how many a second
+    Refresh(refresh::RefreshArgs),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
             })
         }
         Command::Run(args) => run::run(&args),
+        Command::Refresh(args) => refresh::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -35,9 +35,10 @@ pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
     let kept = issuer.store.find_code(&mac).await.map_err(down)?.ok_or_else(|| unknown(Why::CodeUnknown))?;
     // What policies have to say counts once the code is this client's and not used; else the store says what it is.
     let scopes = match kept.family {
-        None if kept.client == client.id && now < kept.expires_at => {
+        None if kept.client == client.id => {
             ask.granted(&kept.resource)?;
-            Some(ask.grantable(&kept.user, kept.grant, &kept.scopes).await?)
+            let grant = issuer.store.grant(kept.grant).await.map_err(down)?;
+            Some(ask.grantable(&kept.user, grant.into_iter().flat_map(|grant| grant.groups), &kept.scopes).await?)
         }
         Some(_) | None => None,
     };

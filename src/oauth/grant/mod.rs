@@ -6,8 +6,6 @@ mod authorization_code;
 mod client_credentials;
 mod refresh_token;
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::{
@@ -15,7 +13,7 @@ use super::{
     client::Client,
     error::{ErrorCode, OAuthError, Why},
     form::Form,
-    issuer::{Issuer, down, signed},
+    issuer::{Issuer, signed},
     refresh_token::RefreshToken,
     token::Issued,
 };
@@ -23,7 +21,6 @@ use crate::{
     chance,
     config::GrantType,
     endpoint::Endpoint,
-    id::Id,
     name::{GroupId, ScopeName, UserId},
     principal::Principal,
     store::{FreshToken, NewToken, TokenRow},
@@ -52,19 +49,18 @@ fn refused(why: Why, what: &str) -> OAuthError {
 }
 
 impl Redeem<'_> {
-    /// The groups of whoever approved a grant, now and then, if they may still sign in.
-    async fn groups(&self, user: &UserId, grant: Id) -> Result<BTreeSet<GroupId>, OAuthError> {
+    /// What a person may still be granted of `scopes`, through this client: as one of the groups that they are in now,
+    /// and of those that they were in at their consent.
+    async fn grantable(
+        &self,
+        user: &UserId,
+        then: impl IntoIterator<Item = GroupId>,
+        scopes: &[ScopeName],
+    ) -> Result<Vec<ScopeName>, OAuthError> {
         let Some(mut groups) = self.issuer.groups(user).await? else {
             return Err(refused(Why::PersonGone, "the person who granted this may not sign in any more"));
         };
-        let grant = self.issuer.store.grant(grant).await.map_err(down)?;
-        groups.extend(grant.into_iter().flat_map(|grant| grant.groups));
-        Ok(groups)
-    }
-
-    /// What a person may still be granted of `scopes` of a grant, through this client.
-    async fn grantable(&self, user: &UserId, grant: Id, scopes: &[ScopeName]) -> Result<Vec<ScopeName>, OAuthError> {
-        let groups = self.groups(user, grant).await?;
+        groups.extend(then);
         let scopes = self.issuer.grantable(&Principal::User(user.clone()), &self.client.id, &groups, scopes);
         if scopes.is_empty() {
             return Err(refused(Why::NothingGrantable, "nothing of what was granted may be granted any more"));

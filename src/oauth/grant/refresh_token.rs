@@ -42,17 +42,18 @@ pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
     let (scopes, ceiling) = if live && !again {
         let asked = asked(ask, &family, scope)?;
         ask.granted(&family.resource)?;
-        let ceiling = ask.grantable(&family.user, family.grant, &family.scopes).await?;
+        let ceiling = ask.grantable(&family.user, family.groups.clone(), &family.scopes).await?;
         if asked.as_ref().is_some_and(|asked| !asked.iter().any(|scope| ceiling.contains(scope))) {
             return Err(nothing());
         }
         (asked, Some(ceiling))
     } else if live {
         // Reuse must end the family whatever else is wrong with the request, so nothing may refuse before it.
-        let ceiling = ask.grantable(&family.user, family.grant, &family.scopes).await.unwrap_or_else(|error| {
-            gone = Some(error);
-            Vec::new()
-        });
+        let ceiling =
+            ask.grantable(&family.user, family.groups.clone(), &family.scopes).await.unwrap_or_else(|error| {
+                gone = Some(error);
+                Vec::new()
+            });
         (asked(ask, &family, scope).unwrap_or_else(|_| Some(Vec::new())), Some(ceiling))
     } else {
         (None, None)

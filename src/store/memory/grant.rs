@@ -53,7 +53,8 @@ impl GrantRows for State {
     }
 
     async fn family(&mut self, id: Id) -> Read<Option<FamilyRow>> {
-        Ok(self.families.get(&id).cloned())
+        let groups = |grant| self.grants.get(grant).map(|grant| grant.groups.clone()).unwrap_or_default();
+        Ok(self.families.get(&id).map(|family| FamilyRow { groups: groups(&family.grant), ..family.clone() }))
     }
 
     async fn put_family(&mut self, family: &FamilyRow) -> Read<()> {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use super::{
-    AccountRow, ClientKind, ClientRow, CodeRow, CounterRow, DataKeyRow, Event, FamilyRow, GrantRow, LeaseRow,
+    AccountRow, ClientKind, ClientRow, CodeRow, CounterRow, DataKeyRow, Event, FamilyRow, GrantRow, LeaseRow, Process,
     SealedRow, SignInRow, StoredEvent, TokenRow,
     rows::{EventRows, KeyRows, Mac, Op, Read, Rows},
 };
@@ -51,7 +51,12 @@ impl Memory {
     }
 }
 
-impl Rows for State {}
+impl Rows for State {
+    fn process(&self) -> Process {
+        // Nobody else can have it.
+        Process::from_number(0)
+    }
+}
 
 impl KeyRows for State {
     async fn data_keys(&mut self) -> Read<Vec<DataKeyRow>> {

@@ -132,11 +132,11 @@ impl Op for Approve {
             now,
         } = self;
         if let Some(proof) = proof
-            && !rows.add_once(proof.name, &proof.id, proof.until, *now).await?
+            && !rows.add_once(proof.name, &proof.id, proof.kept_until(), *now).await?
         {
             return Ok(Approved::Stale);
         }
-        if !rows.add_once(once.name, &once.id, once.until, *now).await? {
+        if !rows.add_once(once.name, &once.id, once.kept_until(), *now).await? {
             return Ok(Approved::Again);
         }
         let grant = match rows.grant_of(&asked.user, &asked.client, &asked.resource).await? {
@@ -174,6 +174,7 @@ impl Op for Approve {
             expires_at: *expires_at,
             tries: 0,
             family: None,
+            made_by: Some(rows.process()),
         };
         rows.put_code(code, &row).await?;
         Ok(Approved::Done { grant: grant.id })
@@ -208,6 +209,7 @@ struct FindGrant {
 
 impl Op for FindGrant {
     type Answer = Option<GrantRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.grant(self.id).await
@@ -222,6 +224,7 @@ struct GrantOf {
 
 impl Op for GrantOf {
     type Answer = Option<GrantRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.grant_of(&self.user, &self.client, &self.resource).await
@@ -247,6 +250,7 @@ pub(super) struct FindCode {
 
 impl Op for FindCode {
     type Answer = Option<CodeRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.code(&self.mac).await

@@ -97,6 +97,7 @@ struct FindClient {
 
 impl Op for FindClient {
     type Answer = Option<ClientRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         let found = rows.client(&self.id).await?;

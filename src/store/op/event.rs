@@ -102,6 +102,7 @@ struct EventsSince {
 
 impl Op for EventsSince {
     type Answer = Vec<StoredEvent>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.events_since(self.seq).await
@@ -184,6 +185,7 @@ struct Mark {
 
 impl Op for Mark {
     type Answer = Option<String>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.mark(&self.name).await

@@ -16,7 +16,7 @@ use crate::{
     id::Id,
     name::{ClientId, ScopeName},
     store::{
-        Cause, FamilyRow, Store, StoreError, TokenRow,
+        Cause, FamilyRow, Process, Store, StoreError, TokenRow,
         rows::{Op, Read, Rows},
     },
 };
@@ -138,7 +138,7 @@ impl Op for Rotate {
             None => return Ok(Rotated::Unknown),
             Some(age) => age,
         };
-        if age > 1 || (age == 1 && !self.in_grace(&family)) {
+        if age > 1 || (age == 1 && !self.in_grace(&family, rows.process())) {
             revoke::family(rows, &family, Cause::RefreshReuse, self.now).await?;
             return Ok(Rotated::Reused);
         }
@@ -161,6 +161,7 @@ impl Op for Rotate {
                 let Some(next) = family.generation.checked_add(1) else { return Ok(Rotated::Expired) };
                 family.generation = next;
                 family.rotated_at = Some(self.now);
+                family.rotated_by = Some(rows.process());
                 family.successor_used = false;
                 family.asked = asked;
             }
@@ -177,9 +178,10 @@ impl Op for Rotate {
 
 impl Rotate {
     /// Whether the generation before the current one is still answered.
-    fn in_grace(&self, family: &FamilyRow) -> bool {
+    fn in_grace(&self, family: &FamilyRow, process: Process) -> bool {
         let grace = if family.successor_used { self.grace.min(USED_GRACE) } else { self.grace };
-        // Another process's clock may be a little ahead of ours: that is no reason to revoke.
+        // That another process's clock is behind ours or ahead is no reason to revoke.
+        let grace = grace.saturating_add(process.leeway(family.rotated_by));
         family.rotated_at.is_some_and(|at| self.now.duration_since(at) < grace)
     }
 }
@@ -190,6 +192,7 @@ struct FindFamily {
 
 impl Op for FindFamily {
     type Answer = Option<FamilyRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.family(self.id).await

@@ -6,7 +6,7 @@ use super::revoke;
 use crate::{
     name::UserId,
     store::{
-        AccountRow, Cause, CounterRow, Event, Opaque, Reach, SignInRow, Store, StoreError,
+        AccountRow, Cause, CounterRow, Event, Opaque, Reach, SKEW, SignInRow, Store, StoreError,
         rows::{Mac, Op, Read, Rows},
     },
 };
@@ -18,8 +18,15 @@ pub struct Once {
     pub name: &'static str,
     /// Which; a digest of it where it is a credential.
     pub id: Vec<u8>,
-    /// Until when the mark is kept, at least: when the thing itself is over.
+    /// When the thing itself is over.
     pub until: Timestamp,
+}
+
+impl Once {
+    /// Until when the mark is kept: for a process whose clock is behind, the thing is not over yet.
+    pub(super) fn kept_until(&self) -> Timestamp {
+        self.until.saturating_add(SKEW).unwrap_or(self.until)
+    }
 }
 
 /// Somebody who signs in.
@@ -206,7 +213,7 @@ impl Op for Consume {
     type Answer = bool;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<bool> {
-        rows.add_once(self.once.name, &self.once.id, self.once.until, self.now).await
+        rows.add_once(self.once.name, &self.once.id, self.once.kept_until(), self.now).await
     }
 }
 
@@ -215,7 +222,7 @@ impl Op for OpenSignIn {
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<SignedIn> {
         if let Some(once) = &self.once
-            && !rows.add_once(once.name, &once.id, once.until, self.now).await?
+            && !rows.add_once(once.name, &once.id, once.kept_until(), self.now).await?
         {
             return Ok(SignedIn::Used);
         }
@@ -234,6 +241,7 @@ struct FindSignIn {
 
 impl Op for FindSignIn {
     type Answer = Option<SignInRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         Ok(rows.sign_in(&self.mac).await?.filter(|row| self.now < row.idle_expires_at && self.now < row.expires_at))
@@ -293,6 +301,7 @@ struct FindAccount {
 
 impl Op for FindAccount {
     type Answer = Option<AccountRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.account(&self.user).await
@@ -386,6 +395,7 @@ struct Look {
 
 impl Op for Look {
     type Answer = Counted;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Counted> {
         let Attempt { name, key, limit, window: _ } = &self.attempt;

@@ -11,7 +11,7 @@ use crate::{
     id::Id,
     name::{ClientId, ScopeName},
     store::{
-        Cause, CodeRow, FamilyRow, Opaque, Store, StoreError, TokenRow,
+        Cause, CodeRow, FamilyRow, GrantRow, Opaque, Store, StoreError, TokenRow,
         rows::{Op, Read, Rows},
     },
 };
@@ -129,7 +129,8 @@ impl Op for RedeemCode {
             }
             return Ok(Redeemed::Replayed { family });
         }
-        if self.now >= code.expires_at {
+        let leeway = rows.process().leeway(code.made_by);
+        if self.now.saturating_sub(leeway).unwrap_or(self.now) >= code.expires_at {
             return Ok(Redeemed::Expired);
         }
         if code.tries >= MOST_TRIES {
@@ -143,7 +144,7 @@ impl Op for RedeemCode {
         let Some(mut grant) = rows.grant(code.grant).await?.filter(|grant| grant.revoked_at.is_none()) else {
             return Ok(Redeemed::Unknown);
         };
-        let family = self.family_of(&code);
+        let family = self.family_of(&code, &grant);
         rows.put_family(&family).await?;
         code.family = Some(family.id);
         rows.put_code(&self.mac, &code).await?;
@@ -171,7 +172,7 @@ impl RedeemCode {
         }
     }
 
-    fn family_of(&self, code: &CodeRow) -> FamilyRow {
+    fn family_of(&self, code: &CodeRow, grant: &GrantRow) -> FamilyRow {
         let NewFamily { id, nonce, idle_expires_at, expires_at } = &self.family;
         let scopes = match &self.scopes {
             Some(fewer) => sorted(fewer).into_iter().filter(|scope| code.scopes.contains(scope)).collect(),
@@ -190,10 +191,12 @@ impl RedeemCode {
             renewable: code.renewable,
             created_at: self.now,
             rotated_at: None,
+            rotated_by: None,
             successor_used: false,
             idle_expires_at: *idle_expires_at.min(expires_at),
             expires_at: *expires_at,
             revoked_at: None,
+            groups: grant.groups.clone(),
         }
     }
 }

@@ -45,11 +45,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub async fn find_token(&self, mac: &[u8; 32]) -> Result<Option<FoundToken>, StoreError> {
-        match &self.backend {
-            // The one read on the way of every call.
-            crate::store::Backend::Sqlite(store) => store.find_token(mac).await,
-            crate::store::Backend::Memory(store) => store.run(&FindToken { mac: *mac }).await,
-        }
+        self.read(FindToken { mac: *mac }).await
     }
 
     /// The token with this id, expired and revoked ones too.
@@ -121,6 +117,7 @@ struct FindToken {
 
 impl Op for FindToken {
     type Answer = Option<FoundToken>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.token(&self.mac).await
@@ -133,6 +130,7 @@ struct TokenById {
 
 impl Op for TokenById {
     type Answer = Option<TokenRow>;
+    const FINDS: bool = true;
 
     async fn run<R: Rows>(&self, rows: &mut R) -> Read<Self::Answer> {
         rows.token_by_id(self.id).await

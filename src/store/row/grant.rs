@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Opaque;
+use super::{Opaque, Process};
 use crate::{
     id::Id,
     name::{ClientId, GroupId, ScopeName, ServerName},
@@ -85,6 +85,8 @@ pub struct CodeRow {
     pub tries: u32,
     /// What came of it when it was redeemed.
     pub family: Option<Id>,
+    /// Whose clock the two instants are of; nothing where a version before 3 wrote it.
+    pub made_by: Option<Process>,
 }
 
 /// The tokens that came of one code: one branch, renewed by refresh tokens that are derived from
@@ -115,6 +117,8 @@ pub struct FamilyRow {
     pub created_at: Timestamp,
     /// When it was rotated last.
     pub rotated_at: Option<Timestamp>,
+    /// Whose clock that is of; nothing where nobody rotated it, or a version before 3.
+    pub rotated_by: Option<Process>,
     /// Whether what the last rotation gave has been seen in use.
     pub successor_used: bool,
     /// It is over when nobody refreshes until then.
@@ -123,6 +127,8 @@ pub struct FamilyRow {
     pub expires_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// The groups that the person was in at their last consent, as the grant has them now. Not kept here.
+    pub groups: BTreeSet<GroupId>,
 }
 
 impl FamilyRow {

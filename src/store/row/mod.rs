@@ -7,6 +7,7 @@ mod event;
 mod grant;
 mod key;
 mod person;
+mod process;
 mod token;
 
 pub use crate::policy::Risk;
@@ -15,6 +16,7 @@ pub use event::{Cause, Event, Reach, StoredEvent};
 pub use grant::{CodeRow, FamilyRow, GrantRow, Opened, Opening};
 pub use key::{DataKeyRow, DataKeyUse, SealedRow};
 pub use person::{AccountRow, CounterRow, LeaseRow, SignInRow};
+pub use process::{Process, SKEW};
 pub use token::{FoundToken, NewToken, Revocation, TokenRow};
 
 use std::fmt;

@@ -7,19 +7,21 @@
 
 use std::{future::Future, pin::Pin};
 
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqlitePool;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::JoinHandle,
 };
 
+use super::Line;
 use crate::store::{
-    StoreError,
+    Process, StoreError,
     rows::{Op, Read},
 };
 
-/// Operations in one transaction, so that another process waits a few milliseconds at most.
-const BATCH: usize = 64;
+/// Operations in one transaction, so that another process waits a few milliseconds at most, and those that were
+/// answered last do their work while the next are written.
+const BATCH: usize = 32;
 /// Operations that wait; who comes then waits to wait.
 const WAITING: usize = 1024;
 
@@ -38,10 +40,10 @@ struct Running {
 
 impl Writer {
     #[expect(clippy::disallowed_methods, reason = "it ends with the store, which whoever stops us closes last")]
-    pub(super) fn start(pool: SqlitePool) -> Self {
+    pub(super) fn start(pool: SqlitePool, process: Process) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         let weak = sender.downgrade();
-        let task = tokio::spawn(work(pool, receiver));
+        let task = tokio::spawn(work(pool, process, receiver));
         Self { jobs: Mutex::new(Some(Running { sender, task })), sender: weak }
     }
 
@@ -65,16 +67,23 @@ impl Writer {
     }
 }
 
-async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+async fn work(pool: SqlitePool, process: Process, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
-        let outcome = together(&pool, &mut batch).await;
+        // Whoever is about to ask, as those are that were answered just now, comes along.
+        tokio::task::yield_now().await;
+        while batch.len() < BATCH
+            && let Ok(job) = jobs.try_recv()
+        {
+            batch.push(job);
+        }
+        let outcome = together(&pool, process, &mut batch).await;
         match (outcome, batch.len()) {
             (Ok(()), _) => batch.drain(..).for_each(|job| job.finish(Ok(()))),
             (Err(error), 1) => drop(batch.pop().map(|job| job.finish(Err(error)))),
             (Err(_), _) => {
                 for mut job in batch.drain(..) {
-                    let outcome = together(&pool, std::slice::from_mut(&mut job)).await;
+                    let outcome = together(&pool, process, std::slice::from_mut(&mut job)).await;
                     job.finish(outcome);
                 }
             }
@@ -83,17 +92,19 @@ async fn work(pool: SqlitePool, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
 }
 
 /// Runs all of them in one transaction. After an error nothing of it stays.
-async fn together(pool: &SqlitePool, jobs: &mut [Box<dyn Job>]) -> Read<()> {
+async fn together(pool: &SqlitePool, process: Process, jobs: &mut [Box<dyn Job>]) -> Read<()> {
     let mut tx = pool.begin_with("begin immediate").await?;
+    let mut line = Line::on(&mut tx, process);
     for job in jobs {
-        job.run(&mut tx).await?;
+        job.run(&mut line).await?;
     }
+    line.settle().await?;
     Ok(tx.commit().await?)
 }
 
 /// An operation with whoever waits for it.
 trait Job: Send {
-    fn run<'a>(&'a mut self, rows: &'a mut SqliteConnection) -> Step<'a>;
+    fn run<'a>(&'a mut self, rows: &'a mut Line<'_>) -> Step<'a>;
 
     /// Answers: what it gave, now that it is kept, or why nothing was.
     fn finish(self: Box<Self>, outcome: Read<()>);
@@ -108,7 +119,7 @@ struct Pending<O: Op> {
 }
 
 impl<O: Op> Job for Pending<O> {
-    fn run<'a>(&'a mut self, rows: &'a mut SqliteConnection) -> Step<'a> {
+    fn run<'a>(&'a mut self, rows: &'a mut Line<'_>) -> Step<'a> {
         Box::pin(async move {
             self.answer = Some(self.op.run(rows).await?);
             Ok(())

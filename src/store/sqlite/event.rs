@@ -1,9 +1,9 @@
 //! Rows of events and marks, and the sweep.
 
 use jiff::Timestamp;
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row as _, sqlite::SqliteRow};
 
-use super::{Reading, corrupt};
+use super::{Line, Reading, corrupt};
 use crate::store::{
     Event, StoredEvent,
     rows::{EventRows, Read},
@@ -22,45 +22,37 @@ const OVER: &[(&str, &str, &str)] = &[
     ("counter", "(name, key)", "until <= $2"),
 ];
 
-impl EventRows for SqliteConnection {
+impl EventRows for Line<'_> {
     async fn leave(&mut self, at: Timestamp, event: &Event) -> Read<()> {
         let body = serde_json::to_string(event).map_err(|error| corrupt("event", error))?;
-        sqlx::query("insert into event (at, body) values ($1, $2)")
-            .bind(at.as_millisecond())
-            .bind(body)
-            .execute(self)
-            .await?;
-        Ok(())
+        self.say("insert into event (at, body) values ($1, $2)").bind(at.as_millisecond()).bind(body).later().await
     }
 
     async fn events_since(&mut self, seq: i64) -> Read<Vec<StoredEvent>> {
         // One writer at a time commits in the order of `seq`, so that no number appears late.
-        let rows = sqlx::query("select seq, at, body from event where seq > $1 order by seq limit 1000")
-            .bind(seq)
-            .fetch_all(self)
-            .await?;
+        let rows =
+            self.say("select seq, at, body from event where seq > $1 order by seq limit 1000").bind(seq).rows().await?;
         rows.iter().map(event).collect()
     }
 
     async fn newest_event(&mut self) -> Read<i64> {
-        let row = sqlx::query("select seq from sqlite_sequence where name = 'event'").fetch_optional(self).await?;
+        let row = self.say("select seq from sqlite_sequence where name = 'event'").row().await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
     }
 
     async fn mark(&mut self, name: &str) -> Read<Option<String>> {
-        let row = sqlx::query("select value from meta where name = $1").bind(name).fetch_optional(self).await?;
+        let row = self.say("select value from meta where name = $1").bind(name).row().await?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
     async fn set_mark(&mut self, name: &str, value: &str) -> Read<()> {
-        sqlx::query(
+        self.say(
             "insert into meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value",
         )
         .bind(name)
         .bind(value)
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn sweep(&mut self, now: Timestamp, before: Timestamp, recorded: i64, most: u32) -> Read<u64> {
@@ -73,21 +65,22 @@ impl EventRows for SqliteConnection {
                  (select {bare} from {table} where ({over}) and $1 <= $2 limit $3)"
             );
             // Nothing but the fixed words above is in it.
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            let query = self
+                .say(sqlx::AssertSqlSafe(sql))
                 .bind(before.as_millisecond())
                 .bind(now.as_millisecond())
                 .bind(i64::try_from(left).unwrap_or(0));
-            left = left.saturating_sub(query.execute(&mut *self).await?.rows_affected());
+            left = left.saturating_sub(query.changed().await?);
         }
-        let events = sqlx::query(
+        let events = self.say(
             "delete from event where seq in (select seq from event where at < $1 and seq <= $2 order by seq limit $3)",
         )
         .bind(before.as_millisecond())
         .bind(recorded)
         .bind(i64::try_from(left).unwrap_or(0))
-        .execute(&mut *self)
+        .changed()
         .await?;
-        left = left.saturating_sub(events.rows_affected());
+        left = left.saturating_sub(events);
         Ok(u64::from(most) - left)
     }
 }

@@ -1,34 +1,32 @@
 //! Rows of grants, codes, families and clients.
 
 use jiff::Timestamp;
-use sqlx::{Row as _, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row as _, sqlite::SqliteRow};
 
-use super::{Reading, corrupt, millis, written};
+use super::{Line, Reading, corrupt, millis, written};
 use crate::{
     id::Id,
     name::{ClientId, UserId},
     store::{
-        ClientKind, ClientRow, CodeRow, FamilyRow, GrantRow, Opaque, Reach,
+        ClientKind, ClientRow, CodeRow, FamilyRow, GrantRow, Opaque, Process, Reach,
         rows::{GrantRows, Mac, Read},
     },
 };
 
-impl GrantRows for SqliteConnection {
+impl GrantRows for Line<'_> {
     async fn grant(&mut self, id: Id) -> Read<Option<GrantRow>> {
-        let row =
-            sqlx::query("select * from oauth_grant where id = $1").bind(id.to_string()).fetch_optional(self).await?;
+        let row = self.say("select * from oauth_grant where id = $1").bind(id.to_string()).row().await?;
         row.map(|row| grant(&row)).transpose()
     }
 
     async fn grant_of(&mut self, user: &UserId, client: &ClientId, resource: &str) -> Read<Option<GrantRow>> {
-        let row = sqlx::query(
-            "select * from oauth_grant where person = $1 and client = $2 and resource = $3 and revoked_at is null",
-        )
-        .bind(user.as_str())
-        .bind(client.as_str())
-        .bind(resource)
-        .fetch_optional(self)
-        .await?;
+        let row = self
+            .say("select * from oauth_grant where person = $1 and client = $2 and resource = $3 and revoked_at is null")
+            .bind(user.as_str())
+            .bind(client.as_str())
+            .bind(resource)
+            .row()
+            .await?;
         row.map(|row| grant(&row)).transpose()
     }
 
@@ -49,7 +47,7 @@ impl GrantRows for SqliteConnection {
             ),
             Reach::Token(_) | Reach::Family(_) => return Ok(Vec::new()),
         };
-        let rows = sqlx::query(sql).bind(which).fetch_all(self).await?;
+        let rows = self.say(sql).bind(which).rows().await?;
         rows.iter().map(grant).collect()
     }
 
@@ -68,7 +66,7 @@ impl GrantRows for SqliteConnection {
             used_at,
             revoked_at,
         } = grant;
-        sqlx::query(
+        self.say(
             "insert into oauth_grant
              (id, person, client, resource, scopes, opened, groups, remembered, created_at, approved_at, used_at,
               revoked_at)
@@ -90,13 +88,12 @@ impl GrantRows for SqliteConnection {
         .bind(approved_at.as_millisecond())
         .bind(millis(*used_at))
         .bind(millis(*revoked_at))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn code(&mut self, mac: &Mac) -> Read<Option<CodeRow>> {
-        let row = sqlx::query("select * from code where mac = $1").bind(mac.as_slice()).fetch_optional(self).await?;
+        let row = self.say("select * from code where mac = $1").bind(mac.as_slice()).row().await?;
         row.map(|row| code(&row)).transpose()
     }
 
@@ -115,12 +112,13 @@ impl GrantRows for SqliteConnection {
             expires_at,
             tries,
             family,
+            made_by,
         } = code;
-        sqlx::query(
+        self.say(
             "insert into code
              (mac, grant_id, person, client, redirect_uri, redirect_sent, challenge, resource, scopes, renewable,
-              issued_at, expires_at, tries, family)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+              issued_at, expires_at, tries, family, made_by)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              on conflict (mac) do update set tries = excluded.tries, family = excluded.family",
         )
         .bind(mac.as_slice())
@@ -137,13 +135,20 @@ impl GrantRows for SqliteConnection {
         .bind(expires_at.as_millisecond())
         .bind(i64::from(*tries))
         .bind(family.map(|id| id.to_string()))
-        .execute(self)
-        .await?;
-        Ok(())
+        .bind(made_by.map(Process::number))
+        .later()
+        .await
     }
 
     async fn family(&mut self, id: Id) -> Read<Option<FamilyRow>> {
-        let row = sqlx::query("select * from family where id = $1").bind(id.to_string()).fetch_optional(self).await?;
+        let row = self
+            .say(
+                "select family.*, oauth_grant.groups
+                 from family left join oauth_grant on oauth_grant.id = family.grant_id where family.id = $1",
+            )
+            .bind(id.to_string())
+            .row()
+            .await?;
         row.map(|row| family(&row)).transpose()
     }
 
@@ -161,18 +166,21 @@ impl GrantRows for SqliteConnection {
             renewable,
             created_at,
             rotated_at,
+            rotated_by,
             successor_used,
             idle_expires_at,
             expires_at,
             revoked_at,
+            groups: _,
         } = family;
-        sqlx::query(
+        self.say(
             "insert into family
              (id, grant_id, person, client, resource, scopes, generation, nonce, asked, renewable, created_at,
-              rotated_at, successor_used, idle_expires_at, expires_at, revoked_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+              rotated_at, rotated_by, successor_used, idle_expires_at, expires_at, revoked_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              on conflict (id) do update set generation = excluded.generation, asked = excluded.asked,
-             rotated_at = excluded.rotated_at, successor_used = excluded.successor_used,
+             rotated_at = excluded.rotated_at, rotated_by = excluded.rotated_by,
+             successor_used = excluded.successor_used,
              idle_expires_at = excluded.idle_expires_at, revoked_at = excluded.revoked_at",
         )
         .bind(id.to_string())
@@ -187,23 +195,23 @@ impl GrantRows for SqliteConnection {
         .bind(i64::from(*renewable))
         .bind(created_at.as_millisecond())
         .bind(millis(*rotated_at))
+        .bind(rotated_by.map(Process::number))
         .bind(i64::from(*successor_used))
         .bind(idle_expires_at.as_millisecond())
         .bind(expires_at.as_millisecond())
         .bind(millis(*revoked_at))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn client(&mut self, id: &ClientId) -> Read<Option<ClientRow>> {
-        let row = sqlx::query("select * from client where id = $1").bind(id.as_str()).fetch_optional(self).await?;
+        let row = self.say("select * from client where id = $1").bind(id.as_str()).row().await?;
         row.map(|row| client(&row)).transpose()
     }
 
     async fn put_client(&mut self, client: &ClientRow) -> Read<()> {
         let ClientRow { id, kind, metadata, secret, created_at, used_at, expires_at } = client;
-        sqlx::query(
+        self.say(
             "insert into client (id, kind, metadata, secret, created_at, used_at, expires_at)
              values ($1, $2, $3, $4, $5, $6, $7)
              on conflict (id) do update set kind = excluded.kind, metadata = excluded.metadata,
@@ -217,38 +225,37 @@ impl GrantRows for SqliteConnection {
         .bind(created_at.as_millisecond())
         .bind(millis(*used_at))
         .bind(expires_at.as_millisecond())
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn remove_client(&mut self, id: &ClientId) -> Read<bool> {
-        let done = sqlx::query("delete from client where id = $1").bind(id.as_str()).execute(self).await?;
-        Ok(done.rows_affected() > 0)
+        let done = self.say("delete from client where id = $1").bind(id.as_str()).changed().await?;
+        Ok(done > 0)
     }
 
     async fn count_clients(&mut self, kind: ClientKind) -> Read<u64> {
-        let row =
-            sqlx::query("select count(*) from client where kind = $1").bind(kind.as_str()).fetch_one(self).await?;
-        Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+        let row = self.say("select count(*) from client where kind = $1").bind(kind.as_str()).row().await?;
+        Ok(row.map(|row| row.try_get::<i64, _>(0)).transpose()?.unwrap_or(0).unsigned_abs())
     }
 
     async fn clients(&mut self) -> Read<Vec<ClientRow>> {
-        let rows = sqlx::query("select * from client order by created_at desc, id").fetch_all(self).await?;
+        let rows = self.say("select * from client order by created_at desc, id").rows().await?;
         rows.iter().map(client).collect()
     }
 
     async fn remove_expired_clients(&mut self, kind: ClientKind, now: Timestamp, most: u32) -> Read<u64> {
-        let done = sqlx::query(
-            "delete from client where id in
+        let done = self
+            .say(
+                "delete from client where id in
              (select id from client where kind = $1 and expires_at <= $2 order by expires_at limit $3)",
-        )
-        .bind(kind.as_str())
-        .bind(now.as_millisecond())
-        .bind(i64::from(most))
-        .execute(self)
-        .await?;
-        Ok(done.rows_affected())
+            )
+            .bind(kind.as_str())
+            .bind(now.as_millisecond())
+            .bind(i64::from(most))
+            .changed()
+            .await?;
+        Ok(done)
     }
 }
 
@@ -286,11 +293,13 @@ fn code(row: &SqliteRow) -> Read<CodeRow> {
         expires_at: read.at("expires_at")?,
         tries: read.number("tries")?,
         family: read.maybe("family")?,
+        made_by: read.get::<Option<i64>>("made_by")?.map(Process::from_number),
     })
 }
 
 fn family(row: &SqliteRow) -> Read<FamilyRow> {
     let read = Reading { row, what: "family" };
+    let groups = read.get::<Option<&str>>("groups")?.map(serde_json::from_str).transpose();
     Ok(FamilyRow {
         id: read.parsed("id")?,
         grant: read.parsed("grant_id")?,
@@ -304,10 +313,12 @@ fn family(row: &SqliteRow) -> Read<FamilyRow> {
         renewable: read.get::<i64>("renewable")? != 0,
         created_at: read.at("created_at")?,
         rotated_at: read.maybe_at("rotated_at")?,
+        rotated_by: read.get::<Option<i64>>("rotated_by")?.map(Process::from_number),
         successor_used: read.get::<i64>("successor_used")? != 0,
         idle_expires_at: read.at("idle_expires_at")?,
         expires_at: read.at("expires_at")?,
         revoked_at: read.maybe_at("revoked_at")?,
+        groups: groups.map_err(|error| corrupt("grant", error))?.unwrap_or_default(),
     })
 }
 

@@ -1,22 +1,22 @@
 //! Rows of data keys and sealed records.
 
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
-use super::{Reading, corrupt};
+use super::{Line, Reading, corrupt};
 use crate::store::{
     DataKeyRow, DataKeyUse, SealedRow,
     rows::{KeyRows, Read},
 };
 
-impl KeyRows for SqliteConnection {
+impl KeyRows for Line<'_> {
     async fn data_keys(&mut self) -> Read<Vec<DataKeyRow>> {
-        let rows = sqlx::query("select * from data_key order by id").fetch_all(self).await?;
+        let rows = self.say("select * from data_key order by id").rows().await?;
         rows.iter().map(data_key).collect()
     }
 
     async fn put_data_key(&mut self, key: &DataKeyRow) -> Read<()> {
         let DataKeyRow { id, purpose, wrapped, created_at, messages } = key;
-        sqlx::query(
+        self.say(
             "insert into data_key (id, purpose, wrapped, created_at, messages) values ($1, $2, $3, $4, $5)
              on conflict (id) do update set wrapped = excluded.wrapped, messages = excluded.messages",
         )
@@ -25,28 +25,22 @@ impl KeyRows for SqliteConnection {
         .bind(wrapped.as_slice())
         .bind(created_at.as_millisecond())
         .bind(i64::try_from(*messages).unwrap_or(i64::MAX))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn remove_data_key(&mut self, id: u32) -> Read<()> {
-        sqlx::query("delete from data_key where id = $1").bind(i64::from(id)).execute(self).await?;
-        Ok(())
+        self.say("delete from data_key where id = $1").bind(i64::from(id)).later().await
     }
 
     async fn sealed(&mut self, kind: &str, id: &str) -> Read<Option<SealedRow>> {
-        let row = sqlx::query("select * from sealed where kind = $1 and id = $2")
-            .bind(kind)
-            .bind(id)
-            .fetch_optional(self)
-            .await?;
+        let row = self.say("select * from sealed where kind = $1 and id = $2").bind(kind).bind(id).row().await?;
         row.map(|row| sealed(&row)).transpose()
     }
 
     async fn put_sealed(&mut self, row: &SealedRow) -> Read<()> {
         let SealedRow { kind, id, revision, key, content } = row;
-        sqlx::query(
+        self.say(
             "insert into sealed (kind, id, revision, key, content) values ($1, $2, $3, $4, $5)
              on conflict (kind, id) do update set revision = excluded.revision, key = excluded.key,
              content = excluded.content",
@@ -56,20 +50,17 @@ impl KeyRows for SqliteConnection {
         .bind(i64::try_from(*revision).map_err(|error| corrupt("sealed record", error))?)
         .bind(i64::from(*key))
         .bind(content.as_slice())
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn remove_sealed(&mut self, kind: &str, id: &str) -> Read<bool> {
-        let done =
-            sqlx::query("delete from sealed where kind = $1 and id = $2").bind(kind).bind(id).execute(self).await?;
-        Ok(done.rows_affected() > 0)
+        let done = self.say("delete from sealed where kind = $1 and id = $2").bind(kind).bind(id).changed().await?;
+        Ok(done > 0)
     }
 
     async fn count_sealed(&mut self) -> Read<Vec<(u32, u64)>> {
-        let rows =
-            sqlx::query("select key, count(*) as many from sealed group by key order by key").fetch_all(self).await?;
+        let rows = self.say("select key, count(*) as many from sealed group by key order by key").rows().await?;
         rows.iter()
             .map(|row| {
                 let read = Reading { row, what: "sealed record" };
@@ -79,10 +70,11 @@ impl KeyRows for SqliteConnection {
     }
 
     async fn sealed_otherwise(&mut self, key: u32, most: u32) -> Read<Vec<SealedRow>> {
-        let rows = sqlx::query("select * from sealed where key <> $1 order by key, kind, id limit $2")
+        let rows = self
+            .say("select * from sealed where key <> $1 order by key, kind, id limit $2")
             .bind(i64::from(key))
             .bind(i64::from(most))
-            .fetch_all(self)
+            .rows()
             .await?;
         rows.iter().map(sealed).collect()
     }

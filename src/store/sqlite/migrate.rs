@@ -8,7 +8,8 @@ use sqlx::{Row as _, SqlitePool};
 use super::corrupt;
 use crate::store::StoreError;
 
-const VERSIONS: &[&str] = &[include_str!("../schema/1.sql"), include_str!("../schema/2.sql")];
+const VERSIONS: &[&str] =
+    &[include_str!("../schema/1.sql"), include_str!("../schema/2.sql"), include_str!("../schema/3.sql")];
 
 pub(super) async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     let mut tx = writer.begin_with("begin immediate").await?;

@@ -7,6 +7,7 @@ mod batch;
 mod event;
 mod grant;
 mod key;
+mod line;
 mod migrate;
 mod person;
 mod private;
@@ -21,21 +22,27 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
+use line::Line;
+
 use super::{
-    FoundToken, StoreError,
-    rows::{Mac, Op, Read, Rows, TokenRows as _},
+    Process, StoreError,
+    rows::{Op, Read},
 };
 use crate::name::ScopeName;
 
 const READERS: u32 = 4;
+/// Pages that are written beside the store before they are moved into it, 16 MiB: a page that changes
+/// often is then moved once.
+const PAGES: u32 = 4000;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
+    process: Process,
     pool: SqlitePool,
     writer: batch::Writer,
     readers: SqlitePool,
-    /// For tokens alone: a pool asks a connection that it takes back how it is, which takes as long
-    /// as finding a token does. Nothing once the store is closed.
+    /// For what is found with one statement: a pool asks a connection that it takes back how it is,
+    /// which takes as long as finding a token does. Nothing once the store is closed.
     finder: Mutex<Option<SqliteConnection>>,
 }
 
@@ -58,6 +65,7 @@ impl Sqlite {
                     .clone()
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
+                    .pragma("wal_autocheckpoint", PAGES.to_string())
                     .pragma("secure_delete", "ON"),
             )
             .await?;
@@ -66,7 +74,8 @@ impl Sqlite {
         let options = options.pragma("query_only", "ON");
         let finder = Mutex::new(Some(options.connect().await?));
         let readers = pool().max_connections(READERS).connect_with(options).await?;
-        Ok(Self { writer: batch::Writer::start(writer.clone()), pool: writer, readers, finder })
+        let process = Process::new();
+        Ok(Self { process, writer: batch::Writer::start(writer.clone(), process), pool: writer, readers, finder })
     }
 
     pub(super) async fn write<O: Op>(&self, op: O) -> Read<O::Answer> {
@@ -74,21 +83,24 @@ impl Sqlite {
     }
 
     pub(super) async fn read<O: Op>(&self, op: &O) -> Read<O::Answer> {
+        if O::FINDS {
+            return self.find(op).await;
+        }
         // One state for all that the operation reads.
         let mut tx = self.readers.begin().await?;
-        let answer = op.run(&mut *tx).await?;
+        let answer = op.run(&mut Line::on(&mut tx, self.process)).await?;
         tx.rollback().await?;
         Ok(answer)
     }
 
-    pub(super) async fn find_token(&self, mac: &Mac) -> Read<Option<FoundToken>> {
+    async fn find<O: Op>(&self, op: &O) -> Read<O::Answer> {
         if let Some(finder) = self.finder.lock().await.as_mut()
-            && let Ok(found) = finder.token(mac).await
+            && let Ok(found) = op.run(&mut Line::on(finder, self.process)).await
         {
             return Ok(found);
         }
         // The pool opens a connection anew where one is broken, and says what else is wrong.
-        self.readers.acquire().await?.token(mac).await
+        op.run(&mut Line::on(&mut *self.readers.acquire().await?, self.process)).await
     }
 
     pub(super) async fn writable(&self) -> Result<(), StoreError> {
@@ -109,8 +121,6 @@ impl Sqlite {
         self.pool.close().await;
     }
 }
-
-impl Rows for SqliteConnection {}
 
 /// A row that is being read, and what it is, for complaints.
 struct Reading<'a> {

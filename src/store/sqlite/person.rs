@@ -1,9 +1,9 @@
 //! Rows of accounts, sign-ins, counters, leases, and marks of single use.
 
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
-use super::{Reading, millis};
+use super::{Line, Reading, millis};
 use crate::{
     name::UserId,
     store::{
@@ -12,16 +12,15 @@ use crate::{
     },
 };
 
-impl PersonRows for SqliteConnection {
+impl PersonRows for Line<'_> {
     async fn account(&mut self, user: &UserId) -> Read<Option<AccountRow>> {
-        let row =
-            sqlx::query("select * from account where person = $1").bind(user.as_str()).fetch_optional(self).await?;
+        let row = self.say("select * from account where person = $1").bind(user.as_str()).row().await?;
         row.map(|row| account(&row)).transpose()
     }
 
     async fn put_account(&mut self, account: &AccountRow) -> Read<()> {
         let AccountRow { user, password, created_at, changed_at, disabled_at } = account;
-        sqlx::query(
+        self.say(
             "insert into account (person, password, created_at, changed_at, disabled_at) values ($1, $2, $3, $4, $5)
              on conflict (person) do update set password = excluded.password, changed_at = excluded.changed_at,
              disabled_at = excluded.disabled_at",
@@ -31,24 +30,23 @@ impl PersonRows for SqliteConnection {
         .bind(created_at.as_millisecond())
         .bind(changed_at.as_millisecond())
         .bind(millis(*disabled_at))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn accounts(&mut self) -> Read<Vec<AccountRow>> {
-        let rows = sqlx::query("select * from account order by person").fetch_all(self).await?;
+        let rows = self.say("select * from account order by person").rows().await?;
         rows.iter().map(account).collect()
     }
 
     async fn sign_in(&mut self, mac: &Mac) -> Read<Option<SignInRow>> {
-        let row = sqlx::query("select * from sign_in where mac = $1").bind(mac.as_slice()).fetch_optional(self).await?;
+        let row = self.say("select * from sign_in where mac = $1").bind(mac.as_slice()).row().await?;
         row.map(|row| sign_in(&row)).transpose()
     }
 
     async fn put_sign_in(&mut self, mac: &Mac, row: &SignInRow) -> Read<()> {
         let SignInRow { id, user, method, created_at, proved_at, idle_expires_at, expires_at } = row;
-        sqlx::query(
+        self.say(
             "insert into sign_in (mac, id, person, method, created_at, proved_at, idle_expires_at, expires_at)
              values ($1, $2, $3, $4, $5, $6, $7, $8)
              on conflict (mac) do update set proved_at = excluded.proved_at,
@@ -62,27 +60,22 @@ impl PersonRows for SqliteConnection {
         .bind(proved_at.as_millisecond())
         .bind(idle_expires_at.as_millisecond())
         .bind(expires_at.as_millisecond())
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn remove_sign_in(&mut self, mac: &Mac) -> Read<bool> {
-        let done = sqlx::query("delete from sign_in where mac = $1").bind(mac.as_slice()).execute(self).await?;
-        Ok(done.rows_affected() > 0)
+        let done = self.say("delete from sign_in where mac = $1").bind(mac.as_slice()).changed().await?;
+        Ok(done > 0)
     }
 
     async fn remove_sign_ins(&mut self, user: &UserId) -> Read<u64> {
-        let done = sqlx::query("delete from sign_in where person = $1").bind(user.as_str()).execute(self).await?;
-        Ok(done.rows_affected())
+        let done = self.say("delete from sign_in where person = $1").bind(user.as_str()).changed().await?;
+        Ok(done)
     }
 
     async fn counter(&mut self, name: &str, key: &[u8]) -> Read<Option<CounterRow>> {
-        let row = sqlx::query("select * from counter where name = $1 and key = $2")
-            .bind(name)
-            .bind(key)
-            .fetch_optional(self)
-            .await?;
+        let row = self.say("select * from counter where name = $1 and key = $2").bind(name).bind(key).row().await?;
         row.map(|row| {
             let read = Reading { row: &row, what: "counter" };
             Ok(CounterRow { count: read.number("count")?, since: read.at("since")?, until: read.at("until")? })
@@ -92,7 +85,7 @@ impl PersonRows for SqliteConnection {
 
     async fn put_counter(&mut self, name: &str, key: &[u8], row: &CounterRow) -> Read<()> {
         let CounterRow { count, since, until } = row;
-        sqlx::query(
+        self.say(
             "insert into counter (name, key, count, since, until) values ($1, $2, $3, $4, $5)
              on conflict (name, key) do update set count = excluded.count, since = excluded.since,
              until = excluded.until",
@@ -102,18 +95,16 @@ impl PersonRows for SqliteConnection {
         .bind(i64::from(*count))
         .bind(since.as_millisecond())
         .bind(until.as_millisecond())
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn remove_counter(&mut self, name: &str, key: &[u8]) -> Read<()> {
-        sqlx::query("delete from counter where name = $1 and key = $2").bind(name).bind(key).execute(self).await?;
-        Ok(())
+        self.say("delete from counter where name = $1 and key = $2").bind(name).bind(key).later().await
     }
 
     async fn lease(&mut self, name: &str) -> Read<Option<LeaseRow>> {
-        let row = sqlx::query("select * from lease where name = $1").bind(name).fetch_optional(self).await?;
+        let row = self.say("select * from lease where name = $1").bind(name).row().await?;
         row.map(|row| {
             let read = Reading { row: &row, what: "lease" };
             Ok(LeaseRow { holder: read.get("holder")?, fence: read.get("fence")?, until: read.at("until")? })
@@ -123,7 +114,7 @@ impl PersonRows for SqliteConnection {
 
     async fn put_lease(&mut self, name: &str, lease: &LeaseRow) -> Read<()> {
         let LeaseRow { holder, fence, until } = lease;
-        sqlx::query(
+        self.say(
             "insert into lease (name, holder, fence, until) values ($1, $2, $3, $4)
              on conflict (name) do update set holder = excluded.holder, fence = excluded.fence,
              until = excluded.until",
@@ -132,23 +123,23 @@ impl PersonRows for SqliteConnection {
         .bind(holder.as_str())
         .bind(fence)
         .bind(until.as_millisecond())
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn add_once(&mut self, name: &str, id: &[u8], until: Timestamp, now: Timestamp) -> Read<bool> {
-        let done = sqlx::query(
-            "insert into once (name, id, until) values ($1, $2, $3)
+        let done = self
+            .say(
+                "insert into once (name, id, until) values ($1, $2, $3)
              on conflict (name, id) do update set until = excluded.until where once.until <= $4",
-        )
-        .bind(name)
-        .bind(id)
-        .bind(until.as_millisecond())
-        .bind(now.as_millisecond())
-        .execute(self)
-        .await?;
-        Ok(done.rows_affected() > 0)
+            )
+            .bind(name)
+            .bind(id)
+            .bind(until.as_millisecond())
+            .bind(now.as_millisecond())
+            .changed()
+            .await?;
+        Ok(done > 0)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Rows of tokens, and the marks of revocation.
 
 use jiff::Timestamp;
-use sqlx::{SqliteConnection, sqlite::SqliteRow};
+use sqlx::sqlite::SqliteRow;
 
-use super::{Reading, corrupt, millis, written};
+use super::{Line, Reading, corrupt, millis, written};
 use crate::{
     id::Id,
     principal::Principal,
@@ -13,12 +13,12 @@ use crate::{
     },
 };
 
-impl TokenRows for SqliteConnection {
+impl TokenRows for Line<'_> {
     async fn add_token(&mut self, token: &NewToken) -> Read<()> {
         let NewToken { mac, row } = token;
         let TokenRow { id, principal, client, scopes, resource, family, grant, issued_at, expires_at, revoked_at } =
             row;
-        sqlx::query(
+        self.say(
             "insert into token
              (mac, id, principal_kind, principal, client, scopes, resource, family, grant_id,
               issued_at, expires_at, revoked_at)
@@ -36,19 +36,19 @@ impl TokenRows for SqliteConnection {
         .bind(issued_at.as_millisecond())
         .bind(expires_at.as_millisecond())
         .bind(millis(*revoked_at))
-        .execute(self)
-        .await?;
-        Ok(())
+        .later()
+        .await
     }
 
     async fn token(&mut self, mac: &Mac) -> Read<Option<FoundToken>> {
-        let row = sqlx::query(
-            "select token.*, oauth_grant.opened, oauth_grant.groups
+        let row = self
+            .say(
+                "select token.*, oauth_grant.opened, oauth_grant.groups
              from token left join oauth_grant on oauth_grant.id = token.grant_id where token.mac = $1",
-        )
-        .bind(mac.as_slice())
-        .fetch_optional(self)
-        .await?;
+            )
+            .bind(mac.as_slice())
+            .row()
+            .await?;
         row.map(|row| {
             let read = Reading { row: &row, what: "grant" };
             let opened = read.get::<Option<&str>>("opened")?.map(serde_json::from_str).transpose();
@@ -63,12 +63,12 @@ impl TokenRows for SqliteConnection {
     }
 
     async fn token_by_id(&mut self, id: Id) -> Read<Option<TokenRow>> {
-        let row = sqlx::query("select * from token where id = $1").bind(id.to_string()).fetch_optional(self).await?;
+        let row = self.say("select * from token where id = $1").bind(id.to_string()).row().await?;
         row.map(|row| token(&row)).transpose()
     }
 
     async fn tokens(&mut self) -> Read<Vec<TokenRow>> {
-        let rows = sqlx::query("select * from token order by issued_at desc, id desc").fetch_all(self).await?;
+        let rows = self.say("select * from token order by issued_at desc, id desc").rows().await?;
         rows.iter().map(token).collect()
     }
 
@@ -85,13 +85,17 @@ impl TokenRows for SqliteConnection {
             Reach::Grant(id) => (id.to_string(), Some("grant_id = $2"), Some("grant_id = $2"), Some("id = $2")),
             Reach::Client(id) => (
                 id.as_str().to_owned(),
-                Some("client = $2 or (principal_kind = 'client' and principal = $2)"),
+                Some("client = $2 or (grant_id is null and principal_kind = 'client' and principal = $2)"),
                 Some("client = $2"),
                 Some("client = $2"),
             ),
             Reach::User(id) => (
                 id.as_str().to_owned(),
-                Some("principal = $2 and principal_kind = 'user'"),
+                // By the indexes that there are: tokens with a grant, and those without.
+                Some(
+                    "grant_id in (select id from oauth_grant where person = $2)
+                     or (grant_id is null and principal = $2 and principal_kind = 'user')",
+                ),
                 Some("person = $2"),
                 Some("person = $2"),
             ),
@@ -104,8 +108,8 @@ impl TokenRows for SqliteConnection {
             let Some(those) = those else { continue };
             let sql = format!("update {table} set revoked_at = $1 where revoked_at is null and ({those})");
             // Nothing but the fixed words above is in it.
-            let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(now.as_millisecond()).bind(which.as_str());
-            *count = query.execute(&mut *self).await?.rows_affected();
+            let query = self.say(sqlx::AssertSqlSafe(sql)).bind(now.as_millisecond()).bind(which.as_str());
+            *count = query.changed().await?;
         }
         let [tokens, families, grants] = counts;
         Ok(Touched { tokens, families, grants })

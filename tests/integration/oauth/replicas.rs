@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use portcullis::store::Risk;
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 
 use super::{SECRET, yaml};
 use crate::support::{
@@ -167,4 +168,58 @@ fn oa55_the_first_use_of_a_refreshed_token_shortens_the_grace_of_the_one_before(
     assert_eq!(store.family(&tokens.refresh), (1, false));
     assert_eq!(lists(&second, &next.access), 200);
     second.until("the store knows", || store.family(&tokens.refresh) == (1, true));
+}
+
+/// oauth §2.0: how long a process that hears of nothing may believe what it knows.
+const STALE: Duration = Duration::from_secs(10);
+
+/// Does something to a store that no gateway does.
+fn raw(path: &std::path::Path, sql: &'static str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let options = SqliteConnectOptions::new().filename(path);
+        let mut raw = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(sql).execute(&mut raw).await.unwrap();
+        raw.close().await.unwrap();
+    });
+}
+
+#[test]
+fn oa86_t086_a_process_that_cannot_read_events_any_more_sees_a_revocation_within_the_cap_and_fails_closed() {
+    let (mut first, second, store) = two();
+    let [ended, kept, last] = [(); 3].map(|()| store.tokens(&first, &CLOCK));
+    for gateway in [&first, &second] {
+        assert_eq!((lists(gateway, &ended.access), lists(gateway, &kept.access)), (200, 200), "both caches are warm");
+    }
+    // An event of another version, as a replica leaves it that is updated first. The first process starts
+    // behind it; the second does not get past it, and hears of nothing from then on.
+    let path = first.path(".portcullis/portcullis.db");
+    raw(&path, "insert into event (at, body) values (0, '{\"what\": \"of-another-version\"}')");
+    second.until("the bus is cut", || second.log().contains("events are not read"));
+    first.kill();
+    raw(
+        &path,
+        "insert into meta (name, value) select 'events-recorded', max(seq) from event where true
+         on conflict (name) do update set value = excluded.value",
+    );
+    first.start_again();
+    assert_eq!(lists(&first, &ended.access), 200);
+    let revoke = |token: &str| {
+        assert_eq!(form(&first, "/oauth/revoke", &format!("client_id=desk&token={token}")).status, 200);
+        assert_eq!(lists(&first, token), 401, "at once in the same process");
+    };
+    revoke(&ended.access);
+    assert!(until_refused(&second, &ended.access) < STALE);
+    // Past the cap it asks the store each time: what is good stays good, what is revoked ends at once.
+    assert_eq!(lists(&second, &kept.access), 200);
+    revoke(&kept.access);
+    assert_eq!(lists(&second, &kept.access), 401);
+    let revoked = |gateway: &Running| gateway.audit().iter().filter(|record| record["what"] == "token-revoked").count();
+    first.until("the first to record both", || revoked(&first) == 2);
+    assert_eq!(revoked(&second), 0, "it had no word of them");
+    // Where the store cannot be read either, nobody gets in, however good the token.
+    assert_eq!(lists(&second, &last.access), 200);
+    raw(&path, "alter table token rename to gone");
+    let answer = second.modern("/mcp", Some(&last.access), "tools/list", serde_json::json!({}));
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("2")), "{answer:?}");
 }

@@ -54,7 +54,7 @@ async fn a_store_of_version_1_is_brought_along_with_its_tokens() {
     let mut raw = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
     let version: String =
         sqlx::query("select value from meta where name = 'version'").fetch_one(&mut raw).await.unwrap().get(0);
-    assert_eq!(version, "2");
+    assert_eq!(version, "3");
 }
 
 #[tokio::test]

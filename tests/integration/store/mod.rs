@@ -10,6 +10,8 @@ mod migrate;
 mod race;
 /// What the contract is asked with.
 mod given;
+/// Two processes whose clocks differ.
+mod skew;
 /// What is sealed in the store, and the keys that it is sealed under.
 mod sealed;
 

@@ -9,7 +9,7 @@ use std::{
 
 use portcullis::store::{Once, Redeemed, Rotated, Store};
 
-use super::given::{approve, at, family, id, redeem, rotate};
+use super::given::{approve, at, family, good, id, redeem, rotate};
 
 const MANY: u64 = 50;
 const CHILD: &str = "PORTCULLIS_TEST_RACE";
@@ -116,5 +116,29 @@ async fn child_that_races() {
         let round = line.unwrap().parse().unwrap();
         let [codes, rotations, marks] = race(Arc::clone(&store), round, from.parse().unwrap()).await;
         println!("won {codes} {rotations} {marks}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_at_once_what_fails_fails_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(Store::open(&directory.path().join("s.db")).await.unwrap());
+    let family = family(&store, 1, 0).await;
+    for round in 1..=5 {
+        // Every fourth wants a token that is there already, which is only found out with what others do.
+        let all = (0..MANY).map(|nth| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let made = if nth % 4 == 3 { 1 } else { round * 1000 + nth };
+                let mut ask = rotate(family, 0, made, 1);
+                ask.rotates = false;
+                (nth, made, store.rotate(ask).await.is_ok())
+            })
+        });
+        for outcome in futures_util::future::join_all(all).await {
+            let (nth, made, kept) = outcome.unwrap();
+            assert_eq!(kept, nth % 4 != 3, "round {round}");
+            assert!(good(&store, made).await, "round {round}: what was answered is there");
+        }
     }
 }
