@@ -179,10 +179,14 @@ impl Line {
                             hearing.progress(progress);
                         }
                     }
-                    Inbound::Log(params) => match &heard {
-                        Heard::Call(hearing) => hearing.log(params),
-                        Heard::Front => self.front.log(params),
-                    },
+                    Inbound::Log(params) => {
+                        if let Some(params) = self.setting.spec.credentials.hidden_in(&params) {
+                            match &heard {
+                                Heard::Call(hearing) => hearing.log(params),
+                                Heard::Front => self.front.log(params),
+                            }
+                        }
+                    }
                     Inbound::Changed(kinds) => self.setting.changes.note(kinds),
                     Inbound::Updated(uri) => self.setting.changes.updated(&uri),
                     Inbound::Ask(..) if modern => {

@@ -20,6 +20,8 @@ mod bearer;
 mod document;
 /// Servers that join a tag after consent.
 mod drift;
+/// What is not done.
+mod elsewhere;
 /// What the endpoints for clients do not take.
 mod endpoints;
 /// Two processes on one store.
