@@ -196,7 +196,8 @@ pub(crate) fn read<'a>(
         .filter(|method| method.is_notification() == id.is_none() && method.eras().contains(&spoken.era()));
     let Some(known) = known else {
         // A call without an id must not run unanswered (T-027).
-        let refusal = if id.is_none() && Method::from_text(&method).is_some() {
+        let wants_an_answer = Method::from_text(&method).is_some_and(|method| !method.is_notification());
+        let refusal = if id.is_none() && wants_an_answer {
             Refusal::Malformed { code: code::INVALID_REQUEST, problem: format!("`{method}` needs an `id`") }
         } else {
             Refusal::UnknownMethod(named.clone())

@@ -113,3 +113,22 @@ fn t105_a_text_that_is_cut_keeps_no_piece_of_one() {
         format!("Credentials {{ forms: [secret], longest: {} }}", credentials.longest())
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn t105_whatever_it_is_and_wherever_it_stands_it_is_not_told(secret in "[ -~]{6,40}", around in "[ -~ž]{0,20}") {
+        proptest::prop_assume!(!MARK.contains(secret.trim()));
+        let credentials = of("x-key", &secret);
+        let encoded = [secret.clone(), percent(&secret, ""), BASE64_STANDARD.encode(&secret)];
+        for form in encoded {
+            let told = shown(&credentials, &format!("{around}{form}{around}"));
+            assert!(!told.contains(&form), "{told}");
+        }
+        let error = serde_json::json!({"code": 1, "message": format!("{around}{secret}"), "data": [{"k": [secret]}]});
+        let Reply::Error(told) = credentials.withhold(Reply::Error(error.to_string().into())) else { panic!() };
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        for text in [&told["message"], &told["data"][0]["k"][0]] {
+            assert!(!text.as_str().unwrap().contains(&secret), "{told}");
+        }
+    }
+}

@@ -19,8 +19,8 @@ const MARK: &str = "[credential]";
 
 /// What any form of them that somebody could read has in it.
 fn markers() -> Vec<String> {
-    let encoded = |text: &str| BASE64_STANDARD.encode(text)[..8].to_owned();
-    vec!["kmark".into(), "umark".into(), encoded(KEY), encoded(&format!("ada:{KEY}"))[6..].into()]
+    let encoded = |text: &str, from: usize| BASE64_STANDARD.encode(text)[from..from + 8].to_owned();
+    vec!["kmark".into(), "umark".into(), encoded(KEY, 0), encoded(&format!("ada:{KEY}"), 8)]
 }
 
 /// Nothing of them is in what a caller got, the trail or the log.

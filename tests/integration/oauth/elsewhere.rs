@@ -61,6 +61,7 @@ fn as31_as32_each_client_is_allowed_by_itself_whoever_is_signed_in_already() {
     let browser = signed_in(&gateway);
     let page = browser.get(&desk.path(&[]));
     assert!(parameter(place(&allow(&browser, &page)), "code").is_some());
+    browser.sign_in();
     // The same browser, signed in, and another client: it is asked, with its own name, and has nothing yet.
     let page = browser.get(&other.path(&[]));
     assert_eq!((page.status, page.header("location")), (200, None), "{page:?}");
