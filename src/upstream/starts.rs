@@ -113,8 +113,8 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         starts.record_in(Book { trail: Arc::clone(&trail), clock: Arc::clone(&clock), gateway });
         starts.note(&setting, &purpose, &stdio()).unwrap();
-        let line = std::fs::read_to_string(&path).unwrap();
-        let record: serde_json::Value = serde_json::from_str(line.trim_end()).unwrap();
+        let line = std::fs::File::open(&path).unwrap();
+        let record: serde_json::Value = serde_json::from_reader(line).unwrap();
         assert_eq!((&record["type"], &record["what"]), (&"server".into(), &"process-start".into()));
         assert_eq!(
             record["facts"],

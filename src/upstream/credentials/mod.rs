@@ -7,7 +7,8 @@
 //! is passed on unread, byte for byte.
 //!
 //! A value is found as it is, as JSON, percent-encoded, and in base64 wherever it stands in what was
-//! encoded. One of fewer than [`SHORTEST`] bytes is not looked for: it would be found in every word.
+//! encoded. One of fewer than eight bytes ([`SHORTEST_PART`]; of fewer than [`SHORTEST`] where its name says that
+//! it is one) is not looked for: it would be found in every sentence.
 //!
 //! SPEC: threat T-105; ASVS 16.5.1, PX-21.
 
@@ -28,9 +29,9 @@ use crate::{
     secret::Secret,
 };
 
-/// The fewest bytes of a value that is looked for.
+/// The fewest bytes of what is looked for.
 const SHORTEST: usize = 4;
-/// The fewest bytes of one line of a value of many lines, and of a piece of base64.
+/// The fewest bytes of a value whose name says nothing, of one line of many, and of a piece of base64.
 const SHORTEST_PART: usize = 8;
 /// What stands in the place of a credential.
 const MARK: &str = "[credential]";
@@ -57,7 +58,9 @@ impl Credentials {
         let mut values = BTreeSet::new();
         for Given { name, value, kept } in given {
             let named = secrecy::names_a_secret(name) || name == "cookie";
-            if kept || secrecy::is_secret(name, value) || (named && value.len() >= SHORTEST_PART) {
+            // What is kept elsewhere may also be `info` or `8080`, which is in many a sentence.
+            let least = if named && kept { SHORTEST } else { SHORTEST_PART };
+            if (kept || named || secrecy::is_secret(name, value)) && value.len() >= least {
                 parts(name, value, &mut values);
             }
             // A URL with a password in it may have any name.
@@ -260,7 +263,7 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
         forms.push(engine.encode(value).into_bytes());
         // Where it stands among other text, what is left and right of it changes its first and last sign.
         for before in 0..3 {
-            let encoded = engine.encode([&[0; 2][..before.min(2)], value.as_bytes()].concat()).into_bytes();
+            let encoded = engine.encode([vec![0; before].as_slice(), value.as_bytes()].concat()).into_bytes();
             let (first, last) = ((before * 8).div_ceil(6), (before + value.len()) * 8 / 6);
             let inside = encoded.get(first..last).unwrap_or_default();
             if inside.len() >= SHORTEST_PART {

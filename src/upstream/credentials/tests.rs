@@ -56,8 +56,12 @@ fn t105_what_a_header_or_a_url_holds_is_a_credential_by_itself() {
         Given { name: "DATABASE_URL", value: "postgres://ada:correct-horse@db/x", kept: false },
         Given { name: "LANG", value: "en_GB.UTF-8", kept: false },
         Given { name: "X_TOKEN", value: "abc", kept: true },
+        Given { name: "X_TOKEN", value: "abcd", kept: true },
+        Given { name: "LOG_LEVEL", value: "debug", kept: true },
+        Given { name: "REALM", value: "abcdefgh", kept: true },
     ]);
-    assert_eq!(shown(&plain, "correct-horse en_GB.UTF-8 abc"), format!("{MARK} en_GB.UTF-8 abc"));
+    let text = "correct-horse en_GB.UTF-8 abc, abcd: debug abcdefgh";
+    assert_eq!(shown(&plain, text), format!("{MARK} en_GB.UTF-8 abc, {MARK}: debug {MARK}"));
 }
 
 #[test]
