@@ -236,9 +236,7 @@ fn parts(name: &str, value: &str, to: &mut BTreeSet<String>) {
 
 /// The user and the password of every URL in a value.
 fn userinfo(value: &str, to: &mut BTreeSet<String>) {
-    for (_, rest) in value.match_indices("://").filter_map(|(at, _)| value.split_at_checked(at + 3)) {
-        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
-        let Some((userinfo, _)) = authority.rsplit_once('@') else { continue };
+    for userinfo in secrecy::userinfos(value).filter_map(|range| value.get(range)) {
         for part in [userinfo, userinfo.split_once(':').map_or("", |(_, password)| password)] {
             if part.len() >= SHORTEST {
                 to.insert(part.to_owned());

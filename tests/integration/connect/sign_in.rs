@@ -128,7 +128,7 @@ async fn rfc8252_the_browser_is_opened_with_the_page_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as17_what_comes_by_with_another_state_changes_nothing() {
+async fn as17_t103_what_comes_by_with_another_state_changes_nothing() {
     let (authority, data) = (Authority::start().await, tempfile::tempdir().unwrap());
     let mut bridge = Bridged::start_in(data.path(), &authority.fake.url, &[]);
     bridge.say(&call(1));
@@ -157,7 +157,7 @@ async fn as17_what_comes_by_with_another_state_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as07_cl18_se09_an_answer_of_another_issuer_is_not_redeemed() {
+async fn as07_cl18_se09_t103_an_answer_of_another_issuer_is_not_redeemed() {
     for issuer in ["https://evil.example", ""] {
         let (authority, data) = (Authority::start().await, tempfile::tempdir().unwrap());
         authority.set(|state| drop(state.answers.insert("iss", issuer.into())));
@@ -294,6 +294,29 @@ async fn az03_without_a_challenge_the_documents_are_found_and_say_what_to_ask_fo
     authority.set(|state| state.challenge = Some("Bearer".into()));
     let mut bridge = signed_in(&authority, data.path());
     assert_eq!(scopes(&bridge.ask(&call(1))), "offline_access tag:base");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t101_cl18_what_one_server_issued_is_told_to_no_other_that_is_named_later() {
+    let (authority, evil, data) = (Authority::start().await, Authority::start().await, tempfile::tempdir().unwrap());
+    let mut bridge = signed_in(&authority, data.path());
+    let other = evil.fake.url.trim_end_matches("/mcp").to_owned();
+    authority.set(|state| {
+        state.expire();
+        state.documents.insert("resource", json!({"authorization_servers": [other]}));
+    });
+    // What is renewed is renewed where it came from.
+    scopes(&bridge.ask(&call(1)));
+    assert_eq!((authority.seen("/token").len(), evil.fake.seen().len()), (2, 0));
+    // What cannot be is asked for of whoever is named now, by somebody new, and a person sees whom.
+    let issued = authority.state.lock().unwrap().issued.clone();
+    authority.set(|state| state.revoke());
+    bridge.say(&call(2));
+    let page = bridge.pages(2)[1].clone();
+    assert!(page.starts_with(&format!("{other}/authorize?")), "{page}");
+    assert_eq!((evil.seen("/register").len(), evil.seen("/token").len()), (1, 0));
+    let told = format!("{page} {:?}", evil.fake.seen());
+    assert!(issued.len() >= 5 && issued.iter().all(|secret| !told.contains(secret)), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -145,7 +145,7 @@ fn se01_every_process_that_is_started_is_in_the_trail_before_it_works() {
 }
 
 #[test]
-fn se02_nothing_that_is_asked_for_starts_a_program_or_changes_one() {
+fn se02_t169_nothing_that_is_asked_for_starts_a_program_or_changes_one() {
     let gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock", &[]);
     let bearer = format!("Bearer {token}");

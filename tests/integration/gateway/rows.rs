@@ -272,3 +272,34 @@ fn tr39_who_sends_a_little_too_much_reads_that_it_was_too_much() {
     }
     assert!(gateway.call("/mcp", Some(&token), "time__now", json!({})).json()["result"].is_object());
 }
+
+#[test]
+fn t038_lists_of_callers_and_filters_that_take_turns_never_cross() {
+    let before = Before::new("modern", "http", "[]");
+    let gateway = &before.gateway;
+    let (notes, both) = (gateway.token("tag:notes", &[]), gateway.token("tag:clock,tag:notes", &[]));
+    let asks = [
+        (&before.token, "/mcp", &["wiki", "time"][..]),
+        (&notes, "/mcp", &["notes"]),
+        (&both, "/mcp", &["wiki", "time", "notes"]),
+        (&both, "/mcp?tags=notes", &["notes"]),
+        (&both, "/mcp?tags=clock", &["wiki", "time"]),
+    ];
+    let mut first = Vec::new();
+    for round in 0..4 {
+        for (nth, (token, path, servers)) in asks.iter().enumerate() {
+            let answer = gateway.modern(path, Some(token), "tools/list", json!({}));
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+            let result = answer.json()["result"].clone();
+            assert_eq!(result["cacheScope"], "private");
+            let named = |tool: &Value| tool["name"].as_str().unwrap().split("__").next().unwrap().to_owned();
+            let listed: std::collections::BTreeSet<String> =
+                result["tools"].as_array().unwrap().iter().map(named).collect();
+            assert_eq!(listed, servers.iter().map(|&server| server.to_owned()).collect(), "{path} in round {round}");
+            match round {
+                0 => first.push(result["tools"].clone()),
+                _ => assert_eq!(first[nth], result["tools"], "{path} in round {round}"),
+            }
+        }
+    }
+}
