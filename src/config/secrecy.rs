@@ -105,6 +105,18 @@ pub(crate) fn marked(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The user and the password of every URL in a text, `user:password` or one of the two.
+pub(crate) fn userinfos(text: &str) -> impl Iterator<Item = Range<usize>> {
+    const ENDS: &[char] = &['/', '?', '#', '"', '\'', '<', '>', '{', '}', ',', ';', '|', '`'];
+    text.match_indices("://").filter_map(move |(at, mark)| {
+        let start = at + mark.len();
+        let rest = text.get(start..)?;
+        let end = rest.find(|c: char| ENDS.contains(&c) || c.is_whitespace()).unwrap_or(rest.len());
+        let userinfo = rest.get(..end)?.rfind('@').filter(|end| *end > 0)?;
+        Some(start..start + userinfo)
+    })
+}
+
 /// The findings with every marked secret masked, wherever it came from.
 pub(crate) fn scrub(findings: &mut [Diagnostic]) {
     for Diagnostic { code: _, name: _, class: _, confidence: _, message, help, labels, fixes: _ } in findings {
@@ -150,6 +162,15 @@ mod tests {
             ("X", "sk-1"),
         ] {
             assert!(!is_secret(key, value), "{key}");
+        }
+    }
+
+    #[test]
+    fn t105_a_url_tells_its_user_and_password() {
+        let found = |text: &str| -> Vec<String> { userinfos(text).map(|range| text.get(range).unwrap().to_owned()).collect() };
+        assert_eq!(found("postgres://ada:p:w@db/x and \"https://tok@h\""), ["ada:p:w", "tok"]);
+        for none in ["https://docs.example.com/a@b", "://@x", "https://${USER}:${PASS}@x", "a@b", "https://x y@z"] {
+            assert!(found(none).is_empty(), "{none}");
         }
     }
 

@@ -42,6 +42,10 @@ impl Sources {
             self.hidden.iter().filter(|place| &*place.file == file).map(|place| (place.start, place.end)).collect();
         spans.extend(secrecy::marked(text).into_iter().map(|span| (span.start, span.end)));
         spans.extend(secret_lines(text));
+        spans.extend(secrecy::userinfos(text).map(|span| {
+            let user = text.get(span.clone()).and_then(|userinfo| userinfo.find(':')).map_or(0, |colon| colon + 1);
+            (span.start + user, span.end)
+        }));
         let mut secret = vec![false; text.len()];
         for (start, end) in spans {
             // Of a short secret four characters would be too much.
@@ -182,5 +186,12 @@ mod tests {
         let shown = sources.shown("f").unwrap();
         assert_eq!(shown.len(), text.len());
         assert_eq!(shown, "a: ghp_**********************\nb: [\npassword: *************\nkey: {env: KEY}\n");
+    }
+
+    #[test]
+    fn t105_the_password_of_a_url_is_shown_as_stars() {
+        let mut sources = Sources::default();
+        sources.keep("f".into(), "url: 'https://ada:hunter2@docs.example/mcp?a=b@c'\n".into());
+        assert_eq!(sources.shown("f").unwrap(), "url: 'https://ada:*******@docs.example/mcp?a=b@c'\n");
     }
 }

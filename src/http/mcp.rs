@@ -135,7 +135,7 @@ impl Mcp {
         };
         match tokio::time::timeout(limits.request, read).await {
             Ok(Err(Unread::TooLarge)) => {
-                drain(&mut body).await;
+                drain(&mut body, limits.body.saturating_mul(4).max(1 << 20)).await;
                 Err(Unread::TooLarge)
             }
             Ok(read) => read,
@@ -197,20 +197,22 @@ impl Mcp {
                     }
                     Err(lost) => {
                         let body = envelope::error(None, &lost.error_object("", era));
-                        self.refuse(&lost, body, endpoint, modern)
+                        self.refuse(&lost, respond::status(&lost, modern), body, endpoint)
                     }
                 }
             }
             Said::Refused { refusal, id, decision } => {
-                let status = respond::status(&refusal, modern).as_u16();
+                let status_of = if id.is_some() { respond::status } else { respond::status_of_unanswered };
+                let as_told = status_of(&refusal, modern);
+                let status = as_told.as_u16();
                 let code = Some(i64::from(refusal.code(era)));
                 let body = envelope::error(id.as_ref(), &refusal.error_object(&decision, era));
                 let response = trail::Response { status, code, is_error: None, bytes: body.len() as u64, us: 0 };
                 match self.gateway.close(pending, response) {
-                    Ok(()) => self.refuse(&refusal, body, endpoint, modern),
+                    Ok(()) => self.refuse(&refusal, as_told, body, endpoint),
                     Err(lost) => {
                         let body = envelope::error(id.as_ref(), &lost.error_object(&decision, era));
-                        self.refuse(&lost, body, endpoint, modern)
+                        self.refuse(&lost, respond::status(&lost, modern), body, endpoint)
                     }
                 }
             }
@@ -223,13 +225,14 @@ impl Mcp {
         match self.gateway.close(pending, trail::Response { status, code: None, is_error: None, bytes: 0, us: 0 }) {
             Ok(()) => response,
             Err(lost) => {
-                self.refuse(&lost, envelope::error(None, &lost.error_object("", Era::Legacy)), endpoint, false)
+                let body = envelope::error(None, &lost.error_object("", Era::Legacy));
+                self.refuse(&lost, respond::status(&lost, false), body, endpoint)
             }
         }
     }
 
-    fn refuse(&self, refusal: &Refusal, body: Vec<u8>, endpoint: &Endpoint, modern: bool) -> Response {
-        let mut response = respond::json(respond::status(refusal, modern), body);
+    fn refuse(&self, refusal: &Refusal, status: StatusCode, body: Vec<u8>, endpoint: &Endpoint) -> Response {
+        let mut response = respond::json(status, body);
         if *refusal == Refusal::NotAllowed {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("POST"));
         }
@@ -318,14 +321,14 @@ async fn whole(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin), most:
     Ok(if rest.is_empty() { first } else { rest.into() })
 }
 
-/// Reads on for a little, so that a caller who is still writing gets to read the refusal.
-async fn drain(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin)) {
-    const MOST: usize = 1 << 20;
+/// Reads on for a little, so that a caller who is still writing gets to read the refusal: who sends a little too
+/// much at least.
+async fn drain(body: &mut (impl Stream<Item = io::Result<Bytes>> + Unpin), most: usize) {
     let drained = async {
         let mut read = 0;
         while let Some(Ok(chunk)) = body.next().await {
             read += chunk.len();
-            if read > MOST {
+            if read > most {
                 break;
             }
         }

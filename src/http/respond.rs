@@ -50,6 +50,15 @@ pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
     }
 }
 
+/// The status of a refusal of what is no request: nothing is answered to it, so an error of the protocol is one of
+/// HTTP (TR-05). Never 404 for what is in a session: that would say that the session is gone.
+pub(crate) fn status_of_unanswered(refusal: &Refusal, modern: bool) -> StatusCode {
+    match status(refusal, modern) {
+        StatusCode::OK => StatusCode::BAD_REQUEST,
+        status => status,
+    }
+}
+
 /// The status of an answer that is an upstream's error (PX-11). In the legacy era it is an ordinary one.
 pub(crate) fn answered(code: Option<i64>, modern: bool) -> StatusCode {
     let is = |other: i32| code == Some(i64::from(other));
@@ -197,6 +206,20 @@ fn private(headers: &mut poem::http::HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tr05_what_answers_no_request_is_refused_by_its_status() {
+        for (refusal, modern, expected) in [
+            (Refusal::UnknownMethod("x".into()), false, 400),
+            (Refusal::UnknownMethod("x".into()), true, 404),
+            (Refusal::BadParams("x".into()), false, 400),
+            (Refusal::UnknownSession, false, 404),
+            (Refusal::Unauthenticated, false, 401),
+            (Refusal::NoAudit, true, 503),
+        ] {
+            assert_eq!(status_of_unanswered(&refusal, modern).as_u16(), expected, "{refusal:?}");
+        }
+    }
 
     #[test]
     fn az05_az06_az15_az16_a_challenge_names_the_baseline_or_all_that_is_needed() {

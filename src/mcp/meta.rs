@@ -84,7 +84,8 @@ impl<'a> Meta<'a> {
         object::members(self.fields().filter(|(key, _)| !key.starts_with(PREFIX) && *key != TOKEN))
     }
 
-    fn reserved(&self, name: &str) -> Option<&'a RawValue> {
+    /// A field of the protocol's own.
+    pub(crate) fn reserved(&self, name: &str) -> Option<&'a RawValue> {
         self.fields.fields().find(|(key, _)| key.strip_prefix(PREFIX) == Some(name)).map(|(_, value)| value)
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn event(record: &Event<'_>, to: &mut Vec<u8>) {
             Family::Config => "config",
             Family::Admin => "admin",
             Family::OAuth => "oauth",
+            Family::Server => "server",
         },
     );
     head(&mut line, id, at, gateway);

@@ -233,6 +233,8 @@ pub enum Family {
     Admin,
     /// The authorization server gave or ended something.
     OAuth,
+    /// Something was done to a server behind the gateway.
+    Server,
 }
 
 impl Record<'_> {

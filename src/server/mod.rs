@@ -45,7 +45,7 @@ use crate::{
     snapshot::Snapshot,
     store::{Store, StoreError},
     tasks::Tasks,
-    upstream::{Options, SpecError, Upstreams},
+    upstream::{Book, Options, SpecError, Upstreams},
 };
 
 /// How long requests in flight may take at the end.
@@ -193,6 +193,8 @@ impl Server {
         // Once a process, and for as long as it lives.
         let instance = Box::leak(instance.into_boxed_str());
         let parts = Parts { bearer, trail, clock, tasks, instance, digest_key, office, handles };
+        let (trail, clock, gateway) = (Arc::clone(&parts.trail), Arc::clone(&parts.clock), parts.instance());
+        upstreams.record_starts(Book { trail, clock, gateway });
         let revision =
             Revision::new(snapshot, Arc::new(upstreams), &parts, None).map_err(StartError::Engine)?.with_roll(roll);
         let gateway = Gateway::new(parts, revision);

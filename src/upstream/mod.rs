@@ -7,14 +7,16 @@
 //! its very bytes. A server is believed in nothing: every length, count and wait is bounded, and
 //! what does not fit is an [`UpstreamError`] for this call alone.
 //!
-//! INVARIANT: nothing of a caller reaches an upstream but what [`Outgoing`] holds, and nothing of an
-//! upstream's refusal (401, 403, redirects) reaches a caller.
+//! INVARIANT: nothing of a caller reaches an upstream but what [`Outgoing`] holds; nothing of an
+//! upstream's refusal (401, 403, redirects) reaches a caller, and what we prove ourselves with is in none of
+//! its error texts (`credentials`).
 //! SPEC: MCP 2025-11-25 and 2026-07-28, transports and lifecycle; sheet `mcp` §1.5, §2.3 … §2.6.
 //! To add a transport: `upstream/<transport>.rs` and a variant of `spec::Wire` or `Link`.
 
 mod about;
 mod catalog;
 mod change;
+mod credentials;
 mod error;
 mod hearing;
 mod http;
@@ -28,6 +30,7 @@ mod session;
 mod setting;
 mod spawn;
 mod spec;
+mod starts;
 mod stdio;
 mod stream;
 mod supervise;
@@ -48,6 +51,7 @@ use crate::{
 use change::Standing;
 use link::Link;
 use setting::{Purpose, Setting};
+use starts::Starts;
 
 pub use about::About;
 pub use catalog::List;
@@ -55,6 +59,7 @@ pub use change::{Change, Subscription};
 pub use error::{Trouble, UpstreamError};
 pub use outgoing::{Ask, Call, Manner, Outgoing, Owner, Reply, Side, Subscribe, Told};
 pub use spec::{INHERITED, Options, SpecError};
+pub use starts::Book;
 
 /// How an upstream is, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +80,7 @@ pub enum Health {
 #[derive(Debug)]
 pub struct Upstreams {
     by_name: BTreeMap<ServerName, Arc<Upstream>>,
+    starts: Starts,
 }
 
 impl Upstreams {
@@ -87,7 +93,7 @@ impl Upstreams {
         secrets: &dyn Fn(&SecretRef) -> Result<Secret<String>, String>,
         options: Options,
     ) -> Result<Self, SpecError> {
-        Self { by_name: BTreeMap::new() }.rebuild(servers, secrets, options)
+        Self { by_name: BTreeMap::new(), starts: Starts::default() }.rebuild(servers, secrets, options)
     }
 
     /// The upstreams of another configuration. One that is spoken to as before is the same one, its
@@ -107,11 +113,17 @@ impl Upstreams {
             let spec = spec::Spec::resolve(name, server, &options, secrets)?;
             let upstream = match self.by_name.get(name) {
                 Some(known) if *known.setting.options == *options && known.setting.spec == spec => known.clone(),
-                Some(_) | None => Arc::new(Upstream::new(name.clone(), spec, options.clone())?),
+                Some(_) | None => Arc::new(Upstream::new(name.clone(), spec, options.clone(), self.starts.clone())?),
             };
             by_name.insert(name.clone(), upstream);
         }
-        Ok(Self { by_name })
+        Ok(Self { by_name, starts: self.starts.clone() })
+    }
+
+    /// From now on every start of a process is recorded before it happens, and does not happen where it
+    /// cannot be. So it is with those of a [rebuild](Self::rebuild) too.
+    pub fn record_starts(&self, book: Book) {
+        self.starts.record_in(book);
     }
 
     /// Starts every child process in the background. Without it each starts at its first request.
@@ -168,8 +180,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    fn new(name: ServerName, spec: spec::Spec, options: Arc<Options>) -> Result<Self, SpecError> {
-        let setting = Arc::new(Setting::new(name, spec, options)?);
+    fn new(name: ServerName, spec: spec::Spec, options: Arc<Options>, starts: Starts) -> Result<Self, SpecError> {
+        let setting = Arc::new(Setting::new(name, spec, options, starts)?);
         let link = Arc::new(Link::new(&setting, Purpose::Shared));
         let private = lease::Pool::new(setting.clone());
         let listener = listen::Listener::new(setting.clone(), link.clone());
@@ -195,12 +207,13 @@ impl Upstream {
             None => self.link.request(&outgoing, deadline).await,
             Some(owner) => Box::pin(self.request_of(owner, &outgoing, deadline)).await,
         };
-        match answer {
+        let reply = match answer {
             Ok(Reply::Error(error)) if outgoing.method == Method::ToolsCall => {
-                Ok(Box::pin(self.once_more(&outgoing, error, deadline)).await)
+                Box::pin(self.once_more(&outgoing, error, deadline)).await
             }
-            answer => answer.map_err(|why| self.trouble(why)),
-        }
+            answer => answer.map_err(|why| self.trouble(why))?,
+        };
+        Ok(self.setting.spec.credentials.withhold(reply))
     }
 
     /// Asks over a connection of the owner's own, where the server can only tell callers apart so.

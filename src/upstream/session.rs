@@ -133,7 +133,11 @@ impl Session {
                 }
             }
             Inbound::Log(params) => match &self.front {
-                Some(front) => front.log(params),
+                Some(front) => {
+                    if let Some(params) = self.setting.spec.credentials.hidden_in(&params) {
+                        front.log(params);
+                    }
+                }
                 None => self.ignored("a log line that is nobody's"),
             },
             Inbound::Changed(kinds) => self.setting.changes.note(kinds),
@@ -232,7 +236,8 @@ impl Session {
         }
         let count = self.garbage.fetch_add(1, Ordering::Relaxed) + 1;
         if count <= GARBAGE_LOGGED {
-            let start = String::from_utf8_lossy(line.get(..200).unwrap_or(line)).escape_debug().to_string();
+            let start = self.setting.spec.credentials.hide_before(line, 200);
+            let start = String::from_utf8_lossy(&start).escape_debug().to_string();
             tracing::warn!(server = %self.setting.server, count, start, "ignored a line that is not MCP");
         }
     }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::Bytes;
 
-use super::{Options, SpecError, catalog::Catalog, change::Changes, spec::Spec, spec::Wire};
+use super::{Options, SpecError, catalog::Catalog, change::Changes, spec::Spec, spec::Wire, starts::Starts};
 use crate::{
     config::EraChoice,
     egress::{Egress, Reach},
@@ -25,6 +25,8 @@ pub(super) struct Setting {
     pub(super) catalog: Catalog,
     /// The way to it, unless it is a child of ours.
     pub(super) egress: Option<Egress>,
+    /// Where it is recorded that its process is started.
+    pub(super) starts: Starts,
     learned: AtomicU8,
 }
 
@@ -42,7 +44,12 @@ const LEGACY: u8 = 1;
 const MODERN: u8 = 2;
 
 impl Setting {
-    pub(super) fn new(server: ServerName, spec: Spec, options: Arc<Options>) -> Result<Self, SpecError> {
+    pub(super) fn new(
+        server: ServerName,
+        spec: Spec,
+        options: Arc<Options>,
+        starts: Starts,
+    ) -> Result<Self, SpecError> {
         let changes = Arc::new(Changes::default());
         let (egress, age) = match &spec.wire {
             Wire::Stdio(_) => (None, None),
@@ -58,7 +65,7 @@ impl Setting {
             }
         };
         let catalog = Catalog::new(changes.clone(), age);
-        Ok(Self { server, spec, options, changes, catalog, egress, learned: AtomicU8::new(UNKNOWN) })
+        Ok(Self { server, spec, options, changes, catalog, egress, starts, learned: AtomicU8::new(UNKNOWN) })
     }
 
     /// The era that the server is taken to speak: as configured, or as it showed itself.

@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
+use super::credentials::{Credentials, Given};
 use crate::{
-    config::{EraChoice, SecretRef, Server, Text, Transport},
+    config::{EraChoice, SecretRef, Server, Text, Transport, secrecy},
     egress,
     name::ServerName,
     secret::Secret,
@@ -82,6 +83,8 @@ impl Options {
 pub(super) struct Spec {
     pub(super) era: EraChoice,
     pub(super) wire: Wire,
+    /// What it is given to prove itself with.
+    pub(super) credentials: Credentials,
 }
 
 /// What messages travel over.
@@ -140,9 +143,10 @@ impl Spec {
     ) -> Result<Self, SpecError> {
         let fail = |problem: String| SpecError::new(name, problem);
         let read = |text: &Text| match text {
-            Text::Plain(text) => Ok(Secret::new(text.clone())),
-            Text::Secret(kept) => secrets(kept).map_err(fail),
+            Text::Plain(text) => Ok((Secret::new(text.clone()), false)),
+            Text::Secret(kept) => secrets(kept).map(|secret| (secret, true)).map_err(fail),
         };
+        let mut given = Vec::new();
         let wire = match &server.transport {
             Transport::Stdio(stdio) => {
                 let mut environment: BTreeMap<OsString, OsString> = INHERITED
@@ -151,7 +155,15 @@ impl Spec {
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect();
                 for (name, text) in &stdio.env {
-                    environment.insert(name.into(), read(&text.value)?.expose().into());
+                    let (value, kept) = read(&text.value)?;
+                    environment.insert(name.into(), value.expose().into());
+                    given.push((name.clone(), value, kept));
+                }
+                let mut before = None;
+                for part in &stdio.command {
+                    let (key, value) = secrecy::argument(before, &part.value);
+                    given.push((key.to_owned(), Secret::new(value.to_owned()), false));
+                    before = Some(part.value.as_str());
                 }
                 Wire::Stdio(StdioSpec {
                     command: stdio.command.iter().map(|part| OsString::from(&part.value)).collect(),
@@ -164,17 +176,26 @@ impl Spec {
                 let mut headers = HeaderMap::new();
                 for (name, text) in &http.headers {
                     let named = HeaderName::try_from(name).map_err(|_| fail(format!("`{name}` is no header name")))?;
-                    let mut value = HeaderValue::try_from(read(&text.value)?.expose())
+                    let (value, kept) = read(&text.value)?;
+                    let mut field = HeaderValue::try_from(value.expose())
                         .map_err(|_| fail(format!("the value of header `{name}` cannot be sent")))?;
-                    value.set_sensitive(true);
-                    headers.insert(named, value);
+                    field.set_sensitive(true);
+                    headers.insert(named, field);
+                    given.push((name.clone(), value, kept));
                 }
+                let parameters = url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+                given.extend(parameters.map(|(name, value)| (name.to_owned(), Secret::new(value.to_owned()), false)));
                 let spec = Arc::new(HttpSpec { url, headers, allow_private: http.allow_private });
                 if http.sse { Wire::Sse(spec) } else { Wire::Http(spec) }
             }
         };
         // The older transport knows one era alone.
         let era = if matches!(wire, Wire::Sse(_)) { EraChoice::Legacy } else { server.era };
-        Ok(Self { era, wire })
+        let credentials = Credentials::new(given.iter().map(|(name, value, kept)| Given {
+            name,
+            value: value.expose(),
+            kept: *kept,
+        }));
+        Ok(Self { era, wire, credentials })
     }
 }

@@ -3,7 +3,7 @@
 //! INVARIANT: what is kept of a child's output is bounded, whatever it writes.
 //! SPEC: MCP transports, "stdio"; CL-01, CL-02, threats T-174, T-175.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
@@ -12,8 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Trouble, session::Session};
-use crate::name::ServerName;
+use super::{Trouble, session::Session, setting::Setting};
 
 const CHUNK: usize = 16 * 1024;
 /// The longest line of error output that is logged whole.
@@ -54,7 +53,9 @@ pub(super) async fn read(mut from: impl AsyncRead + Unpin, session: &Session, ca
 }
 
 /// Logs what the child says on its error output, so much a line and so much a second.
-pub(super) async fn talk(mut from: impl AsyncRead + Unpin, server: ServerName) {
+pub(super) async fn talk(mut from: impl AsyncRead + Unpin, setting: Arc<Setting>) {
+    // What is cut off in the middle of a credential could not be told from other text.
+    let longest = LONGEST_TALK + setting.spec.credentials.longest();
     let mut chunk = [0; 4096];
     let mut line = Vec::new();
     let mut rate = Rate { since: Instant::now(), lines: 0, dropped: 0 };
@@ -65,16 +66,16 @@ pub(super) async fn talk(mut from: impl AsyncRead + Unpin, server: ServerName) {
         };
         let mut parts = read.split(|b| *b == b'\n').peekable();
         while let Some(part) = parts.next() {
-            let room = LONGEST_TALK.saturating_sub(line.len());
+            let room = longest.saturating_sub(line.len());
             line.extend_from_slice(part.get(..room).unwrap_or(part));
             if parts.peek().is_some() {
-                rate.log(&server, &line);
+                rate.log(&setting, &line);
                 line.clear();
             }
         }
         tokio::task::consume_budget().await;
     }
-    rate.log(&server, &line);
+    rate.log(&setting, &line);
 }
 
 struct Rate {
@@ -84,7 +85,8 @@ struct Rate {
 }
 
 impl Rate {
-    fn log(&mut self, server: &ServerName, line: &[u8]) {
+    fn log(&mut self, setting: &Setting, line: &[u8]) {
+        let server = &setting.server;
         if line.iter().all(u8::is_ascii_whitespace) {
             return;
         }
@@ -99,6 +101,7 @@ impl Rate {
             return;
         }
         self.lines += 1;
-        tracing::info!(%server, "{}", String::from_utf8_lossy(line).trim_end().escape_debug());
+        let line = setting.spec.credentials.hide_before(line, LONGEST_TALK);
+        tracing::info!(%server, "{}", String::from_utf8_lossy(&line).trim_end().escape_debug());
     }
 }

@@ -220,7 +220,11 @@ impl Keeper {
     }
 
     async fn live_as_child(&self, spec: &StdioSpec, stop: &mut watch::Receiver<bool>) -> Ended {
-        let Setting { server, options, .. } = &*self.setting;
+        let Setting { server, options, starts, .. } = &*self.setting;
+        if let Err(error) = starts.note(&self.setting, &self.purpose, spec) {
+            tracing::error!(%server, error, "its process is not started: the audit trail cannot be written");
+            return Ended::Because(Trouble::NotStarted);
+        }
         let (mut child, group) = match spawn::spawn(spec, options).await {
             Ok(started) => started,
             Err(error) => {
@@ -235,7 +239,7 @@ impl Keeper {
         let (out, queue) = mpsc::channel(QUEUE);
         let session = Arc::new(Session::new(self.setting.clone(), &self.purpose, out));
         let writer = background(stdio::write(stdin, queue));
-        let mut talk = background(stdio::talk(stderr, server.clone()));
+        let mut talk = background(stdio::talk(stderr, self.setting.clone()));
         let mut reader = pin!(stdio::read(stdout, &session, options.largest_message));
         let mut serve = pin!(self.serve(&session));
         let ended = tokio::select! {

@@ -10,6 +10,8 @@
 #   FIXTURE_ERA=legacy|modern|dual   what the fixture speaks; by default what the revision does
 #   SCENARIO=NAME                    this scenario alone, whether or not it is scored
 #   NO_BUILD=1                       use the binaries as they are
+#   RENAME=1                         at /mcp, the shim knows its names: what fails there without this and passes with it
+#                                    fails because the suite says what a tool is called
 # The exit status is the suite's own: 0 where every scored scenario passed. A file
 # `expected/REVISION-TRANSPORT-ERA.yaml` beside this script names failures that are known, with reasons.
 # What was said is kept in target/conformance/out/REVISION-TRANSPORT-ERA/.
@@ -173,6 +175,7 @@ start_gateway() {
   settle
   SHIM_TOKEN=$("$portcullis" token issue --scopes tag:fixture --ttl 1h --resource "$url" 2>"$out/token.log") || fail "no token was issued" "$out/token.log"
   export SHIM_TOKEN
+  if [[ -n ${RENAME-} && $endpoint == /mcp ]]; then export SHIM_PREFIX=fixture__; fi
   serve
   node "$here/shim.mjs" "$shim_port" "$gateway_port" >"$out/shim.log" 2>&1 </dev/null &
   started+=($!)

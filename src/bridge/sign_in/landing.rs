@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn as07_as08_cl18_an_answer_of_another_issuer_gives_no_code() {
+    fn as07_as08_cl18_se09_t103_an_answer_of_another_issuer_gives_no_code() {
         for (query, names_itself) in [
             ("iss=https%3A%2F%2Fevil.example", false),
             ("iss=https%3A%2F%2Fid.example%2F", false),

@@ -180,7 +180,11 @@ pub(crate) fn read<'a>(
     let object = params.map_or(Ok(Object::default()), |params| Object::read(params.get()));
     let object = object.map_err(|error| unclear(Refusal::BadParams(format!("`params` {error}")), modern_header))?;
     let meta = object.get("_meta").map_or(Ok(Meta::default()), Meta::read);
-    let meta = meta.map_err(|error| unclear(Refusal::BadParams(error.to_string()), modern_header))?;
+    let meta = meta.map_err(|error| {
+        // What says how a modern request is meant must be readable before anything of it is.
+        let refusal = if modern_header { Refusal::BadEnvelope } else { Refusal::BadParams };
+        unclear(refusal(error.to_string()), modern_header)
+    })?;
     let modern = modern_header || meta.protocol_version().is_some();
     let version = version.map_err(|refusal| unclear(refusal, modern))?;
     let spoken = if modern {
@@ -192,7 +196,8 @@ pub(crate) fn read<'a>(
         .filter(|method| method.is_notification() == id.is_none() && method.eras().contains(&spoken.era()));
     let Some(known) = known else {
         // A call without an id must not run unanswered (T-027).
-        let refusal = if id.is_none() && Method::from_text(&method).is_some() {
+        let wants_an_answer = Method::from_text(&method).is_some_and(|method| !method.is_notification());
+        let refusal = if id.is_none() && wants_an_answer {
             Refusal::Malformed { code: code::INVALID_REQUEST, problem: format!("`{method}` needs an `id`") }
         } else {
             Refusal::UnknownMethod(named.clone())
@@ -243,6 +248,13 @@ fn modern_version(header: Option<&str>, meta: &Meta<'_>, request: bool) -> Resul
         if !meta.client_capabilities().is_some_and(|capabilities| capabilities.get().starts_with('{')) {
             let problem = "`params._meta` must hold the object `io.modelcontextprotocol/clientCapabilities`";
             return Err(Refusal::BadEnvelope(problem.into()));
+        }
+        for (key, opens, kind) in [("clientInfo", '{', "an object"), ("logLevel", '"', "a string")] {
+            if meta.reserved(key).is_some_and(|value| !value.get().starts_with(opens)) {
+                return Err(Refusal::BadEnvelope(format!(
+                    "`params._meta.io.modelcontextprotocol/{key}` must be {kind}"
+                )));
+            }
         }
         match header {
             None => return Err(Refusal::HeaderMismatch("the header `MCP-Protocol-Version` is missing".into())),

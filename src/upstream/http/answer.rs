@@ -179,10 +179,14 @@ impl Line {
                             hearing.progress(progress);
                         }
                     }
-                    Inbound::Log(params) => match &heard {
-                        Heard::Call(hearing) => hearing.log(params),
-                        Heard::Front => self.front.log(params),
-                    },
+                    Inbound::Log(params) => {
+                        if let Some(params) = self.setting.spec.credentials.hidden_in(&params) {
+                            match &heard {
+                                Heard::Call(hearing) => hearing.log(params),
+                                Heard::Front => self.front.log(params),
+                            }
+                        }
+                    }
                     Inbound::Changed(kinds) => self.setting.changes.note(kinds),
                     Inbound::Updated(uri) => self.setting.changes.updated(&uri),
                     Inbound::Ask(..) if modern => {
@@ -190,7 +194,8 @@ impl Line {
                     }
                     Inbound::Ask(..) if room.is_some() && asked >= MOST_ASKED => return Err(Trouble::Garbage),
                     Inbound::Ask(theirs, question) => {
-                        asked += 1;
+                        // A sign of life asks nobody anything, and a long call may bring many.
+                        asked += u32::from(!matches!(question, Some((Method::Ping, _))));
                         self.asked(session, theirs, question, &mut heard).await?;
                     }
                     Inbound::Answer(..)

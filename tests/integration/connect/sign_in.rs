@@ -10,6 +10,7 @@ use crate::{
     support::{
         authority::{Authority, follow, form, get, send},
         bridged::Bridged,
+        fake_http::{Fake, answer},
     },
 };
 
@@ -127,7 +128,7 @@ async fn rfc8252_the_browser_is_opened_with_the_page_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as17_what_comes_by_with_another_state_changes_nothing() {
+async fn as17_t103_what_comes_by_with_another_state_changes_nothing() {
     let (authority, data) = (Authority::start().await, tempfile::tempdir().unwrap());
     let mut bridge = Bridged::start_in(data.path(), &authority.fake.url, &[]);
     bridge.say(&call(1));
@@ -156,7 +157,7 @@ async fn as17_what_comes_by_with_another_state_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn as07_cl18_an_answer_of_another_issuer_is_not_redeemed() {
+async fn as07_cl18_se09_t103_an_answer_of_another_issuer_is_not_redeemed() {
     for issuer in ["https://evil.example", ""] {
         let (authority, data) = (Authority::start().await, tempfile::tempdir().unwrap());
         authority.set(|state| drop(state.answers.insert("iss", issuer.into())));
@@ -171,9 +172,9 @@ async fn as07_cl18_an_answer_of_another_issuer_is_not_redeemed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cl18_cl19_cl20_as03_as04_az04_nobody_is_sent_where_the_documents_do_not_fit() {
+async fn cl18_cl19_cl20_se09_t106_t112_as03_as04_az04_nobody_is_sent_where_the_documents_do_not_fit() {
     type Case = (&'static str, Value, &'static str);
-    let cases: [Case; 12] = [
+    let cases: [Case; 23] = [
         (
             "server",
             json!({"issuer": "https://evil.example"}),
@@ -191,7 +192,21 @@ async fn cl18_cl19_cl20_as03_as04_az04_nobody_is_sent_where_the_documents_do_not
             json!({"authorization_endpoint": "javascript:alert(1)"}),
             "names a URL as its authorization endpoint",
         ),
+        ("server", json!({"authorization_endpoint": "$(touch made)"}), "must not hold spaces"),
+        ("server", json!({"authorization_endpoint": "$(touch$IFS)"}), "must begin with"),
+        ("server", json!({"authorization_endpoint": "--new-window"}), "must begin with"),
+        ("server", json!({"authorization_endpoint": "file:///etc/passwd"}), "must begin with"),
+        ("server", json!({"authorization_endpoint": "https://id.example/`touch made` "}), "must not hold spaces"),
+        ("server", json!({"authorization_endpoint": "https://id.example\\@evil.example/"}), "must not hold spaces"),
         ("server", json!({"token_endpoint": "http://169.254.169.254/token"}), "does not begin with `https://`"),
+        ("server", json!({"token_endpoint": "http://192.168.0.1/token"}), "does not begin with `https://`"),
+        ("server", json!({"registration_endpoint": "http://10.0.0.1/register"}), "does not begin with `https://`"),
+        (
+            "server",
+            json!({"registration_endpoint": "https://10.0.0.1/register"}),
+            "its address may not be reached from here",
+        ),
+        ("server", json!({"revocation_endpoint": "http://[fd00::1]/revoke"}), "does not begin with `https://`"),
         ("server", json!({"token_endpoint": null}), "names no token endpoint"),
         ("server", json!({"registration_endpoint": null}), "registers no clients by itself; ask whoever runs it"),
         ("server", json!({"issuer": 1}), "is no such document"),
@@ -202,6 +217,11 @@ async fn cl18_cl19_cl20_as03_as04_az04_nobody_is_sent_where_the_documents_do_not
         ),
         ("resource", json!({"authorization_servers": []}), "names no authorization server"),
         ("resource", json!({"authorization_servers": ["http://10.0.0.1"]}), "does not begin with `https://`"),
+        (
+            "resource",
+            json!({"authorization_servers": ["https://10.0.0.1"]}),
+            "its address may not be reached from here",
+        ),
     ];
     for (which, change, expected) in cases {
         let authority = Authority::start().await;
@@ -223,11 +243,80 @@ async fn cl18_cl19_cl20_as03_as04_az04_nobody_is_sent_where_the_documents_do_not
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn t106_cl20_what_a_shell_would_run_in_a_page_is_opened_as_one_argument() {
+    let (authority, data) = (Authority::start().await, tempfile::tempdir().unwrap());
+    let (script, made, out) = (data.path().join("browser"), data.path().join("made"), data.path().join("opened"));
+    let hostile =
+        format!("{}/authorize;$(touch$IFS{})|&x", authority.fake.url.trim_end_matches("/mcp"), made.display());
+    authority.set(|state| drop(state.documents.insert("server", json!({"authorization_endpoint": hostile}))));
+    let said = format!("#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" >'{0}.new'\nmv '{0}.new' '{0}'\n", out.display());
+    std::fs::write(&script, said).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let browser = script.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let variables = [("BROWSER", browser)];
+    let mut bridge = Bridged::start_with(folder, &authority.fake.url, data.path(), &[], &variables);
+    bridge.say(&call(1));
+    crate::support::until("the browser to be opened", || out.exists()).await;
+    let opened = std::fs::read_to_string(&out).unwrap();
+    let lines: Vec<&str> = opened.lines().collect();
+    let [count, page] = lines.as_slice() else { panic!("{opened}") };
+    assert!(*count == "1" && page.starts_with("http://127.0.0.1:") && page.contains("/authorize;"), "{opened}");
+    assert!(!made.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t112_cl19_what_documents_point_at_is_asked_for_nothing() {
+    let canary = Fake::start(|_| answer("200 OK", "content-type: application/json\r\n", "{}")).await;
+    // A redirect leads nowhere.
+    let place = canary.url.clone();
+    let trap = Fake::start(move |_| answer("302 Found", &format!("location: {place}\r\n"), "")).await;
+    let authority = Authority::start().await;
+    authority.set(|state| state.challenge = Some(format!("Bearer resource_metadata=\"{}\"", trap.url)));
+    assert!(refused(&authority).contains("is answered with HTTP status 302"));
+    assert_eq!(trap.seen().len(), 1);
+    // What we have no use for is not fetched, even where somebody could sign in.
+    let (authority, data) = (Authority::start().await, tempfile::tempdir().unwrap());
+    let unused = json!({"jwks_uri": canary.url, "userinfo_endpoint": canary.url, "service_documentation": canary.url,
+                        "op_policy_uri": canary.url, "introspection_endpoint": canary.url, "logo_uri": canary.url});
+    authority.set(|state| {
+        state.documents.insert("server", unused.clone());
+        state.documents.insert("resource", unused);
+    });
+    let mut bridge = signed_in(&authority, data.path());
+    assert_eq!(scopes(&bridge.ask(&call(1))), "offline_access tag:base");
+    assert_eq!(canary.seen().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn az03_without_a_challenge_the_documents_are_found_and_say_what_to_ask_for() {
     let (authority, data) = (Authority::start().await, tempfile::tempdir().unwrap());
     authority.set(|state| state.challenge = Some("Bearer".into()));
     let mut bridge = signed_in(&authority, data.path());
     assert_eq!(scopes(&bridge.ask(&call(1))), "offline_access tag:base");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t101_cl18_what_one_server_issued_is_told_to_no_other_that_is_named_later() {
+    let (authority, evil, data) = (Authority::start().await, Authority::start().await, tempfile::tempdir().unwrap());
+    let mut bridge = signed_in(&authority, data.path());
+    let other = evil.fake.url.trim_end_matches("/mcp").to_owned();
+    authority.set(|state| {
+        state.expire();
+        state.documents.insert("resource", json!({"authorization_servers": [other]}));
+    });
+    // What is renewed is renewed where it came from.
+    scopes(&bridge.ask(&call(1)));
+    assert_eq!((authority.seen("/token").len(), evil.fake.seen().len()), (2, 0));
+    // What cannot be is asked for of whoever is named now, by somebody new, and a person sees whom.
+    let issued = authority.state.lock().unwrap().issued.clone();
+    authority.set(|state| state.revoke());
+    bridge.say(&call(2));
+    let page = bridge.pages(2)[1].clone();
+    assert!(page.starts_with(&format!("{other}/authorize?")), "{page}");
+    assert_eq!((evil.seen("/register").len(), evil.seen("/token").len()), (1, 0));
+    let told = format!("{page} {:?}", evil.fake.seen());
+    assert!(issued.len() >= 5 && issued.iter().all(|secret| !told.contains(secret)), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

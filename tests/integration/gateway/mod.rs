@@ -35,6 +35,8 @@ mod local;
 mod views;
 /// Rows of the protocol, by their ids.
 mod rows;
+/// What servers prove themselves with, and which processes are started.
+mod credentials;
 
 /// Two servers of the demonstration kind, as in the quickstart.
 pub(crate) const DEMO: &str = "version: 1

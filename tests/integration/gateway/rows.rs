@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::DEMO;
+use super::{DEMO, through::Before};
 use crate::support::running::{Answer, Running};
 
 const PLAIN: [(&str, &str); 2] =
@@ -137,4 +137,169 @@ fn tr06_px04_a_list_is_the_same_however_it_is_asked_for_and_whatever_was_done_be
     assert_eq!(gateway.call("/mcp", Some(&token), "notes__list_notes", json!({})).status, 200);
     assert_eq!(gateway.call("/mcp", Some(&token), "notes__delete_note", json!({"name": "n"})).code(), -32602);
     assert_eq!(asked("application/json"), first, "what others did before is no part of a list");
+}
+
+#[test]
+fn az17_a_scope_stands_for_itself_alone_and_for_none_below_or_beside_it() {
+    let names = ["clock", "clock-read", "clock_read", "clockwork", "Clock"];
+    let tags: Vec<String> = names.iter().map(|name| format!("{name}: T")).collect();
+    let servers: Vec<String> = names
+        .iter()
+        .enumerate()
+        .map(|(nth, name)| {
+            format!("  s{nth}:\n    tags: [{name}]\n    stdio: {{command: [portcullis, demo-server, time]}}\n")
+        })
+        .collect();
+    let scopes: Vec<String> = names.iter().map(|name| format!("'tag:{name}'")).collect();
+    let gateway = Running::start(&format!(
+        "version: 1\nlisten: {{address: '{{address}}'}}\ntags: {{{}}}\nservers:\n{}grants:\n  - {{to: {{user: owner}}, scopes: [{}]}}\n",
+        tags.join(", "),
+        servers.concat(),
+        scopes.join(", ")
+    ));
+    for (has, name) in names.iter().enumerate() {
+        let token = gateway.token(&format!("tag:{name}"), &[]);
+        let listed = gateway.tools("/mcp", Some(&token));
+        assert!(!listed.is_empty() && listed.iter().all(|tool| tool.starts_with(&format!("s{has}__"))), "{listed:?}");
+        for (wanted, other) in names.iter().enumerate() {
+            let answer = gateway.call("/mcp", Some(&token), &format!("s{wanted}__now"), json!({}));
+            if wanted == has {
+                assert!(answer.json()["result"].is_object(), "{answer:?}");
+            } else {
+                assert_eq!(answer.status, 403, "tag:{name} for tag:{other}: {answer:?}");
+                let challenge = answer.header("www-authenticate").unwrap();
+                assert!(challenge.contains(&format!("scope=\"tag:{other}\"")), "{challenge}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ca05_what_one_caller_read_is_never_another_s_answer() {
+    let before = Before::new("modern", "http", "[]");
+    let robot = before.gateway.token("tag:clock", &["--client", "robot"]);
+    for token in [&before.token, &robot, &before.token, &robot] {
+        let params = json!({"uri": "test://static-text"});
+        let answer = before.gateway.modern("/mcp", Some(token), "resources/read", params);
+        assert!(answer.json()["result"]["contents"].is_array(), "{answer:?}");
+    }
+    assert_eq!(before.received("resources/read").len(), 4, "each is read where it is");
+    for token in [&before.token, &robot] {
+        let params = json!({"name": "wiki__test_simple_prompt"});
+        let answer = before.gateway.modern("/mcp", Some(token), "prompts/get", params);
+        assert!(answer.json()["result"]["messages"].is_array(), "{answer:?}");
+    }
+    assert_eq!(before.received("prompts/get").len(), 2);
+}
+
+#[test]
+fn tr05_what_is_told_and_not_taken_is_an_error_of_http_and_has_no_id() {
+    let gateway = Running::start(DEMO);
+    let token = gateway.token("tag:clock", &[]);
+    let session = gateway.open("/mcp", Some(&token), json!({})).unwrap();
+    let bearer = format!("Bearer {token}");
+    let tell = |fields: &[(&str, &str)], method: &str, params: Value| {
+        let headers = [&PLAIN[..], &[("Authorization", bearer.as_str())], fields].concat();
+        let body = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        gateway.send("POST", "/mcp", &headers, &body.to_string())
+    };
+    let legacy = [("Mcp-Session-Id", session.as_str())];
+    for (params, method) in [
+        (json!({}), "notifications/initialized"),
+        (json!({"requestId": 1}), "notifications/cancelled"),
+        (json!({"requestId": {}}), "notifications/cancelled"),
+        (json!({"progressToken": 7, "progress": 1}), "notifications/progress"),
+    ] {
+        let taken = tell(&legacy, method, params);
+        assert_eq!((taken.status, taken.body.as_str()), (202, ""), "{method}: {taken:?}");
+    }
+    let modern = [("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", "notifications/cancelled")];
+    let taken = tell(&modern, "notifications/cancelled", json!({"requestId": 1}));
+    assert_eq!((taken.status, taken.body.as_str()), (202, ""), "{taken:?}");
+    // Of the era before, and told so.
+    let removed = [("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", "notifications/initialized")];
+    let refused = tell(&removed, "notifications/initialized", json!({}));
+    assert_eq!((refused.status, refused.code()), (404, -32601), "{refused:?}");
+    for method in ["notifications/unheard-of", "x", "tools/call", ""] {
+        let refused = tell(&legacy, method, json!({"name": "time__now"}));
+        // 404 would say that the session is gone.
+        assert_eq!((refused.status, &refused.json()["id"]), (400, &Value::Null), "{method}: {refused:?}");
+        let modern = [("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", method)];
+        let refused = tell(&modern, method, json!({"name": "time__now"}));
+        assert!(matches!(refused.status, 400 | 404), "{method}: {refused:?}");
+        assert_eq!(refused.json()["id"], Value::Null);
+    }
+    assert_eq!(list(&gateway, &token, None, &legacy).status, 200, "the session goes on");
+}
+
+#[test]
+fn px11_tr19_what_says_how_a_modern_request_is_meant_must_be_readable() {
+    const FIELDS: [(&str, &str); 2] = [("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/list")];
+    let gateway = Running::start(DEMO);
+    let token = gateway.token("tag:clock", &[]);
+    let with = |key: &str, value: Value| {
+        let mut meta = meta("2026-07-28");
+        meta[key] = value;
+        meta
+    };
+    for broken in [
+        json!([]),
+        json!(null),
+        json!("x"),
+        with("progressToken", json!({})),
+        with("progressToken", json!(null)),
+        with("progressToken", json!(1.5)),
+        with("io.modelcontextprotocol/clientInfo", json!("x")),
+        with("io.modelcontextprotocol/clientInfo", json!([])),
+        with("io.modelcontextprotocol/logLevel", json!(7)),
+    ] {
+        let refused = list(&gateway, &token, Some(&broken), &FIELDS);
+        assert_eq!((refused.status, refused.code()), (400, -32602), "{broken}: {refused:?}");
+        assert_eq!(refused.json()["id"], "seven", "{broken}");
+    }
+    let fine = with("io.modelcontextprotocol/clientInfo", json!({"name": "x", "version": "1"}));
+    assert_eq!(list(&gateway, &token, Some(&fine), &FIELDS).status, 200);
+}
+
+#[test]
+fn tr39_who_sends_a_little_too_much_reads_that_it_was_too_much() {
+    let gateway = Running::start(DEMO);
+    let token = gateway.token("tag:clock", &[]);
+    for size in [4 << 20, 9 << 20] {
+        let refused = gateway.call("/mcp", Some(&token), "time__now", json!({"x": "y".repeat(size)}));
+        assert_eq!(refused.status, 413, "{size}: {refused:?}");
+        assert_eq!(refused.json()["error"], "body-too-large");
+    }
+    assert!(gateway.call("/mcp", Some(&token), "time__now", json!({})).json()["result"].is_object());
+}
+
+#[test]
+fn t038_lists_of_callers_and_filters_that_take_turns_never_cross() {
+    let before = Before::new("modern", "http", "[]");
+    let gateway = &before.gateway;
+    let (notes, both) = (gateway.token("tag:notes", &[]), gateway.token("tag:clock,tag:notes", &[]));
+    let asks = [
+        (&before.token, "/mcp", &["wiki", "time"][..]),
+        (&notes, "/mcp", &["notes"]),
+        (&both, "/mcp", &["wiki", "time", "notes"]),
+        (&both, "/mcp?tags=notes", &["notes"]),
+        (&both, "/mcp?tags=clock", &["wiki", "time"]),
+    ];
+    let mut first = Vec::new();
+    for round in 0..4 {
+        for (nth, (token, path, servers)) in asks.iter().enumerate() {
+            let answer = gateway.modern(path, Some(token), "tools/list", json!({}));
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+            let result = answer.json()["result"].clone();
+            assert_eq!(result["cacheScope"], "private");
+            let named = |tool: &Value| tool["name"].as_str().unwrap().split("__").next().unwrap().to_owned();
+            let listed: std::collections::BTreeSet<String> =
+                result["tools"].as_array().unwrap().iter().map(named).collect();
+            assert_eq!(listed, servers.iter().map(|&server| server.to_owned()).collect(), "{path} in round {round}");
+            match round {
+                0 => first.push(result["tools"].clone()),
+                _ => assert_eq!(first[nth], result["tools"], "{path} in round {round}"),
+            }
+        }
+    }
 }

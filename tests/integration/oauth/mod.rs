@@ -22,6 +22,8 @@ mod document;
 mod drift;
 /// Registrations without end.
 mod flood;
+/// What is not done.
+mod elsewhere;
 /// What the endpoints for clients do not take.
 mod endpoints;
 /// Two processes on one store.

@@ -219,6 +219,27 @@ async fn px18_requests_within_a_stream_are_refused() {
 }
 
 #[tokio::test]
+async fn tr37_px18_signs_of_life_within_a_stream_are_answered_however_many_and_questions_are_bounded() {
+    let stream = |seen: &Seen, method: &str, many: usize| {
+        let asked = |nth| json!({"jsonrpc": "2.0", "id": format!("{method}-{nth}"), "method": method});
+        let asked: String = (0..many).map(|nth| format!("data: {}\n\n", asked(nth))).collect();
+        events(&format!("{asked}data: {}\n\n", result(seen, json!({"done": true}))))
+    };
+    let fake = fake(move |seen| match (seen.rpc(), seen.body["params"]["name"].as_str()) {
+        ("tools/call", Some("pings")) => stream(seen, "ping", 100),
+        ("tools/call", _) => stream(seen, "sampling/createMessage", 100),
+        _ => answer("202 Accepted", "", ""),
+    })
+    .await;
+    let upstreams = upstreams(&fake).await;
+    assert_eq!(call(&upstreams, "pings").await.unwrap(), json!({"done": true}));
+    let lives = |seen: &Seen| seen.body["id"].as_str().is_some_and(|id| id.starts_with("ping-"));
+    let answered: Vec<Seen> = fake.seen().into_iter().filter(lives).collect();
+    assert!(answered.len() == 100 && answered.iter().all(|seen| seen.body["result"] == json!({})));
+    assert_eq!(call(&upstreams, "questions").await.unwrap_err().why, Trouble::Garbage);
+}
+
+#[tokio::test]
 async fn t107_an_endpoint_is_reached_only_where_the_configuration_gives_its_address() {
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let error = call(&build(&over_http(&format!("http://{closed}/")), options()), "echo").await.unwrap_err();
