@@ -11,6 +11,8 @@ use std::{fmt, sync::Arc};
 
 use super::url::Url;
 
+/// What an answer says in the query of the URI: where it stood there already, it would be said twice.
+const ANSWERS: [&str; 6] = ["code", "error", "error_description", "error_uri", "iss", "state"];
 /// The longest that is taken, in bytes.
 const LONGEST: usize = 2048;
 /// How a URI of this machine begins; the first two are addresses, whose port may vary.
@@ -64,6 +66,9 @@ impl RedirectUri {
             _ if !private_schemes => return Err("must not have a scheme of its own: `private_schemes` is off"),
             _ if rest.is_empty() => return Err("must have something after its scheme"),
             _ => {}
+        }
+        if names(text).any(|name| ANSWERS.contains(&&*name)) {
+            return Err("must not have `code`, `state`, `iss` or `error` in its query: the answer says them, and once");
         }
         Ok(Self(Arc::from(text)))
     }
@@ -154,6 +159,24 @@ fn loopback(text: &str) -> Option<(&'static str, Option<u16>, &str)> {
     good.then(|| digits.parse().ok())?.map(|port| (begin, Some(port), rest))
 }
 
+/// The names in the query of a URI, their escapes undone.
+fn names(text: &str) -> impl Iterator<Item = String> {
+    let query = text.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').map(|pair| unescaped(pair.split('=').next().unwrap_or_default()))
+}
+
+/// A text whose escapes are whole, without them; what they do not make UTF-8 of is no name of an answer.
+fn unescaped(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        bytes.extend(u8::from_str_radix(digits, 16));
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// A scheme that belongs to an app: a domain's name in reverse, in lower case.
 fn is_private(scheme: &str) -> bool {
     let label = |label: &str| {
@@ -173,6 +196,28 @@ mod tests {
 
     fn uri(text: &str) -> RedirectUri {
         RedirectUri::parse(text, true).unwrap_or_else(|problem| panic!("{text}: {problem}"))
+    }
+
+    #[test]
+    fn oa14_as17_what_an_answer_says_stands_in_no_uri_that_is_registered() {
+        for bad in [
+            "https://app.example.com/cb?code=x",
+            "https://app.example.com/cb?x=1&state=y",
+            "https://app.example.com/cb?iss",
+            "https://app.example.com/cb?%69%73s=https://evil.test",
+            "http://127.0.0.1/cb?error=access_denied",
+            "http://localhost/cb?&error_description=",
+            "com.example.app:/cb?error_uri=x",
+        ] {
+            assert!(RedirectUri::parse(bad, true).unwrap_err().contains("query"), "{bad}");
+        }
+        for good in [
+            "https://app.example.com/cb?codes=x&x=code",
+            "https://app.example.com/code?%ff",
+            "http://127.0.0.1/cb?x=iss=1",
+        ] {
+            assert_eq!(uri(good).as_str(), good);
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@
 //!
 //! Credentials and cookies are random, and header fields that mirror arguments of a tool hold whatever
 //! these hold: of them only the letters are looked at. The arguments themselves are read in the body.
+//!
+//! What a client says to the authorization endpoint in parameters of OAuth is left to that endpoint: it takes
+//! none but by their grammar, refuses in the words of the RFCs, and hands `state` back as it came (OA-13).
 
 use std::borrow::Cow;
 
@@ -22,6 +25,22 @@ const LONGEST_VALUE: usize = 8 << 10;
 /// The most parameters of a query that are ordinary.
 const MOST_PARAMETERS: usize = 128;
 
+/// Where the parameters of OAuth are read, and which those are.
+const AUTHORIZE: &str = "/oauth/authorize";
+const OAUTH: [&[u8]; 11] = [
+    b"client_id",
+    b"code_challenge",
+    b"code_challenge_method",
+    b"redirect_uri",
+    b"request",
+    b"request_uri",
+    b"resource",
+    b"response_mode",
+    b"response_type",
+    b"scope",
+    b"state",
+];
+
 /// What `wanted` find in the head of a request: its path, its query and its header fields.
 #[must_use]
 pub fn head<'f>(
@@ -33,7 +52,9 @@ pub fn head<'f>(
     if wanted.is_empty() {
         return wanted;
     }
-    let found = query.map_or(Detectors::NONE, |query| self::query(query, wanted)).with(self::path(path, wanted));
+    let found = query
+        .map_or(Detectors::NONE, |query| parameters(query, wanted, path == AUTHORIZE))
+        .with(self::path(path, wanted));
     fields.fold(found, |found, (name, value)| found.with(header(name, value, wanted)))
 }
 
@@ -55,6 +76,11 @@ pub fn path(path: &str, wanted: Detectors) -> Detectors {
 /// What `wanted` find in the query of a request, without its `?`.
 #[must_use]
 pub fn query(query: &str, wanted: Detectors) -> Detectors {
+    parameters(query, wanted, false)
+}
+
+/// The same; with `oauth`, of parameters that OAuth does not have.
+fn parameters(query: &str, wanted: Detectors, oauth: bool) -> Detectors {
     let mut found = Detectors::NONE;
     let mut count = 0;
     for parameter in query.as_bytes().split(|byte| *byte == b'&') {
@@ -63,6 +89,9 @@ pub fn query(query: &str, wanted: Detectors) -> Detectors {
             Some(at) => (parameter.get(..at).unwrap_or_default(), parameter.get(at + 1..).unwrap_or_default()),
             None => (parameter, [].as_slice()),
         };
+        if oauth && OAUTH.contains(&&*decoded(name)) {
+            continue;
+        }
         for part in [name, value].into_iter().filter(|part| !is_plain(part)) {
             let part = spaced(part);
             let levels = Levels::of(&part);

@@ -310,6 +310,16 @@ impl Gateway {
         }
     }
 
+    /// What a request is answered whose body is not to be read, where who sends it is nobody: that comes before
+    /// what is wrong with the body (AZ-09, OA-70).
+    pub(crate) async fn turned_away(&self, received: &Received) -> Option<Answer> {
+        let now = self.parts.clock.now();
+        let mut known = Known::new(self.revision(), now, received.started, received.peer.clone(), 0).ok()?;
+        let stop = self.authenticate(received, &mut known).await.err()?;
+        let stop = self.settle(stop, received, &mut known);
+        Some(self.refuse(stop, known, says_modern(&received.headers)))
+    }
+
     async fn answer(
         self: &Arc<Self>,
         received: &Received,
@@ -427,9 +437,7 @@ impl Gateway {
             Ok(Outcome::Failed(bad @ BadToken::OtherScheme)) => {
                 Err(Stop::Before(Refusal::Unauthenticated, Box::new(Decision::deny(bad.because()))))
             }
-            Ok(Outcome::Failed(BadToken::Repeated)) => {
-                Err(Refusal::BadQuery("`Authorization` is given twice".into()).into())
-            }
+            Ok(Outcome::Failed(BadToken::Repeated)) => Err(Refusal::TokenRepeated.into()),
             Ok(Outcome::Failed(bad)) => Err(Stop::Before(Refusal::BadToken, Box::new(Decision::deny(bad.because())))),
             Err(error) => {
                 tracing::error!(%error, id = %known.id, "the store cannot be read, so no token is good");

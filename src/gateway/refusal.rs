@@ -24,6 +24,8 @@ pub(crate) enum Refusal {
     Unauthenticated,
     /// A credential that is not good here; all such are alike to the caller.
     BadToken,
+    /// Two credentials, so that neither is taken.
+    TokenRepeated,
     /// The token lacks scopes that its holder could get. Here are all that the request needs, those
     /// that the token has among them.
     InsufficientScope(Vec<ScopeName>),
@@ -109,9 +111,12 @@ impl Refusal {
             Self::RateLimited(_) => Denial::RateLimited.code(),
             Self::PolicyError => Denial::PolicyError.code(),
             Self::Malformed { code, .. } => *code,
-            Self::NotAllowed | Self::NoSession | Self::UnknownSession | Self::StreamTaken | Self::NoStream => {
-                code::INVALID_REQUEST
-            }
+            Self::TokenRepeated
+            | Self::NotAllowed
+            | Self::NoSession
+            | Self::UnknownSession
+            | Self::StreamTaken
+            | Self::NoStream => code::INVALID_REQUEST,
             Self::HeaderMismatch(_) => code::HEADER_MISMATCH,
             Self::MissingCapability(_) => code::MISSING_CAPABILITY,
             Self::UnsupportedVersion(_) => code::UNSUPPORTED_VERSION,
@@ -129,6 +134,7 @@ impl Refusal {
         match self {
             Self::Unauthenticated => "no-token",
             Self::BadToken => "bad-token",
+            Self::TokenRepeated => "token-repeated",
             Self::InsufficientScope(_) => "insufficient-scope",
             Self::BadQuery(_) => "bad-query",
             Self::NoEndpoint => "no-endpoint",
@@ -172,6 +178,7 @@ impl Refusal {
             Self::Unknown { .. } => Because::UnknownTool,
             Self::RateLimited(_) => Because::RateLimited,
             Self::BadQuery(_)
+            | Self::TokenRepeated
             | Self::NotAllowed
             | Self::NoSession
             | Self::UnknownSession
@@ -204,6 +211,7 @@ impl Refusal {
             | Self::Suspect(_) => true,
             // Whoever comes without a token is told where to get one, and guesses nothing.
             Self::Unauthenticated
+            | Self::TokenRepeated
             | Self::BadQuery(_)
             | Self::NotAllowed
             | Self::NoSession
@@ -235,6 +243,7 @@ impl Refusal {
         match self {
             Self::Unauthenticated => "a bearer token is needed".into(),
             Self::BadToken => "the bearer token is not good for this resource".into(),
+            Self::TokenRepeated => "`Authorization` is given twice; send one bearer token".into(),
             Self::InsufficientScope(scopes) => {
                 let scopes: Vec<&str> = scopes.iter().map(ScopeName::as_str).collect();
                 format!("this needs a token with the scopes {}", scopes.join(" "))
@@ -307,6 +316,7 @@ impl Refusal {
                 }
                 Self::Unauthenticated
                 | Self::BadToken
+                | Self::TokenRepeated
                 | Self::InsufficientScope(_)
                 | Self::BadQuery(_)
                 | Self::NoEndpoint

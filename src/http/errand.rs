@@ -128,11 +128,19 @@ impl Errand {
         }
     }
 
+    /// What kind of body it says it has, where it says one.
+    pub(super) fn content_type(&self) -> Option<&[u8]> {
+        let mut said = self.headers.get_all(header::CONTENT_TYPE).iter();
+        match (said.next(), said.next()) {
+            (Some(one), None) => Some(one.as_bytes()),
+            _ => None,
+        }
+    }
+
     /// Whether the body is of this kind, by what its head says.
     pub(super) fn sends(&self, kind: &str) -> bool {
-        let mut said = self.headers.get_all(header::CONTENT_TYPE).iter();
-        let (Some(one), None) = (said.next(), said.next()) else { return false };
-        let essence = one.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        let Some(one) = self.content_type() else { return false };
+        let essence = one.split(|byte| *byte == b';').next().unwrap_or_default();
         essence.trim_ascii().eq_ignore_ascii_case(kind.as_bytes())
     }
 

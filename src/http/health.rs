@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use poem::{Endpoint, Request, Response, http::StatusCode};
 
-use super::respond;
+use super::{is_read, method_not_allowed, respond};
 use crate::{audit::Trail, store::Store};
 
 /// What readiness depends on.
@@ -33,7 +33,10 @@ impl Health {
 impl Endpoint for Live {
     type Output = Response;
 
-    async fn call(&self, _: Request) -> poem::Result<Response> {
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if !is_read(&request) {
+            return Ok(method_not_allowed("GET, HEAD"));
+        }
         Ok(respond::json(StatusCode::OK, r#"{"status":"alive"}"#))
     }
 }
@@ -41,7 +44,10 @@ impl Endpoint for Live {
 impl Endpoint for Health {
     type Output = Response;
 
-    async fn call(&self, _: Request) -> poem::Result<Response> {
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if !is_read(&request) {
+            return Ok(method_not_allowed("GET, HEAD"));
+        }
         let store = match &self.store {
             Some(store) => store.writable().await.map_err(|error| error.to_string()),
             None => Ok(()),

@@ -19,7 +19,7 @@ use super::{
     errand::Errand,
     method_not_allowed,
     page::{self, Failed, Shown, field, path},
-    pending,
+    pending::{self, Waiting},
     visit::{Turned, Visit},
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Login {
     /// Shows a page. A refusal is an error, so that it takes a while.
     async fn get(&self, visit: Visit<'_>) -> Result<Response, Response> {
         match self.place {
-            Place::SignIn if visit.browser.signed_in().is_some() => Ok(go_on(visit, false)),
+            Place::SignIn if visit.browser.signed_in().is_some() => Ok(go_on(visit, None)),
             Place::SignIn => Ok(ask(visit, false).await),
             Place::Fresh => {
                 let needed = visit.issuer.login() == Way::Owner && visit.browser.signed_in().is_some();
@@ -107,7 +107,9 @@ impl Login {
                     return Err(no_link(visit, &refused));
                 }
                 let link = crate::secret::Secret::new(link.to_owned());
-                let about = page::Link { csrf: visit.browser.csrf(), link: &link, client: asking(&visit).await };
+                let (client, waiting) = asking(&visit, None).await;
+                let waiting = waiting.as_ref().map(|waiting| &waiting.sealed);
+                let about = page::Link { csrf: visit.browser.csrf(), link: &link, client, waiting };
                 let page = page::link(&visit.frame(), &about);
                 Ok(visit.show(page))
             }
@@ -116,15 +118,23 @@ impl Login {
 
     /// Takes a form.
     async fn post(&self, visit: Visit<'_>, request: &mut Request) -> Result<Response, Response> {
-        let form = match visit.form(request).await {
+        let form = match visit.sent(request).await {
             Ok(form) => form,
-            Err(turned)
-                if turned.word == "csrf" && self.place == Place::SignIn && visit.issuer.login() == Way::Users =>
-            {
-                return Err(asked_again(visit, turned.word, Because::ValidationFailed, None, Failed::Expired).await);
-            }
             Err(turned) => return Err(visit.turn(&turned)),
         };
+        match visit.gave(&form) {
+            Ok(true) => {}
+            // Somebody has signed in on another page since: this one goes on with what it was shown for.
+            Ok(false) if self.place == Place::SignIn && visit.browser.signed_in().is_some() => {
+                return Ok(go_on(visit, Some(&form)));
+            }
+            Ok(false) if self.place == Place::SignIn && visit.issuer.login() == Way::Users => {
+                let Turned { word, .. } = Turned::forged();
+                return Err(asked_again(visit, (word, Because::ValidationFailed), None, &form, Failed::Expired).await);
+            }
+            Ok(false) => return Err(visit.turn(&Turned::forged())),
+            Err(turned) => return Err(visit.turn(&turned)),
+        }
         match self.place {
             Place::SignIn => by_password(visit, &form).await,
             Place::Link => by_link(visit, &form).await,
@@ -137,27 +147,37 @@ impl Login {
 async fn ask(visit: Visit<'_>, fresh: bool) -> Response {
     let page = match visit.issuer.login() {
         Way::Owner => {
-            let about = page::Owner { client: asking(&visit).await, fresh, good_for: owner::GOOD_FOR.unsigned_abs() };
+            let about =
+                page::Owner { client: asking(&visit, None).await.0, fresh, good_for: owner::GOOD_FOR.unsigned_abs() };
             page::owner(&visit.frame(), &about)
         }
         Way::Users => {
-            let (csrf, client) = (visit.browser.csrf(), asking(&visit).await);
-            page::password(&visit.frame(), &page::Password { csrf, client, name: None, failed: None })
+            let (client, waiting) = asking(&visit, None).await;
+            let (csrf, waiting) = (visit.browser.csrf(), waiting.as_ref().map(|waiting| &waiting.sealed));
+            page::password(&visit.frame(), &page::Password { csrf, client, waiting, name: None, failed: None })
         }
     };
     visit.show(page)
 }
 
 /// Asks for name and password again, once that it was refused is written down.
-async fn asked_again(visit: Visit<'_>, word: &str, because: Because, name: Option<&str>, failed: Failed) -> Response {
-    let response = password_again(&visit, name, failed).await;
+async fn asked_again(
+    visit: Visit<'_>,
+    (word, because): (&str, Because),
+    name: Option<&str>,
+    form: &Form,
+    failed: Failed,
+) -> Response {
+    let response = password_again(&visit, name, form, failed).await;
     visit.refuse(word, because, response)
 }
 
-async fn password_again(visit: &Visit<'_>, name: Option<&str>, failed: Failed) -> Response {
+async fn password_again(visit: &Visit<'_>, name: Option<&str>, form: &Form, failed: Failed) -> Response {
+    let (client, waiting) = asking(visit, Some(form)).await;
     let about = page::Password {
         csrf: visit.browser.csrf(),
-        client: asking(visit).await,
+        client,
+        waiting: waiting.as_ref().map(|waiting| &waiting.sealed),
         name: name.map(Shown::name),
         failed: Some(failed),
     };
@@ -193,7 +213,7 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
     let passwords = &visit.office.passwords;
     let made = visit.issuer.sign_in_by_password(passwords, trying, visit.browser.held(), visit.now).await;
     let refused = match made {
-        Ok(opened) => return Ok(signed_in(visit, opened)),
+        Ok(opened) => return Ok(signed_in(visit, opened, form)),
         Err(refused) => refused,
     };
     if !matches!(refused, NotSignedIn::Busy | NotSignedIn::Fault(_)) {
@@ -202,7 +222,8 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
     Err(match &refused {
         NotSignedIn::TooMany { until } => {
             let wait = until.duration_since(visit.now).unsigned_abs();
-            asked_again(visit, refused.as_str(), Because::RateLimited, Some(name), Failed::TooMany { wait }).await
+            let kind = (refused.as_str(), Because::RateLimited);
+            asked_again(visit, kind, Some(name), form, Failed::TooMany { wait }).await
         }
         NotSignedIn::Busy => visit.turn(&Turned {
             word: refused.as_str(),
@@ -220,14 +241,15 @@ async fn by_password(visit: Visit<'_>, form: &Form) -> Result<Response, Response
             ];
             match visit.note("sign-in-failed", &facts) {
                 Ok(()) => {
-                    let response = password_again(&visit, Some(name), Failed::Wrong).await;
+                    let response = password_again(&visit, Some(name), form, Failed::Wrong).await;
                     visit.kept(response)
                 }
                 Err(turned) => visit.turn(&turned),
             }
         }
         NotSignedIn::AccountUnknown | NotSignedIn::LinkUnknown | NotSignedIn::LinkExpired | NotSignedIn::LinkUsed => {
-            asked_again(visit, refused.as_str(), Because::Unauthenticated, Some(name), Failed::Wrong).await
+            let kind = (refused.as_str(), Because::Unauthenticated);
+            asked_again(visit, kind, Some(name), form, Failed::Wrong).await
         }
     })
 }
@@ -238,7 +260,7 @@ async fn by_link(visit: Visit<'_>, form: &Form) -> Result<Response, Response> {
         Err(repeated) => return Err(visit.turn(&oauth::OAuthError::from(repeated).into())),
     };
     match visit.issuer.sign_in_by_link(link, visit.browser.held(), visit.now).await {
-        Ok(opened) => Ok(signed_in(visit, opened)),
+        Ok(opened) => Ok(signed_in(visit, opened, form)),
         Err(NotSignedIn::Fault(error)) => Err(visit.turn(&error.into())),
         Err(refused) => Err(no_link(visit, &refused)),
     }
@@ -262,7 +284,7 @@ fn no_link(visit: Visit<'_>, refused: &NotSignedIn) -> Response {
 }
 
 /// Somebody is signed in: written down, then told.
-fn signed_in(mut visit: Visit<'_>, opened: OpenedSession) -> Response {
+fn signed_in(mut visit: Visit<'_>, opened: OpenedSession, form: &Form) -> Response {
     let session = &opened.session;
     let facts = [
         ("user", session.person.user.to_string()),
@@ -274,20 +296,22 @@ fn signed_in(mut visit: Visit<'_>, opened: OpenedSession) -> Response {
         return visit.turn(&turned);
     }
     visit.browser.opened(opened, &visit.issuer);
-    go_on(visit, true)
+    go_on(visit, Some(form))
 }
 
 /// Where somebody who is signed in goes on to. A form is answered by the way to a page, never by one (OA-16).
-fn go_on(mut visit: Visit<'_>, form: bool) -> Response {
-    if is_pending(&visit) {
-        return visit.go_to(path::CONSENT);
-    }
+fn go_on(mut visit: Visit<'_>, form: Option<&Form>) -> Response {
     let tls = visit.issuer.tls();
+    if let Some(waiting) = pending::waiting(form, &visit.errand.headers, &visit.issuer, &visit.browser, visit.now) {
+        let mut response = visit.go_to(path::CONSENT);
+        waiting.keep(&mut response, tls);
+        return response;
+    }
     if browser::read(&visit.errand.headers, CAME_FOR, tls) == Some(GRANTS) {
         visit.browser.set(browser::cookie(CAME_FOR, "", Some(Duration::ZERO), tls));
         return visit.go_to(path::GRANTS);
     }
-    if form {
+    if form.is_some() {
         return visit.go_to(path::LOGIN);
     }
     let page = page::done(&visit.frame(), &page::Done::SignedIn);
@@ -300,14 +324,15 @@ pub(super) fn first(mut visit: Visit<'_>) -> Response {
     visit.go_to(path::LOGIN)
 }
 
-/// Whether somebody had come to decide about a client, and may still do so.
-fn is_pending(visit: &Visit<'_>) -> bool {
-    pending::open(&visit.errand.headers, &visit.issuer, &visit.browser, visit.now).is_ok()
-}
-
-/// Who asks for what the person had come to decide about.
-async fn asking(visit: &Visit<'_>) -> Option<page::Client> {
-    pending::client(&visit.errand.headers, &visit.issuer, &visit.browser, visit.now).await
+/// What a page is shown for, and who asks for it.
+async fn asking(visit: &Visit<'_>, form: Option<&Form>) -> (Option<page::Client>, Option<Waiting>) {
+    let Visit { errand, issuer, browser, now, .. } = visit;
+    let waiting = pending::waiting(form, &errand.headers, issuer, browser, *now);
+    let client = match &waiting {
+        Some(waiting) => waiting.client(issuer, *now).await,
+        None => None,
+    };
+    (client, waiting)
 }
 
 async fn out(mut visit: Visit<'_>) -> Result<Response, Response> {

@@ -60,12 +60,13 @@ impl PoemEndpoint for Mcp {
         let found = found(&request);
         let (peer, tls) = (peer(&request), *request.scheme() == Scheme::HTTPS);
         let body = match way {
-            Way::Post => match self.body(&mut request).await {
-                Ok(body) => body,
-                Err(refused) => return Ok(self.unread(&peer, started, refused, found)),
-            },
+            Way::Post => self.body(&mut request).await,
             // Nothing of a body is read that means nothing.
-            Way::Get | Way::Delete => Bytes::new(),
+            Way::Get | Way::Delete => Ok(Bytes::new()),
+        };
+        let (body, unread) = match body {
+            Ok(body) => (body, None),
+            Err(unread) => (Bytes::new(), Some(unread)),
         };
         let here = endpoint.clone();
         let received = Received {
@@ -79,8 +80,19 @@ impl PoemEndpoint for Mcp {
             started,
             found,
         };
-        let answer = self.gateway.handle(received).await;
-        Ok(self.write(answer, &here))
+        let Some(unread) = unread else { return Ok(self.write(self.gateway.handle(received).await, &here)) };
+        let turned_away = match unread {
+            Unread::NotJson | Unread::Encoded => self.gateway.turned_away(&received).await,
+            // Of these nothing is known but that they are no requests.
+            Unread::TooLarge | Unread::TooSlow | Unread::Broken => None,
+        };
+        let mut response = match turned_away {
+            Some(answer) => self.write(answer, &here),
+            None => self.unread(&received.peer, started, unread, found),
+        };
+        // What is left of the body is not waited for.
+        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
+        Ok(response)
     }
 }
 
@@ -157,10 +169,7 @@ impl Mcp {
 
     fn unread(&self, peer: &Peer, started: Instant, unread: Unread, found: Detectors) -> Response {
         let decision = Decision::deny(Because::ValidationFailed);
-        let mut response = refused_early(&self.gateway, peer.clone(), started, unread.form(), &decision, found);
-        // What is left of the body is not waited for.
-        response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
-        response
+        refused_early(&self.gateway, peer.clone(), started, unread.form(), &decision, found)
     }
 
     fn write(&self, answer: Answer, endpoint: &Endpoint) -> Response {

@@ -37,7 +37,7 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use poem::{
     Endpoint, EndpointExt, Request, Response, Route,
-    http::{StatusCode, uri::Scheme},
+    http::{Method, StatusCode, uri::Scheme},
 };
 
 pub(crate) use health::Health;
@@ -208,6 +208,11 @@ fn over_limit(
     let mut response = mcp::refused_early(gateway, peer, started, form, &decision, found);
     respond::limits(&refusal, response.headers_mut());
     response
+}
+
+/// Whether a request reads, and does nothing: what can be got can be asked about as well (RFC 9110 §9.1).
+fn is_read(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
 /// An answer to a method that an endpoint does not take.

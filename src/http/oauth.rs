@@ -14,7 +14,7 @@ use poem::{
 
 use super::{
     errand::{Errand, Halt, nothing_here},
-    method_not_allowed, respond,
+    is_read, method_not_allowed, respond,
 };
 use crate::{
     gateway::Gateway,
@@ -60,6 +60,14 @@ impl Client {
         Self { gateway, desk }
     }
 
+    /// Whether it is where clients register, and none may.
+    fn is_shut(&self, errand: &Errand) -> bool {
+        let open = || {
+            errand.issuer().zip(errand.revision.roll.as_ref()).is_some_and(|(issuer, roll)| roll.door.is_open(&issuer))
+        };
+        self.desk == Desk::Register && !open()
+    }
+
     async fn answer(&self, errand: &Errand, body: &[u8]) -> Result<Option<Done>, Halt> {
         let Some((office, roll)) = self.gateway.parts().office.as_ref().zip(errand.revision.roll.as_ref()) else {
             return Ok(None);
@@ -70,9 +78,10 @@ impl Client {
             errand.headers.get_all(header::AUTHORIZATION).iter().map(|value| value.as_bytes()).collect();
         let call = Call {
             query: errand.query.as_deref(),
-            content_type: errand.headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()),
+            content_type: errand.content_type(),
             authorization: &authorization,
             body,
+            proven: self.desk == Desk::Introspect,
         };
         // Who a client says it is counts once it has shown it; who shows wrong secrets is made to wait.
         let admitted = async || -> Result<oauth::Admitted, Halt> {
@@ -93,7 +102,7 @@ impl Client {
             Desk::Token => {
                 let issued = oauth::token(&issuer, &admitted().await?, now).await?;
                 let facts = told(&issued, office.audit_name(issued.token));
-                done(respond::json(StatusCode::OK, issued.body()), "token-granted", facts, None)
+                done(respond::told(StatusCode::OK, issued.body()), "token-granted", facts, None)
             }
             Desk::Revoke => {
                 let ended = oauth::revoke(&issuer, &admitted().await?, now).await?;
@@ -107,7 +116,7 @@ impl Client {
             Desk::Introspect => {
                 let told = oauth::introspect(&issuer, &admitted().await?, now).await?;
                 let facts = vec![("active", told.get("active").is_some_and(|active| active == true).to_string())];
-                done(respond::json(StatusCode::OK, told.to_string()), "token-introspected", facts, None)
+                done(respond::told(StatusCode::OK, told.to_string()), "token-introspected", facts, None)
             }
             Desk::Register => {
                 if !errand.sends("application/json") {
@@ -119,7 +128,7 @@ impl Client {
                     None => None,
                     Some(registered) => {
                         let facts = vec![("client", registered.client.id.to_string())];
-                        let response = respond::json(StatusCode::CREATED, registered.body());
+                        let response = respond::told(StatusCode::CREATED, registered.body());
                         done(response, "client-registered", facts, None)
                     }
                 }
@@ -132,10 +141,13 @@ impl Endpoint for Client {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let errand = Errand::of(&self.gateway, &request);
+        if self.is_shut(&errand) {
+            return Ok(nothing_here());
+        }
         if request.method() != Method::POST {
             return Ok(method_not_allowed("POST"));
         }
-        let errand = Errand::of(&self.gateway, &request);
         let made = async {
             let body = errand.body(&mut request).await?;
             let done = self.answer(&errand, &body).await?;
@@ -167,8 +179,8 @@ impl Endpoint for Metadata {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        if request.method() != Method::GET {
-            return Ok(method_not_allowed("GET"));
+        if !is_read(&request) {
+            return Ok(method_not_allowed("GET, HEAD"));
         }
         let revision = self.0.revision();
         let Some((office, roll)) = self.0.parts().office.as_ref().zip(revision.roll.as_ref()) else {

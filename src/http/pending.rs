@@ -1,8 +1,8 @@
 //! What a browser came for, while somebody signs in: the sealed request, in cookies.
 //!
 //! Nothing is kept here for somebody who is not known. The request is what was read and found good; it is sealed
-//! to the browser, so that another browser's cookies are worth nothing. A browser waits for one request at a time:
-//! the last.
+//! to the browser, so that another browser's cookies are worth nothing. Cookies hold one request at a time, the
+//! last; each page that somebody signs in on carries the one that it was shown for in its form, and goes on with it.
 //!
 //! SPEC: oauth §4; OA-91, OA-103; RFC 6265 §6.1 (4096 bytes a cookie).
 
@@ -18,8 +18,11 @@ use super::{
     browser::{self, Browser},
     page,
 };
-use crate::oauth::{
-    AuthorizationRequest, ErrorCode, Handle, Holder, Issuer, LONGEST_WAIT, OAuthError, Page, Why, client,
+use crate::{
+    oauth::{
+        AuthorizationRequest, ErrorCode, Form, Handle, Holder, Issuer, LONGEST_WAIT, OAuthError, Page, Why, client,
+    },
+    secret::Secret,
 };
 
 /// The cookies, one a piece of the request.
@@ -46,9 +49,53 @@ pub(super) fn keep(
 ) -> Result<(), OAuthError> {
     let until = now.saturating_add(LONGEST_WAIT).unwrap_or(now);
     let sealed = issuer.seal(request, Holder { browser: &browser.id(), session: None }, until, Page::default())?;
-    let pieces = sealed.expose().as_bytes().chunks(PIECE).filter_map(|piece| std::str::from_utf8(piece).ok());
-    put(response, pieces, issuer.tls());
+    put(response, pieces(&sealed), issuer.tls());
     Ok(())
+}
+
+fn pieces(sealed: &Secret<String>) -> impl Iterator<Item = &str> {
+    sealed.expose().as_bytes().chunks(PIECE).filter_map(|piece| std::str::from_utf8(piece).ok())
+}
+
+/// What the cookies hold; empty where they hold nothing.
+fn sealed(headers: &HeaderMap, issuer: &Issuer<'_>) -> String {
+    let pieces = NAMES.iter().map_while(|name| browser::read(headers, name, issuer.tls()));
+    pieces.take_while(|piece| !piece.is_empty()).collect()
+}
+
+/// A request that waits for somebody to sign in.
+pub(super) struct Waiting {
+    /// The request as the browser holds it.
+    pub(super) sealed: Secret<String>,
+    handle: Handle,
+}
+
+/// What a page was shown for, by its form where it was sent and its request is still good, else by the cookies.
+pub(super) fn waiting(
+    form: Option<&Form>,
+    headers: &HeaderMap,
+    issuer: &Issuer<'_>,
+    browser: &Browser,
+    now: Timestamp,
+) -> Option<Waiting> {
+    let held = form.and_then(|form| form.get(page::field::WAITING).ok().flatten()).map(str::to_owned);
+    let read = |sealed: String| {
+        let handle = issuer.unseal(&sealed, Holder { browser: &browser.id(), session: None }, now).ok()?;
+        Some(Waiting { sealed: Secret::new(sealed), handle })
+    };
+    held.and_then(read).or_else(|| read(sealed(headers, issuer)))
+}
+
+impl Waiting {
+    /// Has the browser come back for this one.
+    pub(super) fn keep(&self, response: &mut Response, tls: bool) {
+        put(response, pieces(&self.sealed), tls);
+    }
+
+    /// Who asks; nothing where the client is gone.
+    pub(super) async fn client(&self, issuer: &Issuer<'_>, now: Timestamp) -> Option<page::Client> {
+        self.handle.request.client(issuer, now).await.ok().map(|client| shown(&client))
+    }
 }
 
 /// Lets the browser forget what it came for.
@@ -66,25 +113,12 @@ pub(super) fn open(
     browser: &Browser,
     now: Timestamp,
 ) -> Result<Handle, OAuthError> {
-    let pieces = NAMES.iter().map_while(|name| browser::read(headers, name, issuer.tls()));
-    let sealed: String = pieces.take_while(|piece| !piece.is_empty()).collect();
+    let sealed = sealed(headers, issuer);
     if sealed.is_empty() {
         let what = "nothing waits for a decision in this browser";
         return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::HandleExpired, what));
     }
     issuer.unseal(&sealed, Holder { browser: &browser.id(), session: None }, now)
-}
-
-/// Who asks for what the browser came for, to be shown while somebody signs in; nothing where it came for nothing,
-/// or that is over.
-pub(super) async fn client(
-    headers: &HeaderMap,
-    issuer: &Issuer<'_>,
-    browser: &Browser,
-    now: Timestamp,
-) -> Option<page::Client> {
-    let handle = open(headers, issuer, browser, now).ok()?;
-    handle.request.client(issuer, now).await.ok().map(|client| shown(&client))
 }
 
 /// A client as pages show it.

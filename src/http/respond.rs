@@ -30,6 +30,7 @@ pub(crate) fn status(refusal: &Refusal, modern: bool) -> StatusCode {
         Refusal::RateLimited(_) => decided(Denial::RateLimited),
         Refusal::PolicyError => decided(Denial::PolicyError),
         Refusal::NoSession
+        | Refusal::TokenRepeated
         | Refusal::Malformed { .. }
         | Refusal::HeaderMismatch(_)
         | Refusal::UnsupportedVersion(_)
@@ -89,6 +90,7 @@ pub(crate) fn challenge(refusal: &Refusal, metadata: &str, baseline: &BTreeSet<S
     match refusal {
         Refusal::Unauthenticated => Some(format!("Bearer {}{metadata}", least())),
         Refusal::BadToken => Some(format!("Bearer error=\"invalid_token\", {}{metadata}", least())),
+        Refusal::TokenRepeated => Some(format!("Bearer error=\"invalid_request\", {metadata}")),
         Refusal::InsufficientScope(scopes) => {
             let scopes = scope(scopes.iter().map(ScopeName::as_str).collect());
             Some(format!("Bearer error=\"insufficient_scope\", {scopes}{metadata}"))
@@ -152,10 +154,18 @@ pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     response
 }
 
+/// What a client is told that calls the authorization server itself: kept by nobody, caches of HTTP/1.0 among them
+/// (RFC 6749 §5.1).
+pub(crate) fn told(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = json(status, body);
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
 /// What an OAuth client is told where the answer is no redirect.
 pub(crate) fn oauth(error: &OAuthError) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = json(status, error.body());
+    let mut response = told(status, error.body());
     if let Some(challenge) = error.challenge() {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }

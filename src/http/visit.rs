@@ -92,14 +92,30 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// When it does not, or cannot be read.
     pub(super) async fn form(&self, request: &mut Request) -> Result<Form, Turned> {
+        let form = self.sent(request).await?;
+        if self.gave(&form)? { Ok(form) } else { Err(Turned::forged()) }
+    }
+
+    /// Whether a form carries the secret of this browser.
+    ///
+    /// # Errors
+    /// When it carries two.
+    pub(super) fn gave(&self, form: &Form) -> Result<bool, Turned> {
+        let csrf = form.get(super::page::field::CSRF).map_err(OAuthError::from)?;
+        Ok(self.browser.takes(csrf))
+    }
+
+    /// The form that was sent, wherever it comes from.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(super) async fn sent(&self, request: &mut Request) -> Result<Form, Turned> {
         if !self.errand.sends("application/x-www-form-urlencoded") {
             let what = "the body must be application/x-www-form-urlencoded";
             return Err(OAuthError::new(ErrorCode::InvalidRequest, Why::ParameterBad, what).into());
         }
         let body = self.errand.body(request).await?;
-        let form = Form::read(&body)?;
-        let csrf = form.get(super::page::field::CSRF).map_err(OAuthError::from)?;
-        if self.browser.takes(csrf) { Ok(form) } else { Err(Turned::forged()) }
+        Ok(Form::read(&body)?)
     }
 
     /// The parameters of the URL.

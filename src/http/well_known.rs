@@ -7,12 +7,9 @@
 
 use std::sync::Arc;
 
-use poem::{
-    Endpoint, Request, Response,
-    http::{Method, StatusCode},
-};
+use poem::{Endpoint, Request, Response, http::StatusCode};
 
-use super::{method_not_allowed, respond};
+use super::{is_read, method_not_allowed, respond};
 use crate::{
     gateway::{Endpoint as Place, Gateway},
     oauth,
@@ -39,8 +36,8 @@ impl Endpoint for WellKnown {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        if request.method() != Method::GET {
-            return Ok(method_not_allowed("GET"));
+        if !is_read(&request) {
+            return Ok(method_not_allowed("GET, HEAD"));
         }
         let revision = self.0.revision();
         let (public_url, oauth) = (&revision.snapshot.public_url, revision.snapshot.engine.bundle().oauth());

@@ -33,6 +33,7 @@ pub struct AuthorizationRequest {
     /// Whether the request named that place.
     pub(super) named_target: bool,
     /// What the client wants back, byte for byte.
+    #[serde(with = "opaque")]
     state: Option<String>,
     /// What the verifier must meet.
     pub(super) challenge: Challenge,
@@ -40,6 +41,23 @@ pub struct AuthorizationRequest {
     pub asked: Asked,
     /// The path of the endpoint that the token is to be good at, as in `/mcp/files`.
     endpoint: String,
+}
+
+/// A state as it is sealed: whatever bytes it has, it takes no more room than so many of them do. JSON would take
+/// six times as much for control characters, and cookies would not hold it.
+mod opaque {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(state: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+        state.as_ref().map(|state| URL_SAFE_NO_PAD.encode(state)).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(D::Error::custom)?;
+        String::from_utf8(bytes).map(Some).map_err(D::Error::custom)
+    }
 }
 
 /// Why a request goes no further.

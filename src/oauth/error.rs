@@ -117,6 +117,7 @@ whys! {
     RefreshReuse = "refresh-reuse",
     RefreshRevoked = "refresh-revoked",
     RefreshUnknown = "refresh-unknown",
+    RegistrationAnonymous = "registration-anonymous",
     RegistrationOff = "registration-off",
     RegistrationToken = "registration-token",
     RequestObject = "request-object",
@@ -242,9 +243,11 @@ impl OAuthError {
     /// The challenge that goes with it at an endpoint where clients authenticate, if one does.
     #[must_use]
     pub const fn challenge(&self) -> Option<&'static str> {
-        match self.code {
-            ErrorCode::InvalidClient => Some("Basic realm=\"portcullis\", charset=\"UTF-8\""),
-            ErrorCode::InvalidToken => Some("Bearer error=\"invalid_token\""),
+        match (self.code, self.why) {
+            (ErrorCode::InvalidClient, _) => Some("Basic realm=\"portcullis\", charset=\"UTF-8\""),
+            // RFC 6750 §3.1: who has shown nothing is told of no error.
+            (ErrorCode::InvalidToken, Why::RegistrationAnonymous) => Some("Bearer realm=\"portcullis\""),
+            (ErrorCode::InvalidToken, _) => Some("Bearer error=\"invalid_token\""),
             _ => None,
         }
     }

@@ -76,6 +76,14 @@ impl Form {
         })
     }
 
+    /// Makes sure that none of these is given more than once, be it asked for or not.
+    ///
+    /// # Errors
+    /// When one is.
+    pub fn once(&self, names: &[&'static str]) -> Result<(), Repeated> {
+        names.iter().try_for_each(|name| self.get(name).map(drop))
+    }
+
     /// Every value of a parameter.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
@@ -146,6 +154,7 @@ mod tests {
         assert_eq!(OAuthError::from(Repeated("state")).code(), ErrorCode::InvalidRequest);
         assert_eq!(OAuthError::from(Repeated("resource")).code(), ErrorCode::InvalidTarget);
         assert_eq!(form.need("b").unwrap_err().why(), Why::ParameterMissing);
+        assert_eq!((form.once(&["a", "b", "g"]), form.once(&["a", "e", "d"])), (Ok(()), Err(Repeated("e"))));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    client::Client,
-    error::{ErrorCode, OAuthError, Why},
+    client::{Client, refused},
+    error::{OAuthError, Why},
     issuer::{Admitted, Issuer, down},
     refresh_token::Presented,
     scope,
@@ -55,8 +55,7 @@ pub(super) async fn find(issuer: &Issuer<'_>, text: &str, client: &Client) -> Re
 pub async fn introspect(issuer: &Issuer<'_>, admitted: &Admitted, now: Timestamp) -> Result<Value, OAuthError> {
     let Admitted { client, form } = admitted;
     if !client.is_confidential() {
-        let what = "client authentication failed";
-        return Err(OAuthError::new(ErrorCode::InvalidClient, Why::AuthMethod, what));
+        return Err(refused(Why::AuthMethod));
     }
     form.get("token_type_hint")?;
     Ok(match find(issuer, form.need("token")?, client).await? {

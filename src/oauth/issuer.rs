@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     access_token::{Resource, ResourceError, TokenKeys},
-    client::{Client, Directory, Presented, authenticate},
+    client::{Client, Directory, Presented, authenticate, refused},
     error::{ErrorCode, OAuthError, Why},
     form::Form,
     key::OAuthKeys,
@@ -46,17 +46,37 @@ pub struct Issuer<'a> {
 /// Who signs in where one person does.
 pub const OWNER: &str = "local/owner";
 
+/// Every parameter of the endpoints that clients call themselves. One that is repeated makes a request no request,
+/// also where this grant does not need it (RFC 6749 §3.2).
+const PARAMETERS: [&str; 13] = [
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "grant_type",
+    "redirect_uri",
+    "refresh_token",
+    "resource",
+    "scope",
+    "token",
+    "token_type_hint",
+];
+
 /// A call of a client itself: to the token, revocation or introspection endpoint. The method is POST.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// The query of its URL.
     pub query: Option<&'a str>,
-    /// Its `Content-Type`.
+    /// Its `Content-Type`, where it has exactly one.
     pub content_type: Option<&'a [u8]>,
     /// Its `Authorization` headers.
     pub authorization: &'a [&'a [u8]],
     /// Its body.
     pub body: &'a [u8],
+    /// Whether it is for clients alone that prove who they are, so that one who says nothing of itself has failed to.
+    pub proven: bool,
 }
 
 /// A call whose client is who it says.
@@ -82,7 +102,11 @@ impl Issuer<'_> {
             return bad("the body must be application/x-www-form-urlencoded");
         }
         let form = Form::read(call.body)?;
-        let presented = Presented::read(call.authorization, &form)?;
+        form.once(&PARAMETERS)?;
+        let presented = Presented::read(call.authorization, &form).map_err(|error| match error.why() {
+            Why::ParameterMissing if call.proven => refused(Why::AuthMethod),
+            _ => error,
+        })?;
         let found = self.directory.known(&presented.id, self.store, now).await?;
         let client = authenticate(&presented, found.as_ref(), self.keys)?.clone();
         Ok(Admitted { client, form })

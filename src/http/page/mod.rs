@@ -68,6 +68,8 @@ pub(crate) mod field {
     pub(crate) const ALLOW: &str = "allow";
     /// The choice to allow nothing.
     pub(crate) const DENY: &str = "deny";
+    /// The sealed request that a browser came for.
+    pub(crate) const WAITING: &str = "request";
     /// The name of an account.
     pub(crate) const NAME: &str = "name";
     /// Its password.

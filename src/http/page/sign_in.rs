@@ -38,6 +38,8 @@ pub(crate) struct Link<'a> {
     pub(crate) link: &'a Secret<String>,
     /// Who asks for something that only an owner can decide.
     pub(crate) client: Option<Client>,
+    /// The sealed request that they go on with, so that each page goes on with its own.
+    pub(crate) waiting: Option<&'a Secret<String>>,
 }
 
 /// A user who is to say name and password.
@@ -47,6 +49,8 @@ pub(crate) struct Password<'a> {
     pub(crate) csrf: &'a Secret<String>,
     /// Who asks for something that only a user can decide.
     pub(crate) client: Option<Client>,
+    /// The sealed request that they go on with, so that each page goes on with its own.
+    pub(crate) waiting: Option<&'a Secret<String>>,
     /// The name that was given.
     pub(crate) name: Option<Shown>,
     /// Why they are asked again.
@@ -87,15 +91,17 @@ pub(crate) fn owner(frame: &Frame<'_>, owner: &Owner) -> Html {
 
 /// The page that a one-time link opens.
 pub(crate) fn link(frame: &Frame<'_>, link: &Link<'_>) -> Html {
-    let Link { csrf, link, client } = link;
-    Html::of(&LinkPage { frame, client: client.as_ref(), csrf: csrf.expose(), link: link.expose() })
+    let Link { csrf, link, client, waiting } = link;
+    let waiting = waiting.map(|waiting| waiting.expose().as_str());
+    Html::of(&LinkPage { frame, client: client.as_ref(), csrf: csrf.expose(), link: link.expose(), waiting })
 }
 
 /// The page that asks for name and password.
 pub(crate) fn password(frame: &Frame<'_>, password: &Password<'_>) -> Html {
-    let Password { csrf, client, name, failed } = password;
-    let failed = failed.map(Failed::words);
-    Html::of(&PasswordPage { frame, client: client.as_ref(), csrf: csrf.expose(), name: name.as_ref(), failed })
+    let Password { csrf, client, waiting, name, failed } = password;
+    let (failed, waiting) = (failed.map(Failed::words), waiting.map(|waiting| waiting.expose().as_str()));
+    let (client, csrf) = (client.as_ref(), csrf.expose());
+    Html::of(&PasswordPage { frame, client, csrf, waiting, name: name.as_ref(), failed })
 }
 
 #[derive(Template)]
@@ -114,6 +120,7 @@ struct LinkPage<'a> {
     client: Option<&'a Client>,
     csrf: &'a str,
     link: &'a str,
+    waiting: Option<&'a str>,
 }
 
 #[derive(Template)]
@@ -122,6 +129,7 @@ struct PasswordPage<'a> {
     frame: &'a Frame<'a>,
     client: Option<&'a Client>,
     csrf: &'a str,
+    waiting: Option<&'a str>,
     name: Option<&'a Shown>,
     failed: Option<String>,
 }

@@ -48,6 +48,9 @@ impl Presented {
         let request = |why, what: &str| Err(OAuthError::new(ErrorCode::InvalidRequest, why, what));
         let (id, secret) = (form.get("client_id")?, form.get("client_secret")?);
         if form.get("client_assertion")?.or(form.get("client_assertion_type")?).is_some() {
+            if !authorization.is_empty() || secret.is_some() {
+                return request(Why::AuthMethod, "the client authenticates in more than one way");
+            }
             let what = "client assertions are not supported here";
             return Err(OAuthError::new(ErrorCode::InvalidClient, Why::AssertionUnsupported, what));
         }
@@ -115,7 +118,8 @@ pub fn authenticate<'a>(
     Err(refused(why))
 }
 
-fn refused(why: Why) -> OAuthError {
+/// The one answer to whoever has not proved who they are.
+pub(in crate::oauth) fn refused(why: Why) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClient, why, "client authentication failed")
 }
 
@@ -189,7 +193,9 @@ mod tests {
             (&none, Some(basic_of("ci-bot:")), "", ErrorCode::InvalidClient),
             (&basic, Some(header.clone()), "client_secret=right", ErrorCode::InvalidRequest),
             (&basic, Some(header.clone()), "client_id=other", ErrorCode::InvalidRequest),
-            (&basic, Some(header), "client_assertion=x", ErrorCode::InvalidClient),
+            (&basic, Some(header), "client_assertion=x", ErrorCode::InvalidRequest),
+            (&post, None, "client_id=ci-bot&client_secret=right&client_assertion=x", ErrorCode::InvalidRequest),
+            (&post, None, "client_id=ci-bot&client_assertion=x", ErrorCode::InvalidClient),
             (&none, None, "client_id=ci-bot&client_id=ci-bot", ErrorCode::InvalidRequest),
             (&none, None, "", ErrorCode::InvalidRequest),
         ] {

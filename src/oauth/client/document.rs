@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 use super::{
     Client, KnownBy,
     known::shown_name,
-    registration::{MOST_REDIRECTS, text, texts},
+    registration::MOST_REDIRECTS,
+    said::{self, text, texts},
 };
 use crate::{
     config::{AuthMethod, GrantType, RedirectUri, url::Url},
@@ -38,7 +39,7 @@ pub enum BadDocument {
     #[error("client_id must be an https URL with a path, and without user, port, query, fragment and dot segments")]
     Url,
     /// It is no JSON object.
-    #[error("the client's metadata document is no JSON object")]
+    #[error("the client's metadata document is no JSON object, or has a member twice")]
     Json,
     /// It says another id.
     #[error("the client's metadata document names another client_id")]
@@ -52,6 +53,9 @@ pub enum BadDocument {
     /// It holds a secret, a private key, or asks for a way to authenticate that needs one.
     #[error("the client's metadata document must not hold or need a secret")]
     Secret,
+    /// A member is not of its kind.
+    #[error("the client's metadata document has a link, a list or a set of keys that is none")]
+    Member,
     /// It cannot do what we offer.
     #[error("the client's metadata document must allow the authorization code grant")]
     Grant,
@@ -95,8 +99,8 @@ impl DocumentUrl {
 /// # Errors
 /// When it describes none.
 pub fn read(url: &DocumentUrl, body: &[u8], private_schemes: bool) -> Result<Client, BadDocument> {
-    let Ok(Value::Object(said)) = serde_json::from_slice::<Value>(body) else { return Err(BadDocument::Json) };
-    let lacking = |_| BadDocument::Lacking;
+    let Some(said) = said::read(body) else { return Err(BadDocument::Json) };
+    let lacking = |_: String| BadDocument::Lacking;
     if text(&said, "client_id").map_err(|_| BadDocument::OtherId)? != Some(url.id.as_str()) {
         return Err(BadDocument::OtherId);
     }
@@ -110,6 +114,7 @@ pub fn read(url: &DocumentUrl, body: &[u8], private_schemes: bool) -> Result<Cli
     if needs_a_secret(&said) {
         return Err(BadDocument::Secret);
     }
+    said::others(&said).map_err(|_| BadDocument::Member)?;
     let grants = texts(&said, "grant_types").map_err(|_| BadDocument::Grant)?;
     let mut grant_types: BTreeSet<_> = grants.map_or_else(
         || [GrantType::AuthorizationCode].into(),
@@ -142,10 +147,7 @@ fn needs_a_secret(said: &Map<String, Value>) -> bool {
     let method = said.get("token_endpoint_auth_method").filter(|method| !method.is_null());
     let asks = method.is_some_and(|method| method.as_str() != Some(AuthMethod::None.as_str()));
     let holds = said.keys().any(|key| key.starts_with("client_secret"));
-    // The private members of RSA, EC and OKP keys, and symmetric keys.
-    let private = |key: &Value| ["d", "p", "q", "dp", "dq", "qi", "k"].iter().any(|member| key.get(member).is_some());
-    let keys = said.get("jwks").and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
-    asks || holds || keys.is_some_and(|keys| keys.iter().any(private))
+    asks || holds || said.get("jwks").is_some_and(said::is_private)
 }
 
 #[cfg(test)]
@@ -238,6 +240,8 @@ mod tests {
             (r#", "jwks": {"keys": [{"kty": "oct", "k": "k"}]}"#, BadDocument::Secret),
             (r#", "grant_types": ["client_credentials"]"#, BadDocument::Grant),
             (r#", "response_types": ["token"]"#, BadDocument::Grant),
+            (r#", "logo_uri": "javascript:alert(1)""#, BadDocument::Member),
+            (r#", "client_name": "Other""#, BadDocument::Json),
         ] {
             assert_eq!(client(ID, more).unwrap_err(), problem, "{more}");
         }

@@ -31,6 +31,12 @@ pub struct Door {
 }
 
 impl Door {
+    /// Whether anybody may register.
+    #[must_use]
+    pub fn is_open(&self, issuer: &Issuer<'_>) -> bool {
+        metadata::registration(issuer.settings, self.loopback) != Redirects::Off
+    }
+
     /// Registers a client; nothing where that is off, and the endpoint is not there. The answer is 201.
     ///
     /// # Errors
@@ -50,7 +56,8 @@ impl Door {
             && !presented(authorization).is_some_and(|given| token.is(&issuer.keys.digest(given)))
         {
             let what = "registering needs the token that the operator gives out, as a bearer token";
-            return Err(OAuthError::new(ErrorCode::InvalidToken, Why::RegistrationToken, what));
+            let why = if authorization.is_empty() { Why::RegistrationAnonymous } else { Why::RegistrationToken };
+            return Err(OAuthError::new(ErrorCode::InvalidToken, why, what));
         }
         let (id, secret) = (chance::bytes(), chance::bytes());
         let (Ok(id), Ok(secret)) = (id, secret) else { return Err(OAuthError::internal()) };

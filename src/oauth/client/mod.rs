@@ -16,11 +16,13 @@ mod guess;
 mod kept;
 mod known;
 mod registration;
+mod said;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
+pub(super) use authenticate::refused;
 pub use authenticate::{Presented, authenticate};
 pub use configured::{BadSecret, configured};
 pub use directory::Directory;

@@ -12,7 +12,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Client, KnownBy, known::shown_name};
+use super::{
+    Client, KnownBy,
+    known::shown_name,
+    said::{self, text, texts},
+};
 use crate::{
     config::{AuthMethod, GrantType, RedirectKind, RedirectUri, Redirects},
     oauth::{
@@ -57,12 +61,13 @@ pub fn register(
     if body.len() > LONGEST_FORM {
         return Err(metadata("the request is too long"));
     }
-    let Ok(Value::Object(said)) = serde_json::from_slice::<Value>(body) else {
-        return Err(metadata("the body must be a JSON object"));
+    let Some(said) = said::read(body) else {
+        return Err(metadata("the body must be a JSON object, and no member may stand in it twice"));
     };
+    said::others(&said).map_err(|what| metadata(&what))?;
     let grant_types = grant_types(&said)?;
     response_types(&said)?;
-    let auth = match text(&said, "token_endpoint_auth_method")? {
+    let auth = match text(&said, "token_endpoint_auth_method").map_err(|what| metadata(&what))? {
         // RFC 7591 §2: what is not said is client_secret_basic.
         None => AuthMethod::SecretBasic,
         Some(word) => AuthMethod::read(word).ok_or_else(|| {
@@ -70,15 +75,15 @@ pub fn register(
         })?,
     };
     let redirect_uris = redirect_uris(&said, redirects, private_schemes)?;
-    let application_type = match text(&said, "application_type")? {
+    let application_type = match text(&said, "application_type").map_err(|what| metadata(&what))? {
         None | Some("web") => "web",
         Some("native") => "native",
         Some(_) => return Err(metadata("application_type must be web or native")),
     };
-    for key in ["client_uri", "logo_uri", "policy_uri", "tos_uri", "scope", "software_id", "software_version"] {
-        text(&said, key)?;
-    }
-    let name = text(&said, "client_name")?.and_then(shown_name).unwrap_or_else(|| "unnamed client".into());
+    let name = text(&said, "client_name")
+        .map_err(|what| metadata(&what))?
+        .and_then(shown_name)
+        .unwrap_or_else(|| "unnamed client".into());
     let (secret, digest) = match auth {
         AuthMethod::None => (None, None),
         AuthMethod::SecretBasic | AuthMethod::SecretPost => {
@@ -128,30 +133,11 @@ fn metadata(what: &str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClientMetadata, Why::Metadata, what)
 }
 
-/// A text, if it is there.
-pub(super) fn text<'a>(said: &'a Map<String, Value>, key: &str) -> Result<Option<&'a str>, OAuthError> {
-    match said.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(metadata(&format!("{key} must be a text"))),
-    }
-}
-
-/// A list of texts, if it is there.
-pub(super) fn texts<'a>(said: &'a Map<String, Value>, key: &str) -> Result<Option<Vec<&'a str>>, OAuthError> {
-    let bad = || metadata(&format!("{key} must be a list of texts"));
-    match said.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(list)) => {
-            list.iter().map(|one| one.as_str().ok_or_else(bad)).collect::<Result<_, _>>().map(Some)
-        }
-        Some(_) => Err(bad()),
-    }
-}
-
 fn grant_types(said: &Map<String, Value>) -> Result<BTreeSet<GrantType>, OAuthError> {
     let mut grants = BTreeSet::new();
-    for word in texts(said, "grant_types")?.unwrap_or_else(|| vec!["authorization_code"]) {
+    for word in
+        texts(said, "grant_types").map_err(|what| metadata(&what))?.unwrap_or_else(|| vec!["authorization_code"])
+    {
         grants.insert(match GrantType::read(word) {
             Some(grant @ (GrantType::AuthorizationCode | GrantType::RefreshToken)) => grant,
             Some(GrantType::ClientCredentials) => {
@@ -168,7 +154,7 @@ fn grant_types(said: &Map<String, Value>) -> Result<BTreeSet<GrantType>, OAuthEr
 }
 
 fn response_types(said: &Map<String, Value>) -> Result<(), OAuthError> {
-    match texts(said, "response_types")? {
+    match texts(said, "response_types").map_err(|what| metadata(&what))? {
         Some(types) if types != ["code"] => Err(metadata("response_types must be code")),
         Some(_) | None => Ok(()),
     }

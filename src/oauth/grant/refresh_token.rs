@@ -25,6 +25,11 @@ use crate::{
 /// Gives tokens for a refresh token.
 pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
     let Redeem { issuer, form, client, now } = *ask;
+    // Who may ask for codes may be given one, by `offline_access`; who may do neither never has one.
+    if !client.may(GrantType::RefreshToken) && !client.may(GrantType::AuthorizationCode) {
+        let what = "this client may not ask for tokens with refresh tokens";
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, Why::GrantNotAllowed, what));
+    }
     let bad = |why| refused(why, "the refresh token is not good: it is unknown, used or revoked");
     let presented = Presented::read(form.need("refresh_token")?).ok_or_else(|| bad(Why::RefreshUnknown))?;
     let (resource, scope) = (ask.named()?, form.get("scope")?);

@@ -205,6 +205,7 @@ impl Bench {
             content_type: Some(b"application/x-www-form-urlencoded"),
             authorization: &headers,
             body: body.as_bytes(),
+            proven: false,
         };
         let issued = called(&self.issuer(), &call, self.now).await?;
         Ok(serde_json::from_str(&issued.body()).unwrap())

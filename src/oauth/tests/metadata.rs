@@ -90,7 +90,10 @@ async fn oa107_where_it_is_off_there_is_nothing_and_a_token_is_asked_for_where_o
         &[b"Bearer right", b"Bearer right"],
     ] {
         let error = door.register(&bench.issuer(), bad, BODY, bench.now).await.unwrap_err();
-        assert_eq!((error.code(), error.why(), error.status()), (ErrorCode::InvalidToken, Why::RegistrationToken, 401));
+        let why = if bad.is_empty() { Why::RegistrationAnonymous } else { Why::RegistrationToken };
+        assert_eq!((error.code(), error.why(), error.status()), (ErrorCode::InvalidToken, why, 401));
+        // RFC 6750 §3.1: an error is told to who has shown something.
+        assert_eq!(error.challenge().unwrap().contains("error="), !bad.is_empty());
     }
     assert!(bench.store.list_clients().await.unwrap().is_empty(), "nothing was kept");
     assert!(door.register(&bench.issuer(), &[b"bearer right"], BODY, bench.now).await.unwrap().is_some());

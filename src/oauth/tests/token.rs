@@ -13,8 +13,13 @@ use crate::{
 async fn oa37_oa38_t088_only_a_form_in_the_body_is_read() {
     let bench = Bench::new().await;
     let body = b"grant_type=client_credentials&client_id=ci-bot&client_secret=bot-secret&scope=tag%3Afiles";
-    let right =
-        Call { query: None, content_type: Some(b"application/x-www-form-urlencoded"), authorization: &[], body };
+    let right = Call {
+        query: None,
+        content_type: Some(b"application/x-www-form-urlencoded"),
+        authorization: &[],
+        body,
+        proven: false,
+    };
     let issuer = bench.issuer();
     for bad in [
         Call { query: Some("client_secret=bot-secret"), ..right },
@@ -96,6 +101,7 @@ async fn call(bench: &Bench, header: Option<&str>, body: &str) -> Result<bool, O
         content_type: Some(b"application/x-www-form-urlencoded"),
         authorization: &headers,
         body: body.as_bytes(),
+        proven: false,
     };
     let issuer = bench.issuer();
     let admitted = issuer.admit(&call, bench.now).await?;
@@ -110,6 +116,7 @@ async fn look(bench: &Bench, header: &str, token: &str) -> Result<Value, OAuthEr
         content_type: Some(b"application/x-www-form-urlencoded"),
         authorization: &[basic.as_bytes()],
         body: body.as_bytes(),
+        proven: false,
     };
     let issuer = bench.issuer();
     let admitted = issuer.admit(&call, bench.now).await?;

@@ -6,6 +6,7 @@
 //! are missing, a test says so and is skipped, unless `PORTCULLIS_TEST_ALL=1`.
 
 mod flow;
+mod fuzz;
 mod pages;
 mod sdk;
 

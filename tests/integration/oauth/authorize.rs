@@ -33,9 +33,7 @@ fn start() -> Running {
 fn is_page(gateway: &Running, answer: &Answer, status: u16, what: &str) {
     assert_eq!(answer.status, status, "{what}: {answer:?}");
     assert_eq!(answer.header("location"), None, "{what}");
-    // What looks like an attack is told so before anything of it is read, and not on a page.
-    let early = ["..", "%2e%2e", "hostile"].iter().any(|sign| what.contains(sign));
-    assert!(early || answer.header("content-type") == Some("text/html; charset=utf-8"), "{what}");
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"), "{what}");
     assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
     assert!(gateway.last_decision()["decision"]["because"].is_string(), "{what}");
 }
@@ -177,6 +175,9 @@ fn oa11_oa13_oa14_oa19_oa22_oa23_oa25_oa77_a_known_client_is_told_what_is_wrong_
         (&[("scope", "tag:nope")], "invalid_scope"),
         (&[("scope", "tag:*")], "invalid_scope"),
         (&[("scope", "tag:clock  tag:notes")], "invalid_scope"),
+        (&[("scope", "tag:clock\u{0}")], "invalid_scope"),
+        (&[("scope", "tag:clock\ttag:notes")], "invalid_scope"),
+        (&[("resource", "../../mcp")], "invalid_target"),
         (&[("resource", "https://elsewhere.example.com/mcp")], "invalid_target"),
         (&[("request", "eyJ")], "request_not_supported"),
         (&[("request_uri", "https://evil.test/r")], "request_uri_not_supported"),
@@ -189,13 +190,25 @@ fn oa11_oa13_oa14_oa19_oa22_oa23_oa25_oa77_a_known_client_is_told_what_is_wrong_
         assert!(!location.contains("tag:clock"), "tags are not listed");
         assert!(gateway.last_decision()["decision"]["because"].is_string(), "{changes:?}");
     }
-    // A null character does not come in by a URL (`validation`), and by a form it comes back.
-    let posted = desk.asks(&[("state", "\u{0}%00 &=+"), ("scope", "tag:nope")]);
-    let sent = gateway.send("POST", "/oauth/authorize", &[("Content-Type", FORM)], &posted);
-    assert_eq!(parameter(place(&sent), "state").as_deref(), Some("\u{0}%00 &=+"));
-    for state in ["%20 &=+", "\"><script>alert(1)</script>", "é漢🙂", &"s".repeat(4096)] {
-        let sent = gateway.send("GET", &desk.path(&[("state", state), ("scope", "tag:nope")]), &[], "");
-        assert_eq!(parameter(place(&sent), "state").as_deref(), Some(state));
+    // What a state holds is the client's own affair, whatever it looks like (`validation` has no say in it).
+    for state in [
+        "\u{0}%00 &=+",
+        "%20 &=+",
+        "\"><script>alert(1)</script>",
+        "é漢🙂\u{202e}",
+        "../../etc/passwd",
+        "a\r\nSet-Cookie: b",
+        "$(id); DROP TABLE x--",
+        "\u{1b}[2J\u{7f}",
+        &"s".repeat(4096),
+    ] {
+        let changes = [("state", state), ("scope", "tag:nope")];
+        let got = gateway.send("GET", &desk.path(&changes), &[], "");
+        let posted = gateway.send("POST", "/oauth/authorize", &[("Content-Type", FORM)], &desk.asks(&changes));
+        for sent in [got, posted] {
+            assert_eq!(parameter(place(&sent), "state").as_deref(), Some(state));
+            assert!(place(&sent).bytes().all(|byte| byte.is_ascii_graphic()), "{sent:?}");
+        }
     }
     let over = gateway.send("GET", &desk.path(&[("state", &"s".repeat(4097))]), &[], "");
     assert!(place(&over).contains("error=invalid_request") && !place(&over).contains("sss"));

@@ -115,6 +115,10 @@ fn oa68_oa70_oa71_t053_az10_az14_a_token_is_taken_from_one_header_alone() {
     let bearer = format!("Bearer {token}");
     let twice = with(&gateway, "POST", "/mcp", &[("Authorization", &bearer), ("Authorization", &bearer)]);
     assert_eq!(twice.status, 400, "{twice:?}");
+    // RFC 6750 §3.1.
+    assert!(
+        twice.header("www-authenticate").unwrap().starts_with("Bearer error=\"invalid_request\", resource_metadata=")
+    );
     // Nowhere else.
     for path in
         [format!("/mcp?access_token={token}"), format!("/mcp?token={token}"), format!("/mcp?bearer_token={token}")]
@@ -128,7 +132,28 @@ fn oa68_oa70_oa71_t053_az10_az14_a_token_is_taken_from_one_header_alone() {
     }
     let body = format!("access_token={token}");
     let posted = gateway.send("POST", "/mcp", &[("Content-Type", "application/x-www-form-urlencoded")], &body);
-    assert!([401, 415].contains(&posted.status), "{posted:?}");
+    assert_eq!(posted.status, 401, "{posted:?}");
+    assert_eq!(gateway.last_decision()["refusal"], "no-token");
+    // Who sends it comes before what is wrong with what is sent.
+    for headers in [
+        &[][..],
+        &[("Content-Type", "text/plain")],
+        &[("Content-Type", "application/json"), ("Content-Encoding", "gzip")],
+        &[("Content-Type", "application/json"), ("Authorization", "Basic YTpi")],
+    ] {
+        let none = gateway.send("POST", "/mcp", headers, "x");
+        assert_eq!(none.status, 401, "{none:?}");
+        assert!(none.header("www-authenticate").is_some_and(|told| told.starts_with("Bearer scope=")));
+        let bad: Vec<_> = headers
+            .iter()
+            .filter(|(name, _)| *name != "Authorization")
+            .copied()
+            .chain([("Authorization", "Bearer x")])
+            .collect();
+        let bad = gateway.send("POST", "/mcp", &bad, "x");
+        assert!(bad.header("www-authenticate").is_some_and(|told| told.contains("invalid_token")), "{bad:?}");
+        assert_eq!(bad.status, 401, "{bad:?}");
+    }
     for file in [".portcullis/audit.ndjson", "stderr.log"] {
         assert!(!holds(&gateway.path(file), &token), "{file}");
     }

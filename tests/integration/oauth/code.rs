@@ -77,7 +77,7 @@ fn oa25_oa28_oa29_oa31_t075_t076_t077_a_code_is_for_its_client_its_place_and_its
     assert_eq!(error(&ask(&desk, &format!("{made}x"), &right)), "invalid_grant");
     let first = ask(&desk, &made, &right);
     assert_eq!(first.status, 200, "{first:?}");
-    assert_eq!((first.header("cache-control"), first.header("pragma")), (Some("no-store"), None));
+    assert_eq!((first.header("cache-control"), first.header("pragma")), (Some("no-store"), Some("no-cache")));
     let first = first.json();
     // Whoever saw the code cannot end what came of it.
     assert_eq!(error(&ask(&desk, &made, &[("code_verifier", &wrong_verifier)])), "invalid_grant");

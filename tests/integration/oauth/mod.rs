@@ -28,6 +28,8 @@ mod elsewhere;
 mod endpoints;
 /// Two processes on one store.
 mod replicas;
+/// What the RFCs ask for besides.
+mod strict;
 /// That no secret is written down.
 mod secrets;
 

@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::event;
+use super::{
+    event,
+    flow::{Client, allow, parameter, place},
+};
 use crate::{
     cli::{Said, run},
     gateway::DEMO,
@@ -55,6 +58,42 @@ pub(super) fn typed(gateway: &Running, arguments: &[&str], text: &str) -> Said {
 fn told(page: &Answer, name: &str) -> String {
     let csrf = hidden(page, "csrf").unwrap();
     page.body.replace(&csrf, "CSRF").replace(&format!("value=\"{name}\""), "value=\"NAME\"")
+}
+
+/// Each page that asks for a password goes on with the request that it was shown for, whoever came last.
+#[test]
+fn oa91_oa92_oa103_two_tabs_before_anybody_has_signed_in_go_on_with_their_own() {
+    let with = "oauth: {login: users, clients: {desk: {redirect_uris: ['http://127.0.0.1/cb']}},";
+    let gateway = Running::start(&format!("{DEMO}{}", USERS.replace("oauth: {login: users,", with)));
+    people(&gateway);
+    let (browser, desk) = (Browsing::new(&gateway), Client::known("desk"));
+    // Of whatever letters a state is, cookies and forms hold it whole.
+    let worst = "\u{0}".repeat(4096);
+    let mut pages: Vec<Answer> = ["one", "two", &worst]
+        .map(|state| {
+            assert_eq!(place(&browser.get(&desk.path(&[("state", state), ("scope", "tag:clock")]))), "/login");
+            browser.get("/login")
+        })
+        .into();
+    let send = |page: &Answer, password: &str| {
+        let (csrf, request) = (hidden(page, "csrf").unwrap(), hidden(page, "request").unwrap());
+        browser.post("/login", &[("csrf", &csrf), ("request", &request), ("name", "ana"), ("password", password)])
+    };
+    // A wrong password does not make it forget.
+    pages[0] = send(&pages[0], "wrong");
+    assert_eq!(pages[0].status, 403);
+    // In the other two somebody is signed in by then, whatever is typed there.
+    for (page, state, password) in [(&pages[0], "one", ANA), (&pages[2], worst.as_str(), "x"), (&pages[1], "two", ANA)]
+    {
+        assert_eq!(place(&send(page, password)), "/oauth/consent", "{state}");
+        let sent = allow(&browser, &browser.get("/oauth/consent"));
+        assert_eq!(parameter(place(&sent), "state").as_deref(), Some(state));
+    }
+    // Another browser's request is nothing.
+    let other = Browsing::new(&gateway);
+    let (csrf, request) = (hidden(&other.get("/login"), "csrf").unwrap(), hidden(&pages[0], "request").unwrap());
+    let fields = [("csrf", csrf.as_str()), ("request", request.as_str()), ("name", "ana"), ("password", ANA)];
+    assert_eq!(place(&other.post("/login", &fields)), "/login");
 }
 
 #[test]

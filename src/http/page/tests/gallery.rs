@@ -165,7 +165,7 @@ fn sign_ins() -> Vec<(&'static str, Html)> {
     let good_for = Duration::from_secs(60);
     let asking = || Some(client("Claude", KnownBy::Itself));
     let ask = |client, name: Option<&str>, failed| {
-        password(&frame, &Password { csrf: &csrf, client, name: name.map(Shown::name), failed })
+        password(&frame, &Password { csrf: &csrf, client, waiting: None, name: name.map(Shown::name), failed })
     };
     let wait = Duration::from_secs(14 * 60 + 12);
     vec![
@@ -175,7 +175,7 @@ fn sign_ins() -> Vec<(&'static str, Html)> {
             "sign-in-owner-fresh",
             signed_in("owner", |frame| owner(frame, &Owner { client: asking(), fresh: true, good_for })),
         ),
-        ("sign-in-link", link(&frame, &Link { csrf: &csrf, link: &token, client: asking() })),
+        ("sign-in-link", link(&frame, &Link { csrf: &csrf, link: &token, client: asking(), waiting: None })),
         ("sign-in-password", ask(asking(), None, None)),
         ("sign-in-password-wrong", ask(None, Some("ana"), Some(Failed::Wrong))),
         ("sign-in-password-limited", ask(None, Some("ana"), Some(Failed::TooMany { wait }))),
@@ -312,7 +312,7 @@ pub(super) fn hostile(foreign: &Foreign<'_>) -> Vec<(&'static str, Html)> {
     let grants = Grants { csrf: &csrf, grants: vec![grant], revoked: None };
     let frame = Frame { site: host(), person: Some(SignedIn { name: Shown::name(text), csrf: &csrf }) };
     let name = Some(Shown::name(text));
-    let sign_in = Password { csrf: &csrf, client: Some(bad()), name, failed: Some(Failed::Wrong) };
+    let sign_in = Password { csrf: &csrf, client: Some(bad()), waiting: None, name, failed: Some(Failed::Wrong) };
     let wrong = Problem {
         title: "This client cannot be answered",
         message: Shown::line(text),
