@@ -28,6 +28,8 @@ mod shell;
 mod test;
 /// `token`.
 mod token;
+/// Passwords at a terminal.
+mod typed;
 /// `who-can`.
 mod who_can;
 
