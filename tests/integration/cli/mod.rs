@@ -24,6 +24,8 @@ mod matrix;
 mod serve;
 /// `schema`, `completions`, `man`.
 mod shell;
+/// Who is stuck.
+mod stuck;
 /// `test`.
 mod test;
 /// `token`.
