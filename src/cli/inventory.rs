@@ -4,12 +4,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use annotate_snippets::normalize_untrusted_str as safe;
+
 use crate::{
-    config::Server,
+    config::{Server, Transport},
     lock::{Inventory, Part, Said},
     name::ServerName,
     server::{environment, launcher, secret},
-    upstream::{Options, Upstream, UpstreamError, Upstreams},
+    upstream::{Options, Trouble, Upstream, UpstreamError, Upstreams},
 };
 
 /// What was found.
@@ -28,8 +30,11 @@ pub(super) fn ask<'c>(servers: impl Iterator<Item = (&'c ServerName, &'c Server)
     let launcher = launcher()?;
     let environment = environment(&launcher);
     let mut found = Found::default();
-    let mut asked = Vec::new();
+    let (mut asked, mut programs) = (Vec::new(), BTreeMap::new());
     for (name, server) in servers {
+        if let Transport::Stdio(child) = &server.transport {
+            programs.extend(child.command.first().map(|program| (name, program.value.as_str())));
+        }
         // One at a time: the secret that one lacks is no matter of another.
         let options = Options::new(launcher.clone(), environment.clone());
         match Upstreams::build([(name, server)], &secret::read, options) {
@@ -54,11 +59,24 @@ pub(super) fn ask<'c>(servers: impl Iterator<Item = (&'c ServerName, &'c Server)
                     found.unfit.insert(name.clone(), unfit);
                 }
             }
-            Some(Err(error)) => drop(found.silent.insert(name.clone(), error.to_string())),
+            Some(Err(error)) => drop(found.silent.insert(name.clone(), told(&error, programs.get(name).copied()))),
             None => {}
         }
     }
     Ok(found)
+}
+
+/// What is wrong with a server, to who runs it.
+fn told(error: &UpstreamError, program: Option<&str>) -> String {
+    let whole = error.to_string();
+    let words = whole.strip_suffix("; ask its operator").unwrap_or(&whole);
+    match (error.why, program) {
+        (Trouble::NotStarted, Some(program)) => format!(
+            "{words}: see that `{}` is there and runs by itself; `portcullis serve` logs what it says",
+            safe(program)
+        ),
+        _ => words.to_owned(),
+    }
 }
 
 async fn offered(upstream: &Arc<Upstream>) -> Result<(Inventory, Vec<String>), UpstreamError> {

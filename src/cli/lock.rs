@@ -117,7 +117,7 @@ fn wanted(named: &[String], config: &Config) -> anyhow::Result<Option<Vec<Server
             Some(known) => wanted.push(known.clone()),
             None => match nearest(name, config.servers.keys().map(ServerName::as_str)) {
                 Some(near) => bail!("no server `{name}`; did you mean `{near}`?"),
-                None => bail!("no server `{name}`"),
+                None => bail!("no server `{name}`: see `servers:`"),
             },
         }
     }

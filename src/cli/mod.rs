@@ -247,7 +247,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let wanted = if nothing { Wanted::of(&globals.config) } else { globals.wanted_or_all()? };
             let terminal =
                 check::Terminal { there: std::io::stdout().is_terminal(), colour: globals.colour_of_stdout() };
-            let out = &mut std::io::stdout().lock();
+            let out = &mut report::Leaving(std::io::stdout().lock());
             let status = check::run(&args, &wanted, &environment, today(), out, terminal)?;
             Ok(ExitCode::from(status))
         }
@@ -324,7 +324,7 @@ impl Globals {
     /// Tells findings on stderr.
     fn talk_of(&self, report: &Report<'_>) -> anyhow::Result<()> {
         let look = Look { colour: self.colour_of_stderr(), links: Links::default() };
-        Ok(report::write(&mut std::io::stderr().lock(), Style::Human, report, &look)?)
+        Ok(report::write(&mut report::Leaving(std::io::stderr().lock()), Style::Human, report, &look)?)
     }
 
     fn colour_of_stdout(&self) -> bool {

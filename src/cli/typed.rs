@@ -2,13 +2,18 @@
 //!
 //! On a terminal it is asked for twice and not shown. From anything else the whole input is the password, one line
 //! break at its end aside.
+//!
+//! INVARIANT: a terminal shows again what is typed, however the question ends, signals included.
 
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 
 use anyhow::{Context as _, bail};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{oauth::users::LONGEST, secret::Secret};
+
+const BROKEN_OFF: &str = "broken off; nothing was changed";
 
 /// The password for `whom`.
 pub(super) fn password(whom: &str) -> anyhow::Result<Secret<String>> {
@@ -38,13 +43,31 @@ fn asked(prompt: &str) -> anyhow::Result<Secret<String>> {
     let mut error = io::stderr();
     write!(error, "{prompt}")?;
     error.flush()?;
-    let hidden = Hidden::begin()?;
-    let mut line = String::new();
-    let read = io::stdin().read_line(&mut line);
-    drop(hidden);
+    // One of its own, left as it stands: a thread that waits for a line cannot be called off.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let line = runtime.block_on(line());
+    runtime.shutdown_background();
     writeln!(error)?;
-    read.context("the password cannot be read")?;
-    Ok(Secret::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+    Ok(Secret::new(line?.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// A line that is typed unseen, unless a signal comes first.
+async fn line() -> anyhow::Result<String> {
+    let heard = |kind| signal(kind).context("signals cannot be waited for");
+    let [mut interrupt, mut quit] = [heard(SignalKind::interrupt())?, heard(SignalKind::quit())?];
+    let [mut terminate, mut hangup] = [heard(SignalKind::terminate())?, heard(SignalKind::hangup())?];
+    let _hidden = Hidden::begin()?;
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|_| line)
+    });
+    tokio::select! {
+        line = read => line?.context("the password cannot be read"),
+        _ = interrupt.recv() => bail!(BROKEN_OFF),
+        _ = quit.recv() => bail!(BROKEN_OFF),
+        _ = terminate.recv() => bail!(BROKEN_OFF),
+        _ = hangup.recv() => bail!(BROKEN_OFF),
+    }
 }
 
 /// A terminal that does not show what is typed. Dropped, it does again.

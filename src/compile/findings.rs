@@ -2,7 +2,7 @@
 //! catalogue that only it can raise.
 
 use crate::{
-    config::findings::{INVALID_IDENTIFIER, WRONG_TYPE},
+    config::findings::{EMPTY_SELECTOR, INVALID_IDENTIFIER, WRONG_TYPE},
     diagnostic::{About, Class, Level},
 };
 
@@ -55,6 +55,10 @@ pub(crate) const IN_CONDITION: About = About {
 pub(crate) const NAMELESS: About =
     About { help: "give it one line above: `@id(\"what-it-does\")`", ..INVALID_IDENTIFIER };
 
+/// A file of policies without any.
+pub(crate) const EMPTY: About =
+    About { help: "write the policy again, or remove the file from `policies`", ..EMPTY_SELECTOR };
+
 /// A hand-written policy that says more than such a policy may.
 pub(crate) const OVERREACH: About = About {
     code: "PC115",
@@ -74,8 +78,18 @@ pub(crate) const LIST_CALL: About = About {
 };
 
 /// Every entry above.
-pub(crate) const ALL: [&About; 9] =
-    [&CONDITION, &HEADER_CONDITION, &SCHEMA, &ARGUMENTS, &IMPOSSIBLE, &IN_CONDITION, &NAMELESS, &OVERREACH, &LIST_CALL];
+pub(crate) const ALL: [&About; 10] = [
+    &EMPTY,
+    &CONDITION,
+    &HEADER_CONDITION,
+    &SCHEMA,
+    &ARGUMENTS,
+    &IMPOSSIBLE,
+    &IN_CONDITION,
+    &NAMELESS,
+    &OVERREACH,
+    &LIST_CALL,
+];
 
 /// What Cedar says, as one line in our manner.
 pub(super) fn said(error: &dyn std::fmt::Display) -> String {

@@ -3,7 +3,7 @@
 //! Each policy has an `@id`, names its actions, all of one question, and uses `in` on actions only.
 //! What could hold silently false is refused: it would be a forbid that does not forbid.
 
-use super::findings::{self, CONDITION, IN_CONDITION, LIST_CALL, NAMELESS, OVERREACH};
+use super::findings::{self, CONDITION, EMPTY, IN_CONDITION, LIST_CALL, NAMELESS, OVERREACH};
 use std::{collections::BTreeSet, sync::LazyLock};
 
 use crate::{
@@ -44,6 +44,10 @@ pub(super) fn policies(file: &PolicyFile) -> Result<Vec<Policy>, Vec<Diagnostic>
     })?;
     let mut written = Vec::new();
     let mut problems = Vec::new();
+    if parsed.is_empty() {
+        // Half written, or emptied by mistake: what it forbade would be allowed.
+        problems.push(EMPTY.at(&file.place, format!("`{}` holds no policy", file.path)));
+    }
     if let Some(template) = parsed.templates().next() {
         let place = at(file, file.text.find(&template.to_string()).unwrap_or_default());
         problems.push(CONDITION.at(&place, "templates are not used: write the policy out"));

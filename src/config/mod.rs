@@ -90,7 +90,14 @@ pub fn load_wanted(wanted: &Wanted, env: &dyn Fn(&str) -> Option<String>) -> Loa
         Err(error) => {
             let message = format!("cannot read `{}`: {}", path.display(), source::reason(&error));
             let finding = findings::YAML_SYNTAX.at(&Place::of_file(path), message);
-            return unreadable(finding.help("name the configuration with `--config`, or with `PORTCULLIS_CONFIG`"));
+            let help = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "`portcullis init` writes a first one; `--config` or `PORTCULLIS_CONFIG` names another"
+                }
+                std::io::ErrorKind::PermissionDenied => "let whoever runs this read the file and enter its directory",
+                _ => "name the configuration with `--config`, or with `PORTCULLIS_CONFIG`",
+            };
+            return unreadable(finding.help(help));
         }
     };
     let overlay = match environments {

@@ -41,6 +41,8 @@ fn words(supposed: &Supposed) -> Option<Vec<String>> {
         findings,
         drifted,
         args,
+        // A request does not say it; the audit record of one may.
+        agreed: _,
     } = supposed;
     let mut words = Words::default();
     match (principal, client) {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Answered, Limit, Supposed, turn};
+use super::{Answered, Limit, Supposed, agreed, turn};
 use crate::{
     name::ScopeName,
     policy::{Because, Decision, Engine, Target, Verb},
@@ -33,7 +33,7 @@ pub enum Passed {
 /// A gate and how the request fares there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Gate {
-    /// `token`, `audience`, `scope`, `filter`, `listed`, `policy`, `limit` or `validation`.
+    /// `token`, `audience`, `scope`, `filter`, `listed`, `policy`, `limit`, `validation` or `consent`.
     pub gate: &'static str,
     /// How the request fares.
     pub passed: Passed,
@@ -75,11 +75,14 @@ pub(super) fn gates(
         gate("policy", vec![last], (Passed::Fail, "there is no such server".into()));
     } else {
         gate("listed", (first_use..last).collect(), listed(questions.get(first_use..last), decision));
-        gate("policy", vec![last], policy(engine, supposed, decision));
+        let asked = if agreed::denied(decision) { vec![] } else { vec![last] };
+        gate("policy", asked, policy(engine, supposed, decision));
     }
     gate("limit", Vec::new(), limit(limits));
     let (asked, answer) = guarded(validation(engine, supposed, decision));
     gate("validation", asked, answer);
+    let (asked, answer) = guarded(agreed::gate(engine, supposed, decision));
+    gate("consent", asked, answer);
     gates
 }
 
@@ -182,7 +185,7 @@ fn policy(engine: &Engine, supposed: &Supposed, decision: &Decision) -> (Passed,
     };
     if decision.misfit.is_some() {
         (Passed::Pass, format!("{} is permitted on {of} with some arguments", supposed.verb))
-    } else if decision.is_allow() {
+    } else if decision.is_allow() || agreed::denied(decision) {
         let some = supposed.args.is_none() && engine.reads_arguments(supposed.verb, &supposed.target);
         let words = if some { " with some arguments; `--args` asks with these" } else { "" };
         (Passed::Pass, format!("{} is permitted on {of}{words}", supposed.verb))

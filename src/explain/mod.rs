@@ -6,9 +6,10 @@
 //!
 //! `request` reads a request from JSON, `command_line` says one as a command, `past` rebuilds one from
 //! an audit record; `gate` puts the answers in order, `limit` says which rate tiers are drawn from, `near`
-//! takes the policies apart, `turn` says what would turn a denial. `surface` explains what comes before any of
+//! takes the policies apart, `turn` says what would turn a denial; `agreed` is what a person had consented to. `surface` explains what comes before any of
 //! that: an HTTP request as such.
 
+mod agreed;
 mod command_line;
 mod gate;
 mod limit;
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+pub use agreed::Agreed;
 pub use command_line::command_line;
 pub use gate::{Gate, Passed};
 pub use limit::Limit;
@@ -77,6 +79,8 @@ pub struct Supposed {
     pub drifted: bool,
     /// The arguments; where they are not given, it is asked of some.
     pub args: Option<serde_json::Value>,
+    /// What is known of what the person who asks had agreed to.
+    pub agreed: Agreed,
 }
 
 impl Supposed {
@@ -98,6 +102,7 @@ impl Supposed {
             findings: BTreeSet::new(),
             drifted: false,
             args: None,
+            agreed: Agreed::Unknown,
         }
     }
 
@@ -235,9 +240,13 @@ struct Asked<'s> {
 impl<'s> Asked<'s> {
     fn new(engine: &Engine, supposed: &'s Supposed, now: Timestamp) -> Result<Self, String> {
         let target = &supposed.target;
+        let risk = match (&supposed.agreed, target) {
+            (Agreed::To(beyond, _), Target::Tool(_, tool)) => Some((tool.clone(), beyond.asks)),
+            _ => None,
+        };
         Ok(Self {
-            asker: engine.asker(supposed.standing(engine))?,
-            inventory: engine.inventory(target.server(), [target.clone()])?,
+            asker: engine.asker(supposed.standing(engine))?.consented(supposed.agreed.consent(target)),
+            inventory: engine.inventory(target.server(), [target.clone()])?.with_risks(risk),
             moment: supposed.moment(now),
             target,
             args: supposed.args.as_ref().and_then(|args| serde_json::value::to_raw_value(args).ok()),

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{HERE, Supposed};
+use super::{Agreed, HERE, Supposed, agreed::beyond_words};
 use crate::{
-    policy::{Bundle, CONSENT, Target, Verb},
+    policy::{Beyond, Bundle, CONSENT, Later, Target, Verb},
     principal::Principal,
 };
 
@@ -65,6 +65,9 @@ pub struct Answer {
     /// The scopes that would have turned it.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// Where it went beyond what a person had agreed to: what that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Beyond>,
 }
 
 /// A policy that determined a decision, and its line at that time.
@@ -160,6 +163,13 @@ impl Past {
         }
     }
 
+    /// How it went beyond what a person had agreed to, in words.
+    #[must_use]
+    pub fn beyond(&self) -> Option<String> {
+        let (_, target) = self.request.as_ref()?.target().ok()?;
+        Some(beyond_words(self.decision.consent.as_ref()?, &target))
+    }
+
     /// The request, to be asked again.
     ///
     /// # Errors
@@ -196,6 +206,9 @@ impl Past {
         supposed.drifted = asked.drift.as_ref().is_some_and(|drift| drift.refused);
         supposed.findings = self.findings.iter().flat_map(|found| found.message.iter().cloned()).collect();
         supposed.now = Some(self.ts.parse::<Timestamp>().map_err(|error| odd(&error))?);
+        if let Some(beyond) = &self.decision.consent {
+            supposed.agreed = Agreed::To(beyond.clone(), Later::Denied);
+        }
         if let Some(peer) = &self.peer {
             supposed.address = peer.address.parse().map_err(|error| odd(&error))?;
         }
@@ -208,8 +221,12 @@ impl Past {
         let user = matches!(supposed.principal, Principal::User(_));
         let everything = [
             (
-                self.decision.determining.iter().any(|one| one.policy == CONSENT),
-                "what the person was asked about: asked as if about everything (`/grants` shows what joined since; a new consent opens it)",
+                self.decision.determining.iter().any(|one| one.policy == CONSENT) && self.decision.consent.is_none(),
+                "what the person was asked about: asked as if about everything (`/grants` shows what joined since)",
+            ),
+            (
+                matches!(supposed.agreed, Agreed::To(..)),
+                "what the person agreed to since: asked as if to nothing more (`/grants` shows it)",
             ),
             (
                 user && supposed.groups.is_empty() && bundle.reads("groups"),

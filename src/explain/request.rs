@@ -9,7 +9,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
-use super::{HERE, Supposed};
+use super::{Agreed, HERE, Supposed};
 use crate::{
     config::{self, Node},
     diagnostic::{Place, nearest},
@@ -164,6 +164,7 @@ impl Reader {
             findings: findings.into_iter().collect(),
             drifted,
             args,
+            agreed: Agreed::Unknown,
         })
     }
 
@@ -288,6 +289,8 @@ pub(super) fn json(supposed: &Supposed) -> String {
         findings,
         drifted,
         args,
+        // A request does not say it; the audit record of one may.
+        agreed: _,
     } = supposed;
     let mut map = Map::new();
     let mut put = |key: &str, value: Value| {

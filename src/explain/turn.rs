@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Asked, Examined, Supposed};
+use super::{Asked, Examined, Supposed, agreed};
 use crate::{
     diagnostic::nearest,
     name::{ClientId, GroupId, ScopeName, ServerName},
@@ -44,6 +44,7 @@ pub(super) fn turn(decision: &Decision, supposed: &Supposed, engine: &Engine) ->
     let listed = |scopes: &[ScopeName]| scopes.iter().map(ScopeName::as_str).collect::<Vec<_>>().join(" ");
     let scopes = || listed(&decision.missing);
     match decision.because {
+        Because::MissingScope if agreed::denied(decision) => agreed::turn(decision),
         Because::MissingScope => format!("a token that also has {}: `grants:` lets this caller ask for it", scopes()),
         Because::NoMatchingGrant if !decision.missing.is_empty() => {
             format!("a token that also has {}, which needs an entry under `grants:` first", scopes())

@@ -51,14 +51,13 @@ pub(crate) use stream::{News, Stream};
 use crate::{
     audit::Trail,
     clock::Clock,
-    config::ScopeDrift,
     detect::Detectors,
     identity::{BadToken, Bearer, Caller, Outcome},
     mcp::{Era, Id, Version},
     name::{ScopeName, ServerName},
     oauth,
     policy::{
-        Arguments, Because, Consent, Decision, Denial, Engine, Later, Moment, Question, Standing, Target, Verb, Verdict,
+        Arguments, Because, Consent, Decision, Denial, Engine, Moment, Question, Standing, Target, Verb, Verdict,
     },
     principal::Principal,
     record as trail, seal,
@@ -576,11 +575,7 @@ fn standing(caller: Option<&Caller<Facts>>) -> Standing {
 
 /// What the person behind a token agreed to, where one was asked and it counts.
 fn consent(revision: &Revision, caller: &Caller<Facts>) -> Option<Consent> {
-    let later = match revision.snapshot.config.oauth.authorization.scope_drift {
-        ScopeDrift::Allow => return None,
-        ScopeDrift::Notify => Later::Noted,
-        ScopeDrift::Reconsent => Later::Denied,
-    };
+    let later = revision.snapshot.config.oauth.authorization.scope_drift.later()?;
     let opened = caller.opened.as_deref()?.iter();
     let opened = opened.flat_map(|(scope, all)| all.iter().map(move |one| (scope, one)));
     Some(Consent::new(opened.map(|(scope, Opening { server, risk })| (scope.clone(), server.clone(), *risk)), later))
@@ -596,6 +591,7 @@ fn permitted(reasons: Arc<[crate::policy::Reason]>) -> Decision {
         missing: Vec::new(),
         needed: Vec::new(),
         misfit: None,
+        consent: None,
     }
 }
 

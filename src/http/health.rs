@@ -2,7 +2,10 @@
 //!
 //! Bodies name no server, version or path (T-224).
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use poem::{Endpoint, Request, Response, http::StatusCode};
 
@@ -14,6 +17,8 @@ use crate::{audit::Trail, store::Store};
 pub(crate) struct Health {
     trail: Arc<Trail>,
     store: Option<Arc<Store>>,
+    /// Whether a configuration was refused since, and an older one is in force.
+    stale: Arc<AtomicBool>,
 }
 
 /// Liveness alone.
@@ -21,8 +26,8 @@ pub(crate) struct Health {
 pub(super) struct Live;
 
 impl Health {
-    pub(crate) const fn new(trail: Arc<Trail>, store: Option<Arc<Store>>) -> Self {
-        Self { trail, store }
+    pub(crate) const fn new(trail: Arc<Trail>, store: Option<Arc<Store>>, stale: Arc<AtomicBool>) -> Self {
+        Self { trail, store, stale }
     }
 
     pub(super) const fn live(&self) -> Live {
@@ -54,6 +59,8 @@ impl Endpoint for Health {
         };
         let trail = self.trail.ready().map_err(|error| error.to_string());
         Ok(match store.and(trail) {
+            // It does its work, though not as the file says: nothing to take it out of service for (AD-12).
+            Ok(()) if self.stale.load(Relaxed) => respond::json(StatusCode::OK, r#"{"status":"degraded"}"#),
             Ok(()) => respond::json(StatusCode::OK, r#"{"status":"ready"}"#),
             Err(error) => {
                 tracing::warn!(%error, "not ready");

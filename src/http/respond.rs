@@ -3,10 +3,14 @@
 //!
 //! One form of error a surface: what an MCP endpoint says is JSON-RPC; what is said before one is reached
 //! (at the door, of a body that is not read, of paths and methods that are none) and everywhere else is
-//! `{"error", "error_description"}`. The words of others stand in either only as [`crate::plain`] tells
+//! `{"error", "error_description"}`: before a body is read there is no id that JSON-RPC could answer under, and of
+//! such a refusal the status is enough (TR-26). The words of others stand in either only as [`crate::plain`] tells
 //! them, and headers are made of names of ours alone.
 //!
-//! SPEC: SM-19; RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
+//! Not ours are the answers to what is no HTTP request (400, 414, 431): hyper gives them before it asks us, and has
+//! no hook for them; they are a status alone, with no body and none of our header fields.
+//!
+//! SPEC: SM-19; TR-26; RFC 6750 §3, RFC 9728 §5.1; MCP authorization; admin-and-audit §6.
 
 use std::collections::BTreeSet;
 

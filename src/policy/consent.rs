@@ -10,6 +10,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::Arc,
 };
 
@@ -31,6 +32,38 @@ pub enum Risk {
     Write,
     /// It may destroy something.
     Destructive,
+}
+
+impl Risk {
+    /// Its word in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Destructive => "destructive",
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "only reads",
+            Self::Write => "changes something",
+            Self::Destructive => "may destroy something",
+        })
+    }
+}
+
+/// What a decision goes beyond: what a person agreed to of a server, and what was asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beyond {
+    /// By scope, the highest risk of the server's tools that the person was asked about. A scope that opened
+    /// none of them is not there.
+    pub agreed: BTreeMap<ScopeName, Risk>,
+    /// The risk of what was asked.
+    pub asks: Risk,
 }
 
 /// What becomes of what joined later.
@@ -62,6 +95,12 @@ impl Consent {
         Self { opened: by_scope, later }
     }
 
+    /// What the person agreed to of this server, and that this risk of it was asked for.
+    pub(super) fn beyond(&self, server: &ServerName, asks: Risk) -> Box<Beyond> {
+        let of = self.opened.iter().filter_map(|(scope, opened)| Some((scope.clone(), *opened.get(server)?)));
+        Box::new(Beyond { agreed: of.collect(), asks })
+    }
+
     /// Whether one of these scopes opened this much of a server.
     pub(super) fn covers(&self, scopes: &BTreeSet<&ScopeName>, server: &ServerName, risk: Risk) -> bool {
         let opened = |scope: &&ScopeName| self.opened.get(*scope)?.get(server).copied();
@@ -77,6 +116,13 @@ pub(super) fn reason(effect: Effect) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_risk_reads_as_it_is_written() {
+        for risk in [Risk::Read, Risk::Write, Risk::Destructive] {
+            assert_eq!(serde_json::to_value(risk).unwrap(), risk.as_str());
+        }
+    }
 
     #[test]
     fn oa82_a_scope_covers_a_server_up_to_the_risk_that_it_had() {

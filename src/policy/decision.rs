@@ -7,6 +7,7 @@ use std::{fmt, sync::Arc};
 
 use serde::Serialize;
 
+use super::consent::Beyond;
 use crate::{
     detect::{Detector, Detectors},
     diagnostic::Place,
@@ -120,6 +121,9 @@ pub struct Decision {
     /// What is wrong with the arguments, where that denies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub misfit: Option<Box<Misfit>>,
+    /// Where it goes beyond what a person agreed to: what that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Box<Beyond>>,
 }
 
 impl Decision {
@@ -134,6 +138,7 @@ impl Decision {
             missing: Vec::new(),
             needed: Vec::new(),
             misfit: None,
+            consent: None,
         }
     }
 

@@ -337,17 +337,20 @@ impl Engine {
         let Some(consent) = &question.asker.consent else { return decision };
         let allows = |id: &str| decision.reasons.iter().any(|reason| &*reason.policy == id);
         let Some(shown) = self.beyond(question, consent, shard, allows) else { return decision };
+        let Question { target, inventory, .. } = *question;
+        let beyond = Some(consent.beyond(target.server(), inventory.risk(target)));
         match consent.later {
             Later::Noted => {
                 let reasons = decision.reasons.iter().cloned().chain([consent::reason(Effect::Permit)]);
                 let mut reasons: Vec<Reason> = reasons.collect();
                 reasons.sort_unstable_by(|a, b| a.policy.cmp(&b.policy));
-                Decision { reasons: reasons.into(), ..decision }
+                Decision { reasons: reasons.into(), consent: beyond, ..decision }
             }
             Later::Denied => {
                 let needed: Vec<ScopeName> = shown.needed.into_iter().cloned().collect();
                 let reasons = Arc::from([consent::reason(Effect::Forbid)]);
-                Decision { reasons, missing: needed.clone(), needed, ..Decision::deny(Because::MissingScope) }
+                let missing = needed.clone();
+                Decision { reasons, missing, needed, consent: beyond, ..Decision::deny(Because::MissingScope) }
             }
         }
     }
@@ -625,7 +628,16 @@ impl Engine {
             cedar_policy::Decision::Deny if reasons.is_empty() => (Verdict::Deny, Because::NoMatchingGrant),
             cedar_policy::Decision::Deny => (Verdict::Deny, Because::ExplicitForbid),
         };
-        Decision { verdict, because, reasons, errors, missing: Vec::new(), needed: Vec::new(), misfit: None }
+        Decision {
+            verdict,
+            because,
+            reasons,
+            errors,
+            missing: Vec::new(),
+            needed: Vec::new(),
+            misfit: None,
+            consent: None,
+        }
     }
 
     /// The reasons of a decision, sorted by id: Cedar gives them in no order.

@@ -24,7 +24,7 @@ pub use argument::{Argument, Arguments, Expected, Kind, Record};
 pub use bundle::{Bundle, Needs, Policy, TYPED, hex};
 pub use clause::{Clause, Fact, Holds};
 pub(crate) use consent::CONSENT;
-pub use consent::{Consent, Later, Risk};
+pub use consent::{Beyond, Consent, Later, Risk};
 pub use decision::{Because, Decision, Effect, Reason, Verdict};
 pub use denial::Denial;
 pub(crate) use engine::Answer;

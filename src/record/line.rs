@@ -12,7 +12,7 @@ use super::{
 use crate::{
     detect::Detector,
     diagnostic::Place,
-    policy::{Decision, Effect, Verdict},
+    policy::{Beyond, Decision, Effect, Verdict},
 };
 
 /// Bytes of all argument values together that are kept.
@@ -163,7 +163,7 @@ fn found(line: &mut Line<'_>, Found { head, message }: Found) {
 }
 
 fn answered(line: &mut Line<'_>, decision: &Decision) {
-    let Decision { verdict, because, reasons, errors, missing, needed: _, misfit: _ } = decision;
+    let Decision { verdict, because, reasons, errors, missing, needed: _, misfit: _, consent } = decision;
     line.open("decision");
     line.word(
         "verdict",
@@ -201,6 +201,20 @@ fn answered(line: &mut Line<'_>, decision: &Decision) {
         line.element();
         line.value(|| "/decision/missing".to_owned(), scope.as_str());
     });
+    if let Some(beyond) = consent {
+        agreed(line, beyond);
+    }
+    line.close();
+}
+
+/// What a person agreed to, where the decision goes beyond it.
+fn agreed(line: &mut Line<'_>, Beyond { agreed, asks }: &Beyond) {
+    line.open("consent");
+    line.open("agreed");
+    // A grant has fewer scopes than that; what is not said is not agreed to.
+    agreed.iter().take(MOST_ENTRIES).for_each(|(scope, risk)| line.word(scope.as_str(), risk.as_str()));
+    line.close();
+    line.word("asks", asks.as_str());
     line.close();
 }
 

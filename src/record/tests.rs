@@ -34,6 +34,7 @@ fn decision() -> Decision {
         missing: Vec::new(),
         needed: Vec::new(),
         misfit: None,
+        consent: None,
     }
 }
 

@@ -14,7 +14,10 @@ use std::{
     io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -242,7 +245,9 @@ impl Server {
         }
         gateway.start();
         let (close, closing) = watch::channel(false);
-        let routes = http::routes(Arc::clone(&gateway), address, Health::new(Arc::clone(&parts.trail), store.clone()));
+        let stale = Arc::new(AtomicBool::new(false));
+        let health = Health::new(Arc::clone(&parts.trail), store.clone(), Arc::clone(&stale));
+        let routes = http::routes(Arc::clone(&gateway), address, health);
         let outgoing = Arc::new(http::Outgoing::new(Arc::clone(&gateway)));
         let manner = manner(parts, &revision.snapshot.config.listen, tls, outgoing);
         // What is replaced ends once nobody uses it.
@@ -253,7 +258,7 @@ impl Server {
                 tokio::select! {
                     _ = terminate.recv() => break,
                     _ = interrupt.recv() => break,
-                    Some(()) = hangup.recv() => reload::reload(&gateway, &starting).await,
+                    Some(()) = hangup.recv() => stale.store(!reload::reload(&gateway, &starting).await, Relaxed),
                 }
             }
             tracing::info!("told to stop: requests in flight finish, new ones are not taken");

@@ -33,8 +33,8 @@ pub(crate) struct Loaded {
     pub(crate) lock: Option<Arc<Lock>>,
 }
 
-/// Reads the configuration anew, and puts it into force where it can be.
-pub(super) async fn reload(gateway: &Arc<Gateway>, starting: &Starting) {
+/// Reads the configuration anew, and puts it into force where it can be. `true` where it was.
+pub(super) async fn reload(gateway: &Arc<Gateway>, starting: &Starting) -> bool {
     let load = Arc::clone(&starting.load);
     let loaded = tokio::task::spawn_blocking(move || load()).await;
     let loaded = loaded.unwrap_or_else(|error| Err(vec![format!("reading it ended badly: {error}")]));
@@ -44,11 +44,12 @@ pub(super) async fn reload(gateway: &Arc<Gateway>, starting: &Starting) {
         Ok(revision) => {
             if let Err(error) = note(parts, &revision) {
                 tracing::error!(%error, "reloaded nothing: the audit trail cannot be written");
-                return;
+                return false;
             }
             revision.upstreams.start();
             gateway.install(revision);
             tracing::info!("reloaded: the new configuration is in force");
+            true
         }
         Err(problems) => {
             for problem in &problems {
@@ -61,6 +62,7 @@ pub(super) async fn reload(gateway: &Arc<Gateway>, starting: &Starting) {
             if let Err(error) = event(parts, "config-refused", &facts) {
                 tracing::error!(%error, "the refusal could not be recorded");
             }
+            false
         }
     }
 }

@@ -49,7 +49,7 @@ enum Backend {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file cannot be made or opened.
-    #[error("store `{}`: {source}", path.display())]
+    #[error("store `{}`: {source}; `store.sqlite` says where it is", path.display())]
     File {
         /// Which file.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub enum StoreError {
         mode: &'static str,
     },
     /// The file is no store of ours, or not usable as one.
-    #[error("store `{}` cannot be opened: {source}", path.display())]
+    #[error("store `{}` cannot be opened: {source}; {}", path.display(), unopened(source))]
     Open {
         /// Which file.
         path: PathBuf,
@@ -94,6 +94,18 @@ pub enum StoreError {
     /// It takes no more.
     #[error("store is closed")]
     Closed,
+}
+
+/// What to do about a file that is not opened, by what SQLite says.
+fn unopened(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some("11" | "26") => "it is damaged or no store: put a copy of it back, or move it away and a new one is made",
+        Some("8" | "14") => {
+            "it must be a file that whoever runs this may read and write; `store.sqlite` says where it is"
+        }
+        _ => "`store.sqlite` says where it is",
+    }
 }
 
 impl Store {

@@ -56,6 +56,9 @@ pub(super) fn past(
     if !past.decision.missing.is_empty() {
         tree.line(&format!("      missing {}", safe(&past.decision.missing.join(" "))));
     }
+    if let Some(beyond) = past.beyond() {
+        tree.line(&format!("      {}", safe(&beyond)));
+    }
     match today {
         Err(why) => tree.line(&format!("\nit cannot be asked again: {}", safe(&why.0))),
         Ok((today, unknown)) => {
@@ -125,7 +128,8 @@ impl Tree {
                 self.line(&format!("  and {more} more, farther off; `--format json` has them"));
             }
         }
-        if !decision.missing.is_empty() {
+        // What a person did not agree to needs no scope that they do not have.
+        if !decision.missing.is_empty() && decision.consent.is_none() {
             let scopes: Vec<String> = decision.missing.iter().map(|scope| format!("`{scope}`")).collect();
             self.line(&format!("\nwould be allowed with: {}", scopes.join(" ")));
         }

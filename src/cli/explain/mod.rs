@@ -15,9 +15,9 @@ use super::{Globals, report};
 use crate::{
     clock::{Clock as _, SystemClock},
     diagnostic::nearest,
-    explain::{Explanation, Past, Supposed, Surface, explain, explain_surface},
+    explain::{Agreed, Explanation, Past, Supposed, Surface, explain, explain_surface},
     name::{ScopeName, ViewName},
-    policy::{Bundle, Engine},
+    policy::{Bundle, Engine, Later},
 };
 use asked::{About, Asked};
 
@@ -81,9 +81,11 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitC
     };
     let engine = Engine::new(bundle).map_err(|error| anyhow!(error))?;
     let colour = args.format == Format::Human && globals.colour_of_stdout();
+    let later = config.oauth.authorization.scope_drift.later();
     let (text, allowed) = match asked {
         Ok(mut supposed) => {
             declared(&supposed, engine.bundle())?;
+            supposed.agreed = supposed.agreed.under(later);
             // As the gateway would find it.
             if let Some(args) = &supposed.args {
                 supposed.findings.extend(config.validation.found_in(args, &supposed.target));
@@ -91,7 +93,7 @@ pub(super) fn run(args: &ExplainArgs, globals: &Globals) -> anyhow::Result<ExitC
             let explanation = explained(&engine, &supposed)?;
             (one(&explanation, args.format, colour)?, Some(explanation.decision.is_allow()))
         }
-        Err(id) => again(&trail::find(&config.audit.file, id)?, &engine, args, colour)?,
+        Err(id) => again(&trail::find(&config.audit.file, id)?, &engine, later, args, colour)?,
     };
     report::answer(&text).context("cannot write the answer")?;
     Ok(ExitCode::from(allowed.map_or(2, |allowed| u8::from(!allowed))))
@@ -127,13 +129,26 @@ fn one(explanation: &Explanation, format: Format, colour: bool) -> anyhow::Resul
 }
 
 /// A decision of the past, and what today's policies say to the same question.
-fn again(past: &Past, engine: &Engine, args: &ExplainArgs, colour: bool) -> anyhow::Result<(String, Option<bool>)> {
+fn again(
+    past: &Past,
+    engine: &Engine,
+    later: Option<Later>,
+    args: &ExplainArgs,
+    colour: bool,
+) -> anyhow::Result<(String, Option<bool>)> {
     let today = match past.supposed() {
         Err(why) => Err(why),
         Ok(mut supposed) => {
             args.about.fill(&mut supposed)?;
+            supposed.agreed = supposed.agreed.under(later);
             let unknown = past.unknown(engine.bundle(), &supposed);
-            Ok((explained(engine, &supposed)?, unknown))
+            let explanation = explained(engine, &supposed)?;
+            // No option says what somebody had agreed to: the record does.
+            let command = match supposed.agreed {
+                Agreed::To(..) => format!("portcullis explain --decision {}", past.id),
+                Agreed::Unknown | Agreed::Anything => explanation.command,
+            };
+            Ok((Explanation { command, ..explanation }, unknown))
         }
     };
     let bundle = engine.bundle().digest();

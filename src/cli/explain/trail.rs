@@ -39,7 +39,9 @@ pub(super) fn id(text: &str) -> anyhow::Result<Id> {
 /// When the trail cannot be read or holds none.
 pub(super) fn find(path: &Path, id: Id) -> anyhow::Result<Past> {
     let shown = path.display();
-    let file = File::open(path).with_context(|| format!("cannot read the audit trail `{shown}`"))?;
+    let file = File::open(path).with_context(|| {
+        format!("cannot read the audit trail `{shown}`, which `serve` writes and `audit.file` names")
+    })?;
     let wanted = id.to_string();
     let (mut unreadable, mut decisions, mut found) = (0_u64, 0_u64, None);
     let mut lines = BufReader::with_capacity(1 << 16, file);

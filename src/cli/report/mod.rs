@@ -212,12 +212,33 @@ pub enum Format {
     Json,
 }
 
+/// Writes to who may stop listening, as `head -1` does: what comes after that goes nowhere, and the exit status
+/// is the one of the answer. Not for what is told once and never again.
+#[derive(Debug)]
+pub(super) struct Leaving<W>(pub(super) W);
+
+impl<W: Write> Write for Leaving<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
 /// Writes the answer of a command to stdout.
 ///
 /// # Errors
 /// When stdout cannot be written to.
 pub(super) fn answer(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = Leaving(io::stdout().lock());
     out.write_all(text.as_bytes())?;
     out.flush()
 }

@@ -257,7 +257,14 @@ impl Tree<'_> {
                 "a `%` directive is not allowed".to_owned(),
                 "remove the line; if it is text, put it in quotes".to_owned(),
             ),
-            _ => (format!("the YAML cannot be read: {}", error.info()), findings::YAML_SYNTAX.help.to_owned()),
+            _ => {
+                let info = error.info();
+                // The line below is read as more of the value here.
+                let tab = info.contains("found a tab");
+                let help =
+                    if tab { "a line below begins with a tab: indent with spaces" } else { findings::YAML_SYNTAX.help };
+                (format!("the YAML cannot be read: {info}"), help.to_owned())
+            }
         };
         self.findings.push(findings::YAML_SYNTAX.at(&place, message).help(help));
     }

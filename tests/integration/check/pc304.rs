@@ -8,7 +8,7 @@ fn started_by(command: &str) -> String {
 }
 
 #[test]
-fn only_an_exact_version() {
+fn t229_only_an_exact_version() {
     trips(
         "PC304",
         &[

@@ -161,9 +161,30 @@ fn gates_stand_in_order_and_none_that_is_not_asked_has_passed() {
             "listed=pass",
             "policy=pass",
             "limit=pass",
-            "validation=not-decided"
+            "validation=not-decided",
+            "consent=not-decided"
         ]
     );
+}
+
+#[test]
+fn oa82_consent_is_a_gate_only_where_a_person_is_held_to_it() {
+    let words = |yaml: &str, who: &str| {
+        let place = at(yaml);
+        let asked = format!("explain {who} --scopes tag:notes --call notes/read_note --format json");
+        let said = run(&place, &asked.split(' ').collect::<Vec<_>>());
+        let explanation: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+        let gate = explanation["gates"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(gate["gate"], "consent");
+        format!("{}: {}", gate["passed"].as_str().unwrap(), gate["why"].as_str().unwrap())
+    };
+    let open = format!("{CONFIG}oauth: {{login: owner, scope_drift: allow}}\n");
+    let no_drift = "pass: what joined a tag after consent is open: `oauth.scope_drift`";
+    assert_eq!(words(&open, "--user owner"), no_drift);
+    let unknown = "not-decided: not decided here: only `serve` knows what the person was asked about";
+    assert_eq!(words(CONFIG, "--user owner"), unknown);
+    let alone = "pass: nobody is asked for consent: no person is behind it";
+    assert_eq!(words(&CONFIG.replace("client == \"bot\"", "client == \"other\""), "--client bot --no-user"), alone);
 }
 
 #[test]

@@ -37,13 +37,14 @@ fn files(folder: &std::path::Path) -> Vec<String> {
 }
 
 #[test]
-fn a_newcomer_begins() {
+fn t222_sm39_a_newcomer_begins_behind_tokens_and_on_this_machine_alone() {
     let folder = tempfile::tempdir().unwrap();
     says("init", &said(folder.path(), &["init"], ""));
     let written = ["portcullis.schema.json", "portcullis.test.schema.json", "portcullis.test.yaml", "portcullis.yaml"];
     assert_eq!(files(folder.path()), written);
     let first = std::fs::read_to_string(folder.path().join("portcullis.yaml")).unwrap();
     assert!(first.starts_with("# yaml-language-server: $schema=portcullis.schema.json\n"), "{first}");
+    assert!(first.contains("  address: 127.0.0.1:") && !first.contains("enabled: false"), "{first}");
     let check = said(folder.path(), &["check"], "");
     assert!(check.status == 0 && check.out.contains("No findings"), "{check:?}");
     let tested = said(folder.path(), &["test"], "");

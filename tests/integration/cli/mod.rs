@@ -24,10 +24,14 @@ mod matrix;
 mod serve;
 /// `schema`, `completions`, `man`.
 mod shell;
+/// Who is stuck.
+mod stuck;
 /// `test`.
 mod test;
 /// `token`.
 mod token;
+/// Passwords at a terminal.
+mod typed;
 /// `who-can`.
 mod who_can;
 

@@ -25,7 +25,7 @@ fn gateway() -> Running {
 }
 
 #[test]
-fn t160_what_a_rule_forbids_of_arguments_never_arrives_and_the_trail_names_the_rule() {
+fn t146_t160_what_a_rule_forbids_of_arguments_never_arrives_and_the_trail_names_the_rule() {
     let gateway = gateway();
     let line = yaml().lines().position(|line| line.contains("- id: writes-stay-in-docs")).unwrap() + 1;
     let token = gateway.token("tag:notes,tag:write", &[]);
@@ -44,6 +44,9 @@ fn t160_what_a_rule_forbids_of_arguments_never_arrives_and_the_trail_names_the_r
     assert_eq!(std::fs::read_to_string(gateway.path("notes/docs-a.md")).unwrap().trim_end(), "Good.");
     assert_eq!(gateway.last_decision()["decision"]["verdict"], "allow");
     assert_eq!(std::fs::read_dir(gateway.path("notes")).unwrap().count(), 1);
+    // T-146: an allow is kept of no argument but its own.
+    let again = gateway.call("/mcp", Some(&token), "notes__write_note", json!({"name": "docs-a/../x", "text": "Bad."}));
+    assert_eq!(again.code(), -31001, "{again:?}");
 }
 
 fn token_for(gateway: &Running) -> String {

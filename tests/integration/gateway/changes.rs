@@ -64,13 +64,15 @@ fn su02_su03_su07_a_stream_is_told_what_it_asked_for_and_nothing_else() {
 }
 
 #[test]
-fn su06_oa89_sm04_a_stream_ends_with_what_its_caller_may_hear() {
+fn su06_oa89_sm04_t015_a_stream_ends_with_what_its_caller_may_hear() {
     let gateway = Running::start(DEMO);
     let address = gateway.address();
     let token = gateway.token("tag:clock", &["--resource", &format!("http://{address}/mcp/time")]);
     let (stream, _) = listen(&gateway, "/mcp/time", &token, json!({"toolsListChanged": true}));
     gateway.reload(&DEMO.replace("tags: [clock]", "tags: [clock, write]"));
     ends(stream);
+    let next = gateway.modern("/mcp/time", Some(&token), "tools/call", json!({"name": "now", "arguments": {}}));
+    assert_eq!((next.status, next.header("www-authenticate").is_some()), (403, true), "{next:?}");
     // On the merged endpoint it goes on without that server.
     let both = gateway.token("tag:clock,tag:notes", &[]);
     let (mut stream, _) = listen(&gateway, "/mcp", &both, json!({"toolsListChanged": true}));

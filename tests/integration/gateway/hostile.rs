@@ -51,7 +51,7 @@ fn a_server_that_is_down_is_unknown_to_whoever_may_not_reach_it() {
 }
 
 #[test]
-fn t026_t037_parallel_callers_with_the_same_ids_get_only_their_own_answers() {
+fn t026_t037_t040_parallel_callers_with_the_same_ids_get_only_their_own_answers() {
     let gateway = Running::start(&yaml());
     let token = gateway.token("tag:clock", &[]);
     std::thread::scope(|scope| {

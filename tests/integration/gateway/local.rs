@@ -125,7 +125,7 @@ fn sm15_rules_denials_drift_and_policies_of_ones_own_still_hold() {
 }
 
 #[test]
-fn sm15_it_is_for_this_machine_alone() {
+fn sm15_t222_it_is_for_this_machine_alone() {
     for (listen, wrong) in [
         ("{address: '0.0.0.0:3050', public_url: 'http://localhost:3050'}", "0.0.0.0:3050"),
         ("{address: '192.168.1.5:3050', public_url: 'http://localhost:3050'}", "192.168.1.5:3050"),

@@ -29,8 +29,12 @@ mod reload;
 mod argument;
 /// What is said back, and what it tells.
 mod output;
+/// What is in force, and for whom.
+mod live;
 /// OAuth off.
 mod local;
+/// What is answered at all.
+mod surface;
 /// Configured filters with an endpoint of their own.
 mod views;
 /// Rows of the protocol, by their ids.

@@ -10,7 +10,7 @@ fn events(gateway: &Running, what: &str) -> usize {
 }
 
 #[test]
-fn a_reload_decides_the_next_request_and_ends_no_other() {
+fn t015_t146_a_reload_decides_the_next_request_and_ends_no_other() {
     let gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock,tag:notes", &[]);
     let call = || gateway.modern("/mcp", Some(&token), "tools/call", json!({"name": "time__now", "arguments": {}}));
@@ -30,7 +30,7 @@ fn a_reload_decides_the_next_request_and_ends_no_other() {
 }
 
 #[test]
-fn what_cannot_be_reloaded_is_refused_and_the_old_goes_on() {
+fn t138_what_cannot_be_reloaded_is_refused_and_the_old_goes_on() {
     let gateway = Running::start(DEMO);
     let token = gateway.token("tag:clock", &[]);
     let works = || gateway.modern("/mcp", Some(&token), "tools/call", json!({"name": "time__now", "arguments": {}}));
@@ -52,10 +52,14 @@ fn what_cannot_be_reloaded_is_refused_and_the_old_goes_on() {
         let log = gateway.log();
         assert!(log.contains(told), "{told}: {log}");
         assert_eq!(works().code(), 0, "{told}");
+        let ready = gateway.send("GET", "/readyz", &[], "");
+        assert_eq!((ready.status, ready.body.as_str()), (200, r#"{"status":"degraded"}"#), "AD-12: {told}");
     }
+    gateway.reload(DEMO);
+    gateway.until("the good one", || gateway.send("GET", "/readyz", &[], "").body == r#"{"status":"ready"}"#);
     let refusal = gateway.audit().into_iter().rfind(|record| record["what"] == "config-refused").unwrap();
     assert_eq!(refusal["facts"]["problems"], "1", "{refusal}");
-    assert_eq!((events(&gateway, "config-loaded"), gateway.send("GET", "/readyz", &[], "").status), (1, 200));
+    assert_eq!(events(&gateway, "config-loaded"), 2);
 }
 
 #[test]

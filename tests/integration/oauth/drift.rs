@@ -40,6 +40,39 @@ fn call(gateway: &Running, token: &str, tool: &str, arguments: Value) -> crate::
     gateway.modern("/mcp", Some(token), "tools/call", json!({"name": tool, "arguments": arguments}))
 }
 
+/// What `explain --decision` says of the last decision: denied then and today, by consent alone.
+fn explained(gateway: &Running, beyond: &str, scopes: &str) {
+    let record = gateway.last_decision();
+    let id = record["id"].as_str().unwrap();
+    let asked = |format: &str| {
+        let said = gateway.command(&["explain", "--decision", id, "--format", format]).output().unwrap();
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        String::from_utf8(said.stdout).unwrap()
+    };
+    let text = asked("human");
+    let turn = format!("consent again to {scopes}: ");
+    for said in [
+        "denied then, and denied today\n",
+        &format!("      {beyond}\n"),
+        "  pass  policy ",
+        &format!("  FAIL  consent     {beyond}\n        forbid guard/consent   ships with portcullis\n"),
+        &format!("\nwhat would turn it: {turn}"),
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    for unsaid in ["would be allowed with", "asked as if about everything", "it hung on"] {
+        assert!(!text.contains(unsaid), "{unsaid}: {text}");
+    }
+    let json: Value = serde_json::from_str(&asked("json")).unwrap();
+    let today = &json["today"];
+    assert_eq!(json["then"]["decision"]["consent"], today["decision"]["consent"], "{json}");
+    assert_eq!(today["decision"]["consent"], record["decision"]["consent"], "{json}");
+    let gate = today["gates"].as_array().unwrap().iter().find(|gate| gate["gate"] == "consent").unwrap();
+    assert_eq!((&gate["passed"], &gate["why"]), (&json!("fail"), &json!(beyond)), "{json}");
+    assert!(today["turn"].as_str().unwrap().starts_with(&turn), "{json}");
+    assert_eq!(today["command"], format!("portcullis explain --decision {id}"));
+}
+
 #[test]
 fn oa82_a_server_that_joined_later_is_closed_until_consent_is_given_again() {
     for mode in ["", "reconsent"] {
@@ -58,11 +91,8 @@ fn oa82_a_server_that_joined_later_is_closed_until_consent_is_given_again() {
         let decision = &gateway.last_decision()["decision"];
         assert_eq!((&decision["because"], &decision["missing"]), (&"missing-scope".into(), &json!(["tag:clock"])));
         assert_eq!(decision["determining"][0]["policy"], "guard/consent");
-        // Whoever asks again why is told that policies alone would have let it.
-        let id = gateway.last_decision()["id"].as_str().unwrap().to_owned();
-        let said = gateway.command(&["explain", "--decision", &id]).output().unwrap();
-        let said = String::from_utf8(said.stdout).unwrap();
-        assert!(said.contains("guard/consent") && said.contains("what the person was asked about"), "{said}");
+        // Whoever asks why is told what the person had been asked about, and what turns it.
+        explained(&gateway, "the person was not asked about `hidden`: it joined their tags later", "tag:clock");
         // A refresh is no consent.
         let next = Tokens::of(&refresh(&gateway, &tokens.refresh, ""));
         assert_eq!(tools(&gateway, "/mcp", &next.access).len(), 2);
@@ -109,6 +139,11 @@ fn oa82_a_tool_of_a_higher_risk_than_was_shown_is_closed() {
     let refused = call(&gateway, &tokens.access, "notes__write_note", note.clone());
     assert!(refused.header("www-authenticate").unwrap().contains("scope=\"tag:notes tag:write\""), "{refused:?}");
     assert!(!gateway.path("notes/x.md").exists());
+    let decision = &gateway.last_decision()["decision"];
+    let agreed = json!({"tag:notes": "read", "tag:write": "read"});
+    assert_eq!(decision["consent"], json!({"agreed": agreed, "asks": "write"}), "{decision}");
+    let beyond = "the person was asked about a `notes` that only reads, and this changes something";
+    explained(&gateway, beyond, "tag:notes tag:write");
     store.approve(&given(&writing));
     gateway.until("the consent", writes);
     assert_eq!(call(&gateway, &tokens.access, "notes__write_note", note).status, 200);

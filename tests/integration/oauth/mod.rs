@@ -74,7 +74,7 @@ fn event(gateway: &Running, what: &str) -> Value {
 }
 
 #[test]
-fn as16_as29_oa85_oa86_oa137_a_client_gets_a_token_for_itself_uses_it_and_gives_it_back() {
+fn as16_as29_t017_oa85_oa86_oa137_a_client_gets_a_token_for_itself_uses_it_and_gives_it_back() {
     let gateway = start();
     let given = post(&gateway, "/oauth/token", ASK);
     assert_eq!(given.status, 200, "{given:?}");

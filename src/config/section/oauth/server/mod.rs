@@ -24,6 +24,7 @@ use crate::{
     },
     diagnostic::{Place, Placed},
     name::ClientId,
+    policy::Later,
 };
 
 /// The authorization server.
@@ -83,6 +84,18 @@ pub enum ScopeDrift {
     Allow,
     /// It is open at once, and each use is marked in the audit trail.
     Notify,
+}
+
+impl ScopeDrift {
+    /// What it means for a request; nothing where what the person was asked about does not matter.
+    #[must_use]
+    pub const fn later(self) -> Option<Later> {
+        match self {
+            Self::Reconsent => Some(Later::Denied),
+            Self::Notify => Some(Later::Noted),
+            Self::Allow => None,
+        }
+    }
 }
 
 /// What `oauth:` says of the authorization server.
