@@ -33,6 +33,7 @@ use crate::{
     lock::Lock,
     name::{ServerName, ToolName},
     policy::{Bundle, Expected, Policy, QuestionKind, VOLATILE},
+    share,
 };
 
 /// Compiles a configuration, with what `portcullis.lock` pins where there is one.
@@ -46,9 +47,10 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
     let typing = argument::Typing::of(&config.rules, lock, &mut problems);
     let mut written = admit::policies(config);
     written.extend(validation::policies(config, &typing));
-    for (name, server) in &config.servers {
-        written.extend(server::policies(name, server, &typing));
-    }
+    let servers: Vec<_> = config.servers.iter().collect();
+    written.extend(share::out(&servers, |some| {
+        some.iter().flat_map(|(name, server)| server::policies(name, server, &typing)).collect()
+    }));
     for (nth, rule) in config.rules.iter().enumerate() {
         let Some(tools) = typing.of_rule(nth) else { continue };
         match rule::policies(rule, tools, &typing) {
