@@ -51,7 +51,7 @@ impl Check for ToolUnreachable {
         let Some(reach) = subject.reach.filter(|reach| reach.engine().bundle().oauth()) else { return };
         let grantable = reach.grantable();
         let servers: Vec<_> = reach.config().servers.iter().collect();
-        findings.extend(share::out(&servers, |some| {
+        findings.extend(share::out(&servers, 8, |some| {
             some.iter().flat_map(|(name, server)| shut(reach, &grantable, name, server)).collect()
         }));
     }

@@ -63,7 +63,7 @@ struct Mold {
 
 /// The policies of texts, in their order; for a text that is not one policy, what Cedar says of it.
 pub(super) fn policies(written: &[Written]) -> Vec<Result<Policy, String>> {
-    let shapes = share::out(written, |some| {
+    let shapes = share::out(written, 64, |some| {
         some.iter().map(|one| if one.condition.is_none() { shape(&one.text) } else { None }).collect()
     });
     let molds = molds(shapes.iter().flatten().map(|(shape, _)| shape.as_str()));
@@ -82,7 +82,7 @@ pub(super) fn policies(written: &[Written]) -> Vec<Result<Policy, String>> {
         Ok(policy.by_patterns(patterns.clone()).giving(gives.clone()))
     };
     let whole: Vec<_> = written.iter().zip(&shapes).collect();
-    share::out(&whole, |some| some.iter().map(policy).collect())
+    share::out(&whole, 64, |some| some.iter().map(policy).collect())
 }
 
 /// The molds of shapes, those of new ones cast.

@@ -44,7 +44,7 @@ pub(super) fn problems(
     }
     let Shapes { first, rest } = Shapes::of(policies, &fits(schema));
     let untyped = |some: &[&Policy]| untyped(&schema.validator, some, conditions, whole);
-    let mut found = share::out(&first, untyped);
+    let mut found = share::out(&first, 4, untyped);
     if found.is_empty() {
         let mut fits = fits(schema);
         if fits.len() < MOST {
@@ -52,7 +52,7 @@ pub(super) fn problems(
         }
     } else {
         // Something is wrong with a shape, or with others: now each is asked for itself.
-        found.extend(share::out(&rest, untyped));
+        found.extend(share::out(&rest, 4, untyped));
     }
     // One mistake is found again in every environment that a policy applies to.
     let mut known = HashSet::new();

@@ -107,7 +107,7 @@ impl Reach<'_> {
             }
             Vec::<()>::new()
         };
-        share::out(&servers, look);
+        share::out(&servers, 8, look);
     }
 
     /// Whether anybody may do anything on a server but ask what it is.
