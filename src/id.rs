@@ -34,7 +34,7 @@ impl fmt::Display for Id {
                 text.push('-');
             }
             for digit in [byte >> 4, byte & 0xf] {
-                text.extend(char::from_digit(u32::from(digit), 16));
+                text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
             }
         }
         f.write_str(&text)

@@ -6,6 +6,7 @@
 
 // words
 pub mod plain;
+mod share;
 pub mod name;
 pub mod secret;
 mod guessable;

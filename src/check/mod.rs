@@ -277,6 +277,9 @@ fn examine_one(loaded: &Loaded, live: Option<&BTreeMap<ServerName, Inventory>>) 
     // A bundle that the engine refuses has a finding from the compiler.
     let bundle = bundle.map(Arc::new);
     let reach = whole.zip(bundle.clone()).and_then(|(config, bundle)| Reach::new(config, bundle, lock.as_deref()).ok());
+    if let Some(reach) = &reach {
+        reach.look_ahead();
+    }
     let subject = Subject {
         tree: loaded.tree.as_ref(),
         sources: &loaded.sources,

@@ -3,12 +3,16 @@
 //! Each of its scopes can be granted, but nobody can hold them together. What is forbidden was meant to
 //! be; of a scope that nobody may be granted PC102 speaks, of a whole server PC110.
 
+use std::collections::BTreeSet;
+
 use super::{Check, Example, Page, Subject};
 use crate::{
-    config::Exception,
+    config::{Exception, Server},
     diagnostic::{About, Class, Diagnostic},
+    name::{ScopeName, ServerName},
     policy::Verb,
-    reach::Access,
+    reach::{Access, Reach},
+    share,
 };
 
 pub(super) struct ToolUnreachable;
@@ -46,32 +50,38 @@ impl Check for ToolUnreachable {
     fn run(&self, subject: &Subject<'_>, findings: &mut Vec<Diagnostic>) {
         let Some(reach) = subject.reach.filter(|reach| reach.engine().bundle().oauth()) else { return };
         let grantable = reach.grantable();
-        for (name, server) in &reach.config().servers {
-            if *reach.access_to(name) != Access::Open {
+        let servers: Vec<_> = reach.config().servers.iter().collect();
+        findings.extend(share::out(&servers, 8, |some| {
+            some.iter().flat_map(|(name, server)| shut(reach, &grantable, name, server)).collect()
+        }));
+    }
+}
+
+/// What is shut of one server.
+fn shut(reach: &Reach<'_>, grantable: &BTreeSet<ScopeName>, name: &ServerName, server: &Server) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    if *reach.access_to(name) != Access::Open {
+        return found;
+    }
+    let groups = [
+        (Verb::ToolsCall, &server.tools),
+        (Verb::PromptsGet, &server.prompts),
+        (Verb::ResourcesRead, &server.resources),
+    ];
+    for (verb, exceptions) in groups {
+        for (pattern, exception) in exceptions {
+            let Exception::Tags(tags, place) = exception else { continue };
+            if tags.iter().any(|tag| !grantable.contains(&tag.value.scope())) {
                 continue;
             }
-            let groups = [
-                (Verb::ToolsCall, &server.tools),
-                (Verb::PromptsGet, &server.prompts),
-                (Verb::ResourcesRead, &server.resources),
-            ];
-            for (verb, exceptions) in groups {
-                for (pattern, exception) in exceptions {
-                    let Exception::Tags(tags, place) = exception else { continue };
-                    if tags.iter().any(|tag| !grantable.contains(&tag.value.scope())) {
-                        continue;
-                    }
-                    let mut fitting =
-                        reach.aims(name, verb).filter(|aim| pattern.matches(aim.target.name())).peekable();
-                    let shut = fitting.peek().is_some()
-                        && fitting.all(|aim| reach.access(verb, &aim.target) == Access::NotPermitted);
-                    if shut {
-                        let message =
-                            format!("nobody can use `{name}/{pattern}`: no caller can hold all of its scopes");
-                        findings.push(ABOUT.at(place, message));
-                    }
-                }
+            let mut fitting = reach.aims(name, verb).filter(|aim| pattern.matches(aim.target.name())).peekable();
+            let shut =
+                fitting.peek().is_some() && fitting.all(|aim| reach.access(verb, &aim.target) == Access::NotPermitted);
+            if shut {
+                let message = format!("nobody can use `{name}/{pattern}`: no caller can hold all of its scopes");
+                found.push(ABOUT.at(place, message));
             }
         }
     }
+    found
 }

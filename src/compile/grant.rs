@@ -38,7 +38,8 @@ pub(super) fn policies(grants: &[Grant]) -> Vec<Written> {
             }
         };
         let when = when.into_iter().chain([contains(&scopes)]).collect();
-        policies.push(written(&id, Effect::Permit, &principal, when, Vec::new(), &grant.place));
+        let written = written(&id, Effect::Permit, &principal, when, Vec::new(), &grant.place);
+        policies.push(Written { gives: scopes.into_iter().cloned().collect(), ..written });
     }
     for (client, (scopes, place)) in ceilings {
         let id = format!("grant/client/{client}");

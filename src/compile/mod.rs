@@ -25,7 +25,10 @@ pub(crate) use admit::takes_other_pages;
 pub(crate) use argument::path as argument_path;
 pub(crate) use rule::body as condition;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
     config::Config,
@@ -33,6 +36,7 @@ use crate::{
     lock::Lock,
     name::{ServerName, ToolName},
     policy::{Bundle, Expected, Policy, QuestionKind, VOLATILE},
+    share,
 };
 
 /// Compiles a configuration, with what `portcullis.lock` pins where there is one.
@@ -42,16 +46,45 @@ use crate::{
 pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagnostic>> {
     let whole = &config.listen.public_url.place;
     let mut problems = Vec::new();
-    let own = |error: String, place: &Place| findings::CONDITION.at(place, error);
     let typing = argument::Typing::of(&config.rules, lock, &mut problems);
-    let mut written = admit::policies(config);
-    written.extend(validation::policies(config, &typing));
-    for (name, server) in &config.servers {
-        written.extend(server::policies(name, server, &typing));
+    // The schema that most configurations have is read while their policies are made, and then known.
+    let likely = || drop(schema::of(&schema::text(&[], &typing)));
+    let (all, conditions) = share::beside(likely, || policies(config, &typing, &mut problems));
+    let read: Vec<&str> = VOLATILE.into_iter().filter(|fact| reads(&all, fact)).collect();
+    let text = schema::text(&read, &typing);
+    let schema = schema::of(&text).map_err(|error| vec![own(error, whole)])?;
+    problems.extend(verify::problems(&schema, &all.iter().collect::<Vec<_>>(), &conditions, whole));
+    let expected = expected(config, lock, typing, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems);
     }
+    let scopes = config.tags.keys().map(crate::name::TagName::scope).collect();
+    let servers = config.servers.keys().cloned().collect();
+    let views = config.views.iter().map(|(name, view)| {
+        let scopes = view.tags.iter().map(|tag| tag.value.scope()).collect();
+        (name.clone(), scopes)
+    });
+    let bundle =
+        Bundle::new((Arc::clone(&schema.schema), text), all, servers, scopes, config.oauth.enabled.value, expected);
+    Ok(bundle.with_views(views.collect()))
+}
+
+/// Every policy that a configuration means, and the conditions of its authors by the policies they stand in.
+fn policies(
+    config: &Config,
+    typing: &argument::Typing,
+    problems: &mut Vec<Diagnostic>,
+) -> (Vec<Policy>, HashMap<String, Place>) {
+    let whole = &config.listen.public_url.place;
+    let mut written = admit::policies(config);
+    written.extend(validation::policies(config, typing));
+    let servers: Vec<_> = config.servers.iter().collect();
+    written.extend(share::out(&servers, 64, |some| {
+        some.iter().flat_map(|(name, server)| server::policies(name, server, typing)).collect()
+    }));
     for (nth, rule) in config.rules.iter().enumerate() {
         let Some(tools) = typing.of_rule(nth) else { continue };
-        match rule::policies(rule, tools, &typing) {
+        match rule::policies(rule, tools, typing) {
             Ok(policies) => written.extend(policies),
             Err(wrong) => problems.extend(wrong),
         }
@@ -85,23 +118,12 @@ pub fn bundle(config: &Config, lock: Option<&Lock>) -> Result<Bundle, Vec<Diagno
             Err(wrong) => problems.extend(wrong),
         }
     }
-    let read: Vec<&str> = VOLATILE.into_iter().filter(|fact| reads(&all, fact)).collect();
-    let text = schema::text(&read, &typing);
-    let schema = schema::of(&text).map_err(|error| vec![own(error, whole)])?;
-    problems.extend(verify::problems(&schema, &all.iter().collect::<Vec<_>>(), &conditions, whole));
-    let expected = expected(config, lock, typing, &mut problems);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let scopes = config.tags.keys().map(crate::name::TagName::scope).collect();
-    let servers = config.servers.keys().cloned().collect();
-    let views = config.views.iter().map(|(name, view)| {
-        let scopes = view.tags.iter().map(|tag| tag.value.scope()).collect();
-        (name.clone(), scopes)
-    });
-    let bundle =
-        Bundle::new((Arc::clone(&schema.schema), text), all, servers, scopes, config.oauth.enabled.value, expected);
-    Ok(bundle.with_views(views.collect()))
+    (all, conditions)
+}
+
+/// Words about a policy of ours, or of an author's.
+fn own(error: String, place: &Place) -> Diagnostic {
+    findings::CONDITION.at(place, error)
 }
 
 /// What is expected of the arguments of each tool that is pinned.

@@ -1,6 +1,6 @@
 //! How a policy is written down: one layout, so that a reviewer's diff shows meaning and nothing else.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::press::Written;
 use crate::{
@@ -36,6 +36,7 @@ impl Draft<'_> {
             condition: None,
             needs: None,
             patterns: Vec::new(),
+            gives: BTreeSet::new(),
         }
     }
 
@@ -78,6 +79,10 @@ pub(super) fn actions<'t>(verbs: impl IntoIterator<Item = Verb>, typed: &[&'t st
 
 /// A Cedar string literal.
 pub(super) fn string(value: &str) -> String {
+    // Most are names, of which nothing is escaped.
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        return ["\"", value, "\""].concat();
+    }
     // Nothing ends at a `'`, and a policy for content is full of them.
     format!("\"{}\"", value.escape_debug().to_string().replace("\\'", "'"))
 }

@@ -277,10 +277,12 @@ impl Gateway {
         &self.parts
     }
 
-    /// Puts another revision into force. Requests in flight finish with theirs; streams are told.
-    pub(crate) fn install(&self, revision: Revision) {
-        self.revision.store(Arc::new(revision));
+    /// Puts another revision into force, and gives the one before it. Requests in flight finish with theirs;
+    /// streams are told.
+    pub(crate) fn install(&self, revision: Revision) -> Arc<Revision> {
+        let before = self.revision.swap(Arc::new(revision));
         self.reloaded.send_modify(|times| *times += 1);
+        before
     }
 
     /// The revision in force.

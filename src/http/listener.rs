@@ -31,6 +31,7 @@ use super::{
     forwarded::Proxies,
     outgoing::Outgoing,
     places::{Place, Places},
+    turns::Turns,
 };
 use crate::{config::Limits, tasks::Tasks};
 
@@ -100,13 +101,14 @@ pub(crate) async fn serve<E>(
         };
         let Some(place) = place else { break };
         let (house, watcher, closing) = (Arc::clone(&house), graceful.watcher(), closing.clone());
-        tasks.spawn("connection", async move {
+        let conversation = async move {
             let guest = Arc::clone(place.guest());
             tokio::select! {
                 () = house.receive(stream, peer, &place, watcher, closing) => {}
                 () = guest.sent_away() => tracing::debug!(%peer, "a connection that only waited was closed"),
             }
-        });
+        };
+        tasks.spawn("connection", Turns::new(conversation));
     }
     drop(listener);
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {

@@ -30,6 +30,7 @@ mod page;
 mod pending;
 mod places;
 mod respond;
+mod turns;
 mod visit;
 mod well_known;
 

@@ -47,6 +47,8 @@ pub struct Policy {
     pub(crate) needs: Option<Needs>,
     /// The patterns by which it reads a target's name, where that is all it reads of it.
     pub(crate) patterns: Vec<Pattern>,
+    /// The scopes that it speaks of, where it is one of *grant* that says nothing of others.
+    pub(crate) gives: BTreeSet<ScopeName>,
     /// What its text has in common with others, where the compiler wrote all of it: the types of its literals
     /// do not depend on what they are.
     pub(crate) mold: Option<Arc<str>>,
@@ -100,6 +102,7 @@ impl Policy {
             typed,
             needs,
             patterns: Vec::new(),
+            gives: BTreeSet::new(),
             mold: None,
             of_any_action: OnceLock::new(),
         }
@@ -109,6 +112,13 @@ impl Policy {
     #[must_use]
     pub fn by_patterns(mut self, patterns: Vec<Pattern>) -> Self {
         self.patterns = patterns;
+        self
+    }
+
+    /// The same policy, known to give these scopes and to say nothing of others; of any where there are none.
+    #[must_use]
+    pub(crate) fn giving(mut self, scopes: BTreeSet<ScopeName>) -> Self {
+        self.gives = scopes;
         self
     }
 

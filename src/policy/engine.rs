@@ -473,7 +473,7 @@ impl Engine {
         });
         match request {
             Ok(request) => {
-                let grants = self.grants.of(&self.bundle, &caller);
+                let grants = self.grants.of(&self.bundle, &caller, scope);
                 let mut decision = self.answer(&request, grants, &cedar_policy::Entities::empty());
                 if decision.because == Because::ExplicitForbid {
                     decision.because = Because::NoMatchingGrant;

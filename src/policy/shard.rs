@@ -29,7 +29,7 @@ use super::{
     question::Verb,
     unknown::{self, Bound},
 };
-use crate::name::{Pattern, ServerName, ToolName};
+use crate::name::{Pattern, ScopeName, ServerName, ToolName};
 
 /// A set of policies, and which of the bundle's they are.
 #[derive(Debug)]
@@ -83,37 +83,66 @@ fn formed(policy: &Policy, form: &cedar_policy::Policy, arguments: Arguments<'_>
     unknown::bounded(form, &["args"], bound).unwrap_or_else(|_| Some(form.clone()))
 }
 
-/// The shards of the question *grant*: a policy whose head names one caller says nothing of others.
+/// The shards of the question *grant*: a ceiling says nothing of scopes that it does not give, and one whose
+/// head names one caller says nothing of others.
 #[derive(Debug)]
 pub(super) struct Grants {
-    /// The policies that name no one caller.
+    /// The policies that speak of any scope.
     common: Shard,
-    /// By the caller that some name, these.
-    own: HashMap<EntityUid, (Vec<usize>, OnceLock<Shard>)>,
+    /// By the scope that others give, these.
+    scopes: HashMap<ScopeName, Ceilings>,
 }
 
+/// The ceilings that give one scope.
+#[derive(Debug, Default)]
+struct Ceilings {
+    /// Those that name no one caller.
+    anybody: Slot,
+    /// By the caller that some name, these.
+    own: HashMap<EntityUid, Slot>,
+}
+
+/// Members of a shard besides those that it has in common with others; it is made when it is first asked.
+#[derive(Debug, Default)]
+struct Slot(Vec<usize>, OnceLock<Shard>);
+
 impl Grants {
-    /// Sorts the policies of a bundle by the caller that they name.
+    /// Sorts the policies of a bundle by the scopes that they give, and the caller that they name.
     pub(super) fn plan(bundle: &Bundle) -> Self {
         let mut common = Vec::new();
-        let mut own: HashMap<EntityUid, (Vec<usize>, OnceLock<Shard>)> = HashMap::new();
+        let mut scopes: HashMap<ScopeName, Ceilings> = HashMap::new();
         for (member, policy) in bundle.grants.iter().enumerate() {
-            match policy.cedar.principal_constraint() {
-                PrincipalConstraint::Eq(one) => own.entry(one).or_default().0.push(member),
+            if policy.gives.is_empty() {
+                common.push(member);
+            }
+            let one = match policy.cedar.principal_constraint() {
+                PrincipalConstraint::Eq(one) => Some(one),
                 PrincipalConstraint::Any
                 | PrincipalConstraint::In(_)
                 | PrincipalConstraint::Is(_)
-                | PrincipalConstraint::IsIn(..) => common.push(member),
+                | PrincipalConstraint::IsIn(..) => None,
+            };
+            for scope in &policy.gives {
+                let ceilings = scopes.entry(scope.clone()).or_default();
+                let Slot(members, _) = match &one {
+                    Some(one) => ceilings.own.entry(one.clone()).or_default(),
+                    None => &mut ceilings.anybody,
+                };
+                members.push(member);
             }
         }
-        Self { common: Shard::of(&bundle.grants, common), own }
+        Self { common: Shard::of(&bundle.grants, common), scopes }
     }
 
-    /// The policies that a question about this caller is asked of.
-    pub(super) fn of(&self, bundle: &Bundle, caller: &EntityUid) -> &PolicySet {
-        let Some((own, shard)) = self.own.get(caller) else { return &self.common.set };
+    /// The policies that a question about this caller and scope is asked of.
+    pub(super) fn of(&self, bundle: &Bundle, caller: &EntityUid, scope: &ScopeName) -> &PolicySet {
+        let Some(Ceilings { anybody, own }) = self.scopes.get(scope) else { return &self.common.set };
+        let (own, shard) = match own.get(caller) {
+            Some(Slot(own, shard)) => (own.as_slice(), shard),
+            None => (&[][..], &anybody.1),
+        };
         let made = || {
-            let mut members: Vec<usize> = own.iter().chain(&self.common.members).copied().collect();
+            let mut members: Vec<usize> = own.iter().chain(&anybody.0).chain(&self.common.members).copied().collect();
             members.sort_unstable();
             Shard::of(&bundle.grants, members)
         };

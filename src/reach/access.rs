@@ -6,6 +6,7 @@ use super::{Aim, Caller, Letter, Reach, moment};
 use crate::{
     name::{ScopeName, ServerName},
     policy::{Answer, Arguments, Asker, Effect, Question, Reason, Target, Verb},
+    share,
 };
 
 /// Whether anybody may do anything, each with the most that it may be granted.
@@ -71,9 +72,9 @@ impl Reach<'_> {
     /// asked first: most often one question is enough.
     fn anybody_opens(&self, verb: Verb, target: &Target) -> bool {
         let relevant = self.relevant(verb, target);
-        let (likely, others): (Vec<_>, Vec<_>) =
-            self.everybody().partition(|caller| relevant.is_subset(self.ceiling(caller)));
-        likely.into_iter().chain(others).any(|caller| self.opens(caller, verb, target))
+        let likely = |caller: &&Caller| relevant.is_subset(self.ceiling(caller));
+        self.everybody().filter(likely).any(|caller| self.opens(caller, verb, target))
+            || self.everybody().filter(|caller| !likely(caller)).any(|caller| self.opens(caller, verb, target))
     }
 
     /// Whether anybody may do this.
@@ -94,6 +95,19 @@ impl Reach<'_> {
             }
         }
         if reasons.is_empty() { Access::NotPermitted } else { Access::Forbidden(reasons) }
+    }
+
+    /// Looks beforehand, for every server, whether anybody may do anything there: most checks ask that, one
+    /// server after the other.
+    pub(crate) fn look_ahead(&self) {
+        let servers: Vec<&ServerName> = self.servers().collect();
+        let look = |some: &[&ServerName]| {
+            for server in some {
+                self.access_to(server);
+            }
+            Vec::<()>::new()
+        };
+        share::out(&servers, 8, look);
     }
 
     /// Whether anybody may do anything on a server but ask what it is.

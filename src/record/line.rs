@@ -26,13 +26,13 @@ pub(super) fn decided(record: &Decided<'_>, to: &mut Vec<u8>) {
     line.word("type", "decision");
     if let Some(Refused { kind, .. }) = refused {
         line.word("kind", "refusal");
-        line.text("/refusal", kind);
+        line.text("", "refusal", kind);
     }
     head(&mut line, id, at, gateway);
     if let Some(Revision { config, bundle }) = revision {
         line.open("policy");
-        line.text("/policy/config", config);
-        line.text("/policy/bundle", bundle);
+        line.text("/policy", "config", config);
+        line.text("/policy", "bundle", bundle);
         line.close();
     }
     if let Some(caller) = caller {
@@ -41,7 +41,7 @@ pub(super) fn decided(record: &Decided<'_>, to: &mut Vec<u8>) {
     if let Some(Peer { address, agent }) = peer {
         line.open("peer");
         line.shown("address", address);
-        line.maybe("/peer/agent", *agent);
+        line.maybe("/peer", "agent", *agent);
         line.close();
     }
     if let Some(request) = request {
@@ -81,10 +81,10 @@ pub(super) fn event(record: &Event<'_>, to: &mut Vec<u8>) {
         },
     );
     head(&mut line, id, at, gateway);
-    line.text("/what", what);
+    line.text("", "what", what);
     line.open("facts");
     for (name, value) in facts.iter().take(MOST_ENTRIES) {
-        line.key(name);
+        line.named(name);
         line.value(|| format!("/facts/{name}"), value);
     }
     line.close();
@@ -96,9 +96,9 @@ fn head(line: &mut Line<'_>, id: &impl fmt::Display, at: &jiff::Timestamp, gatew
     line.shown("id", id);
     line.shown("ts", &format_args!("{at:.9}"));
     line.open("gateway");
-    line.text("/gateway/instance", instance);
-    line.text("/gateway/version", version);
-    line.text("/gateway/cedar", cedar);
+    line.text("/gateway", "instance", instance);
+    line.text("/gateway", "version", version);
+    line.text("/gateway", "cedar", cedar);
     line.close();
 }
 
@@ -106,41 +106,41 @@ fn who(line: &mut Line<'_>, who: &Who<'_>) {
     let Who { principal, client, scopes, method, token } = who;
     line.open("principal");
     line.word("type", principal.kind());
-    line.maybe("/principal/id", principal.id());
-    line.maybe("/principal/client_id", client.map(|client| client.as_str()));
+    line.maybe("/principal", "id", principal.id());
+    line.maybe("/principal", "client_id", client.map(|client| client.as_str()));
     line.list("scopes", scopes, |line, scope| {
         line.element();
         line.value(|| "/principal/scopes".to_owned(), scope.as_str());
     });
     line.word("method", method);
-    line.maybe("/principal/token", *token);
+    line.maybe("/principal", "token", *token);
     line.close();
 }
 
 fn asked(line: &mut Line<'_>, request: &Request<'_>) {
     let Request { method, server, view, target, protocol, rpc_id, read, digest, drift, size } = request;
     line.open("request");
-    line.text("/request/method", method);
-    line.maybe("/request/server", *server);
-    line.maybe("/request/view", *view);
+    line.text("/request", "method", method);
+    line.maybe("/request", "server", *server);
+    line.maybe("/request", "view", *view);
     match target {
-        Some(Target::Tool(name)) => line.text("/request/tool", name),
-        Some(Target::Prompt(name)) => line.text("/request/prompt", name),
-        Some(Target::Resource(uri)) => line.text("/request/resource", uri),
+        Some(Target::Tool(name)) => line.text("/request", "tool", name),
+        Some(Target::Prompt(name)) => line.text("/request", "prompt", name),
+        Some(Target::Resource(uri)) => line.text("/request", "resource", uri),
         None => {}
     }
-    line.maybe("/request/protocol", *protocol);
-    line.maybe("/request/rpc_id", *rpc_id);
+    line.maybe("/request", "protocol", *protocol);
+    line.maybe("/request", "rpc_id", *rpc_id);
     if !read.is_empty() {
         line.arguments(read);
     }
-    line.maybe("/request/digest", *digest);
+    line.maybe("/request", "digest", *digest);
     if let Some(Drift { how, refused, pinned, seen }) = drift {
         line.open("drift");
-        line.text("/request/drift/how", how);
+        line.text("/request/drift", "how", how);
         line.shown_bare("refused", refused);
-        line.maybe("/request/drift/pinned", *pinned);
-        line.maybe("/request/drift/seen", *seen);
+        line.maybe("/request/drift", "pinned", *pinned);
+        line.maybe("/request/drift", "seen", *seen);
         line.close();
     }
     line.shown_bare("size", size);
@@ -176,7 +176,7 @@ fn answered(line: &mut Line<'_>, decision: &Decision) {
     line.list("determining", reasons, |line, reason| {
         line.element();
         line.begin();
-        line.text("/decision/determining/policy", &reason.policy);
+        line.text("/decision/determining", "policy", &reason.policy);
         line.word(
             "effect",
             match reason.effect {
@@ -186,7 +186,7 @@ fn answered(line: &mut Line<'_>, decision: &Decision) {
         );
         if let Some(Place { file, line: row, column, .. }) = &reason.place {
             line.open("place");
-            line.text("/decision/determining/place/file", file);
+            line.text("/decision/determining/place", "file", file);
             line.shown_bare("line", row);
             line.shown_bare("column", column);
             line.close();
@@ -256,17 +256,32 @@ impl<'o> Line<'o> {
         }
     }
 
-    fn key(&mut self, name: &str) {
+    /// The name of a member, which is a word of ours.
+    fn key(&mut self, name: &'static str) {
+        self.element();
+        self.plain(name);
+        self.out.push(b':');
+    }
+
+    /// The name of a member, whoever chose it.
+    fn named(&mut self, name: &str) {
         self.element();
         text::quote(name, self.out);
         self.out.push(b':');
+    }
+
+    /// A word of ours, in which there is nothing to escape.
+    fn plain(&mut self, word: &str) {
+        self.out.push(b'"');
+        self.out.extend_from_slice(word.as_bytes());
+        self.out.push(b'"');
     }
 
     fn begin(&mut self) {
         self.out.push(b'{');
     }
 
-    fn open(&mut self, name: &str) {
+    fn open(&mut self, name: &'static str) {
         self.key(name);
         self.begin();
     }
@@ -276,32 +291,32 @@ impl<'o> Line<'o> {
     }
 
     /// A member whose value is one of our own words.
-    fn word(&mut self, name: &str, value: &str) {
+    fn word(&mut self, name: &'static str, value: &str) {
         self.key(name);
         text::quote(value, self.out);
     }
 
     /// A member whose value prints without anything to escape.
-    fn shown(&mut self, name: &str, value: &impl fmt::Display) {
+    fn shown(&mut self, name: &'static str, value: &impl fmt::Display) {
         self.key(name);
         self.print(format_args!("\"{value}\""));
     }
 
     /// A number or another bare word of JSON.
-    fn shown_bare(&mut self, name: &str, value: &impl fmt::Display) {
+    fn shown_bare(&mut self, name: &'static str, value: &impl fmt::Display) {
         self.key(name);
         self.print(format_args!("{value}"));
     }
 
-    /// A member named by the end of its pointer, cut if it is long.
-    fn text(&mut self, at: &'static str, value: &str) {
-        self.key(at.rsplit('/').next().unwrap_or(at));
-        self.value(|| at.to_owned(), value);
+    /// A member of the object at a pointer, cut if it is long.
+    fn text(&mut self, of: &'static str, name: &'static str, value: &str) {
+        self.key(name);
+        self.value(|| format!("{of}/{name}"), value);
     }
 
-    fn maybe(&mut self, at: &'static str, value: Option<&str>) {
+    fn maybe(&mut self, of: &'static str, name: &'static str, value: Option<&str>) {
         if let Some(value) = value {
-            self.text(at, value);
+            self.text(of, name, value);
         }
     }
 
@@ -314,7 +329,7 @@ impl<'o> Line<'o> {
     }
 
     /// A member that is left out where it is empty, and cut where it is long.
-    fn list<T>(&mut self, name: &str, entries: &[T], mut entry: impl FnMut(&mut Self, &T)) {
+    fn list<T>(&mut self, name: &'static str, entries: &[T], mut entry: impl FnMut(&mut Self, &T)) {
         if entries.is_empty() {
             return;
         }
@@ -323,7 +338,8 @@ impl<'o> Line<'o> {
         entries.iter().take(MOST_ENTRIES).for_each(|one| entry(self, one));
         self.out.push(b']');
         if let Some(more) = entries.len().checked_sub(MOST_ENTRIES).filter(|more| *more > 0) {
-            self.shown_bare(&format!("{name}_more"), &more);
+            self.named(&format!("{name}_more"));
+            self.print(format_args!("{more}"));
         }
     }
 
@@ -331,7 +347,7 @@ impl<'o> Line<'o> {
         self.open("arguments");
         let start = self.out.len();
         for (pointer, value) in read.iter().take(MOST_ENTRIES) {
-            self.key(text::kept(pointer));
+            self.named(text::kept(pointer));
             self.json(pointer, value);
         }
         if let Some(whole) = self.out.get(start..).filter(|whole| whole.len() > MOST_ARGUMENTS) {
@@ -362,7 +378,7 @@ impl<'o> Line<'o> {
             Value::Object(members) => {
                 self.begin();
                 for (name, value) in members {
-                    self.key(name);
+                    self.named(name);
                     self.json(at, value);
                 }
                 self.close();

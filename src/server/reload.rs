@@ -47,8 +47,10 @@ pub(super) async fn reload(gateway: &Arc<Gateway>, starting: &Starting) -> bool 
                 return false;
             }
             revision.upstreams.start();
-            gateway.install(revision);
+            let before = gateway.install(revision);
             tracing::info!("reloaded: the new configuration is in force");
+            // To take apart what decided for many servers takes its time, and nobody waits for that.
+            drop(tokio::task::spawn_blocking(move || drop(before)));
             true
         }
         Err(problems) => {

@@ -55,25 +55,22 @@ impl Sqlite {
             .busy_timeout(Duration::from_secs(5))
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
-        let pool = || {
-            SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false).min_connections(1)
+        // Connections are opened by whoever first needs one, and kept.
+        let pool = |most, options| {
+            let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+            pool.max_connections(most).connect_lazy_with(options)
         };
-        let writer = pool()
-            .max_connections(1)
-            .connect_with(
-                options
-                    .clone()
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .pragma("wal_autocheckpoint", PAGES.to_string())
-                    .pragma("secure_delete", "ON"),
-            )
-            .await?;
+        let writing = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+        let writing = writing.pragma("wal_autocheckpoint", PAGES.to_string()).pragma("secure_delete", "ON");
+        let writer = pool(1, writing);
         migrate::migrate(&writer).await?;
         private::companions(path)?;
         let options = options.pragma("query_only", "ON");
-        let finder = Mutex::new(Some(options.connect().await?));
-        let readers = pool().max_connections(READERS).connect_with(options).await?;
+        let readers = pool(READERS, options.clone());
+        // Both at once: a start waits for them.
+        let (finder, reader) = tokio::join!(options.connect(), readers.acquire());
+        let finder = Mutex::new(Some(finder?));
+        drop(reader?);
         let process = Process::new();
         Ok(Self { process, writer: batch::Writer::start(writer.clone(), process), pool: writer, readers, finder })
     }
