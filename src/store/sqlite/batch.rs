@@ -19,9 +19,8 @@ use crate::store::{
     rows::{Op, Read},
 };
 
-/// Operations in one transaction, so that another process waits a few milliseconds at most, and those that were
-/// answered last do their work while the next are written.
-const BATCH: usize = 32;
+/// Operations in one transaction, so that another process waits a few milliseconds at most.
+const BATCH: usize = 64;
 /// Operations that wait; who comes then waits to wait.
 const WAITING: usize = 1024;
 
