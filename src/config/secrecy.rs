@@ -167,7 +167,8 @@ mod tests {
 
     #[test]
     fn t105_a_url_tells_its_user_and_password() {
-        let found = |text: &str| -> Vec<String> { userinfos(text).map(|range| text.get(range).unwrap().to_owned()).collect() };
+        let found =
+            |text: &str| -> Vec<String> { userinfos(text).map(|range| text.get(range).unwrap().to_owned()).collect() };
         assert_eq!(found("postgres://ada:p:w@db/x and \"https://tok@h\""), ["ada:p:w", "tok"]);
         for none in ["https://docs.example.com/a@b", "://@x", "https://${USER}:${PASS}@x", "a@b", "https://x y@z"] {
             assert!(found(none).is_empty(), "{none}");

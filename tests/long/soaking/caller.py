@@ -34,6 +34,8 @@ class Asked:
     own: set
     progress: bool = False
     cancelled: bool = False
+    # The word that it is not wanted any more, on its way.
+    told: asyncio.Task | None = None
     # Answers a question of the server's: method and parameters in, result or nothing out.
     answer: object = None
     started: float = field(default_factory=time.monotonic)
@@ -147,6 +149,9 @@ class Caller:
                 canceller.cancel()
                 with suppress(asyncio.CancelledError):
                     await canceller
+                # An id is free once nothing about it is on its way: it would take back whoever has it next.
+                if asked.told:
+                    await asked.told
             if asked.progress:
                 self.progress = False
             if number is None:
@@ -243,7 +248,8 @@ class Caller:
         await asyncio.sleep(after)
         asked.cancelled = True
         self.tally.counts["cancelled"] += 1
-        await asyncio.shield(self.notify("notifications/cancelled", {"requestId": asked.id}))
+        asked.told = asyncio.create_task(self.notify("notifications/cancelled", {"requestId": asked.id}))
+        await asyncio.shield(asked.told)
 
     async def notify(self, method, params=None):
         await self.post({"jsonrpc": "2.0", "method": method} | ({"params": params} if params else {}))
@@ -293,7 +299,9 @@ class Caller:
             self.tally.counts["results"] += 1
             return result
         named = f"server `{server}` " if server else "server `"
-        if code == UPSTREAM and text.startswith(named):
+        # Whose a resource is cannot be said while its server is away.
+        nobody = text.startswith("no server that answers offers this resource; ") and f"`{server or ''}" in text
+        if code == UPSTREAM and (text.startswith(named) or nobody):
             self.tally.error(text)
         elif code == CANCELLED and asked.cancelled:
             self.tally.counts["cancelled, and answered so"] += 1
