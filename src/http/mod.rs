@@ -34,8 +34,9 @@ mod turns;
 mod visit;
 mod well_known;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
+use futures_util::FutureExt as _;
 use poem::{
     Endpoint, EndpointExt, Request, Response, Route,
     http::{Method, StatusCode, uri::Scheme},
@@ -48,7 +49,7 @@ use crate::{
     cross_origin::Page,
     detect::Detectors,
     gateway::{Entering, Gateway, Peer, Refusal, Revision, says_modern},
-    policy::{Arrival, Decision, EndpointClass},
+    policy::{Arrival, Because, Decision, EndpointClass},
 };
 use forwarded::Malformed;
 
@@ -89,6 +90,7 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
             }
             let admitted = entry.admit(&gateway);
             let charged = admitted.is_ok().then(|| entry.charge(&gateway, &answers, &request)).flatten();
+            let gateway = Arc::clone(&gateway);
             async move {
                 let page = match admitted {
                     Ok(page) => page,
@@ -103,12 +105,15 @@ pub(crate) fn routes(gateway: Arc<Gateway>, bound: SocketAddr, health: Health) -
                     cors::vary(class, preflight.headers_mut());
                     return Ok(preflight);
                 }
-                let mut response = match charged {
-                    Some(refused) => refused,
-                    None => route.call(request).await.unwrap_or_else(|error| {
+                let answer = async {
+                    route.call(request).await.unwrap_or_else(|error| {
                         // The router's own errors are plain text.
                         respond::plain(error.status(), "not_found", "there is nothing at this path")
-                    }),
+                    })
+                };
+                let mut response = match charged {
+                    Some(refused) => refused,
+                    None => unless_it_panics(answer).await.unwrap_or_else(|| entry.broken(&gateway)),
                 };
                 if let Some(page) = page {
                     cors::let_read(&page, response.headers_mut());
@@ -188,9 +193,20 @@ impl Entry {
         Some(over_limit(gateway, self.peer.clone(), self.started, *refused, self.found))
     }
 
+    /// The answer where working one out failed for a bug of ours: no, and written down (T-147).
+    fn broken(&self, gateway: &Arc<Gateway>) -> Response {
+        let form = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error");
+        self.refused(gateway, form, &Decision::deny(Because::PolicyError))
+    }
+
     fn refused(&self, gateway: &Arc<Gateway>, form: (StatusCode, &str, &str), decision: &Decision) -> Response {
         mcp::refused_early(gateway, self.peer.clone(), self.started, form, decision, self.found)
     }
+}
+
+/// What comes of work; nothing where it panics, which ends this request and no other. The panic itself is on stderr.
+async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
 }
 
 /// What is answered to a request over a limit, once it is written down.
@@ -222,4 +238,21 @@ fn method_not_allowed(allow: &'static str) -> Response {
         respond::plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this endpoint does not take this method");
     response.headers_mut().insert(poem::http::header::ALLOW, poem::http::HeaderValue::from_static(allow));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn t147_work_that_panics_comes_to_nothing_and_to_no_harm() {
+        assert_eq!(unless_it_panics(async { 7 }).await, Some(7));
+        let bug = unless_it_panics(async {
+            tokio::task::yield_now().await;
+            // As an index out of bounds would, with the message kept from the log of the tests.
+            std::panic::resume_unwind(Box::new("a bug"))
+        });
+        assert_eq!(bug.await, None::<u8>);
+        assert_eq!(unless_it_panics(async { 7 }).await, Some(7), "and on it goes");
+    }
 }

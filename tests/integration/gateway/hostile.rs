@@ -53,10 +53,11 @@ fn a_server_that_is_down_is_unknown_to_whoever_may_not_reach_it() {
 #[test]
 fn t026_t037_t040_parallel_callers_with_the_same_ids_get_only_their_own_answers() {
     let gateway = Running::start(&yaml());
-    let token = gateway.token("tag:clock", &[]);
+    // A person and a client by turns.
+    let tokens = [&[][..], &["--client", "robot"]].map(|more| gateway.token("tag:clock", more));
     std::thread::scope(|scope| {
         for caller in 0..16 {
-            let (gateway, token) = (&gateway, &token);
+            let (gateway, token) = (&gateway, &tokens[caller % 2]);
             scope.spawn(move || {
                 for call in 0..40 {
                     let marker = format!("{caller}-{call}");
@@ -78,5 +79,10 @@ fn t026_t037_t040_parallel_callers_with_the_same_ids_get_only_their_own_answers(
     };
     let calls = records.iter().filter(|record| record["request"]["tool"] == "echo").count();
     assert_eq!(calls, 640);
+    for whose in ["user", "client"] {
+        let is =
+            |record: &&serde_json::Value| record["request"]["tool"] == "echo" && record["principal"]["type"] == whose;
+        assert_eq!(records.iter().filter(is).count(), 320, "{whose}");
+    }
     assert!(of("decision").is_subset(&of("access")), "a decision without an outcome");
 }
