@@ -556,7 +556,7 @@ impl Engine {
         let typed_before = args.is_some() && ready.is_some() && plain;
         let context = self.context(&asker.standing, acts, Some(moment), args)?;
         if typed_before {
-            debug_assert!(context.validate(&self.bundle.schema, &action).is_ok(), "a fact of another type: {context:?}");
+            debug_assert!(context.validate(&self.bundle.schema, &action).is_ok(), "a fact has another type");
             validate_scope_variables(&principal, &action, &resource, &self.bundle.schema)
                 .map_err(|error| error.to_string())?;
         }
