@@ -15,7 +15,7 @@ use std::{
 };
 
 use cedar_policy::{
-    Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, RestrictedExpression, Schema,
+    Authorizer, Context, EntityUid, PolicyId, PolicySet, Request, Response, RestrictedExpression, Schema,
     validate_scope_variables,
 };
 use jiff::Timestamp;
@@ -282,23 +282,24 @@ impl Engine {
             return self.permits(question) && self.check(question).is_ok();
         };
         let Ok(shard) = self.shard(question) else { return false };
-        let Some(reasons) = self.permitted(question, shard) else { return false };
-        let agreed = self.beyond(question, consent, shard, |id| reasons.iter().any(|reason| reason == id)).is_none();
+        let Some(response) = self.permitted(question, shard) else { return false };
+        let allows = |id: &str| response.diagnostics().reason().any(|reason| AsRef::<str>::as_ref(reason) == id);
+        let agreed = self.beyond(question, consent, shard, allows).is_none();
         agreed && self.check(question).is_ok()
     }
 
     /// Whether the policies allow it, whatever `portcullis.lock` pins of the arguments.
     pub(crate) fn permits(&self, question: &Question<'_>) -> bool {
-        self.shard(question).is_ok_and(|shard| self.permitted(question, shard).is_some())
+        self.answers(question) == Answer::Allowed
     }
 
-    /// The ids of the policies that allow it, where they do.
-    fn permitted(&self, question: &Question<'_>, shard: &Shard) -> Option<Vec<String>> {
+    /// The policies that allow it, where they do.
+    fn permitted(&self, question: &Question<'_>, shard: &Shard) -> Option<Response> {
         let request = self.request(question).ok()?;
         let response = self.authorizer.is_authorized(&request, &shard.set, &question.inventory.store);
-        let diagnostics = response.diagnostics();
-        let allowed = response.decision() == cedar_policy::Decision::Allow && diagnostics.errors().next().is_none();
-        allowed.then(|| diagnostics.reason().map(ToString::to_string).collect())
+        let allowed =
+            response.decision() == cedar_policy::Decision::Allow && response.diagnostics().errors().next().is_none();
+        allowed.then_some(response)
     }
 
     /// The scopes by which these policies allow something that the person who granted them was not shown;
@@ -553,8 +554,16 @@ impl Engine {
         }
         // Of arguments that are not known there are no facts, which the schema asks for.
         let whole = typed.is_none() || args.is_some();
+        // Facts of arguments have the types that the schema declares, as they are made; and what else is in this
+        // context was typed with the asker.
+        let typed_before = args.is_some() && ready.is_some() && plain;
         let context = self.context(&asker.standing, acts, Some(moment), args)?;
-        let schema: Option<&Schema> = (acts && whole).then_some(&self.bundle.schema);
+        if typed_before {
+            debug_assert!(context.validate(&self.bundle.schema, &action).is_ok(), "a fact has another type");
+            validate_scope_variables(&principal, &action, &resource, &self.bundle.schema)
+                .map_err(|error| error.to_string())?;
+        }
+        let schema: Option<&Schema> = (acts && whole && !typed_before).then_some(&self.bundle.schema);
         Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string().into())
     }
 

@@ -55,22 +55,20 @@ impl Sqlite {
             .busy_timeout(Duration::from_secs(5))
             .pragma("trusted_schema", "OFF")
             .disable_statement_logging();
-        // Connections are opened by whoever first needs one, and kept.
-        let pool = |most, options| {
+        // One connection is opened now, more by whoever needs them; all are kept.
+        let pool = |most| {
             let pool = SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).test_before_acquire(false);
-            pool.max_connections(most).connect_lazy_with(options)
+            pool.min_connections(0).max_connections(most)
         };
         let writing = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
         let writing = writing.pragma("wal_autocheckpoint", PAGES.to_string()).pragma("secure_delete", "ON");
-        let writer = pool(1, writing);
+        let writer = pool(1).connect_with(writing).await?;
         migrate::migrate(&writer).await?;
         private::companions(path)?;
         let options = options.pragma("query_only", "ON");
-        let readers = pool(READERS, options.clone());
         // Both at once: a start waits for them.
-        let (finder, reader) = tokio::join!(options.connect(), readers.acquire());
-        let finder = Mutex::new(Some(finder?));
-        drop(reader?);
+        let (finder, readers) = tokio::join!(options.connect(), pool(READERS).connect_with(options.clone()));
+        let (finder, readers) = (Mutex::new(Some(finder?)), readers?);
         let process = Process::new();
         Ok(Self { process, writer: batch::Writer::start(writer.clone(), process), pool: writer, readers, finder })
     }
