@@ -212,7 +212,11 @@ fn agreed(line: &mut Line<'_>, Beyond { agreed, asks }: &Beyond) {
     line.open("consent");
     line.open("agreed");
     // A grant has fewer scopes than that; what is not said is not agreed to.
-    agreed.iter().take(MOST_ENTRIES).for_each(|(scope, risk)| line.word(scope.as_str(), risk.as_str()));
+    for (scope, risk) in agreed.iter().take(MOST_ENTRIES) {
+        line.element();
+        // The grammar of scopes has nothing that JSON escapes.
+        line.print(format_args!("\"{scope}\":\"{}\"", risk.as_str()));
+    }
     line.close();
     line.word("asks", asks.as_str());
     line.close();
