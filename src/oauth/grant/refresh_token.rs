@@ -25,12 +25,16 @@ use crate::{
 /// Gives tokens for a refresh token.
 pub(super) async fn redeem(ask: &Redeem<'_>) -> Result<Issued, OAuthError> {
     let Redeem { issuer, form, client, now } = *ask;
-    // Who may ask for codes may be given one, by `offline_access`; who may do neither never has one.
-    if !client.may(GrantType::RefreshToken) && !client.may(GrantType::AuthorizationCode) {
-        let what = "this client may not ask for tokens with refresh tokens";
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, Why::GrantNotAllowed, what));
-    }
-    let bad = |why| refused(why, "the refresh token is not good: it is unknown, used or revoked");
+    // Who is not registered for it may have been given one all the same, for `offline_access`; with any other it is
+    // told that this grant is not its own.
+    let registered = client.may(GrantType::RefreshToken);
+    let bad = |why| match (why, registered) {
+        (Why::RefreshUnknown, false) => {
+            let what = "this client may not ask for tokens with refresh tokens";
+            OAuthError::new(ErrorCode::UnauthorizedClient, Why::GrantNotAllowed, what)
+        }
+        _ => refused(why, "the refresh token is not good: it is unknown, used or revoked"),
+    };
     let presented = Presented::read(form.need("refresh_token")?).ok_or_else(|| bad(Why::RefreshUnknown))?;
     let (resource, scope) = (ask.named()?, form.get("scope")?);
     let found = issuer.store.family(presented.family).await.map_err(down)?;

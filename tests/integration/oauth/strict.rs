@@ -37,6 +37,13 @@ fn oa38_oa46_t087_who_may_not_ask_is_told_so_by_the_right_code() {
         let refused = post(&gateway, "/oauth/token", &format!("grant_type={grant}&{robot}"));
         assert_eq!((refused.status, &refused.json()["error"]), (400, &"unauthorized_client".into()), "{grant}");
     }
+    let registered = register(
+        &gateway,
+        &json!({"redirect_uris": ["http://127.0.0.1/cb"], "token_endpoint_auth_method": "none"}).to_string(),
+    );
+    let id = registered.json()["client_id"].as_str().unwrap().to_owned();
+    let refused = post(&gateway, "/oauth/token", &format!("grant_type=refresh_token&refresh_token=x&client_id={id}"));
+    assert_eq!(refused.json()["error"], "unauthorized_client", "it registered for codes alone: {refused:?}");
     let assertion = post(&gateway, "/oauth/token", &format!("{ASK}&client_assertion=x"));
     assert_eq!(assertion.json()["error"], "invalid_request", "two ways at once: {assertion:?}");
     for body in ["token=x", "token=x&client_id=", ""] {

@@ -67,7 +67,7 @@ fn sm20_sm22_headers_are_what_serve_would_send() {
     expect: {present: {access-control-allow-methods: '*'}}
   - request: {path: /oauth/token, method: POST}
     expect: {present: {X-Frame-Options: SAMEORIGIN, Cache-Control: no-store}, absent: [Strict-Transport-Security]}
-  - request: {path: '/oauth/authorize?state=..%2f..%2fetc%2fpasswd', fields: {User-Agent: curl/8.5}}
+  - request: {path: '/oauth/authorize?login_hint=..%2f..%2fetc%2fpasswd', fields: {User-Agent: curl/8.5}}
     expect: {status: 400, findings: [path-traversal]}
   - request: {path: /healthz, host: evil.test}
     expect: {status: 403, code: bad-host}
