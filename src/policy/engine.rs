@@ -554,16 +554,8 @@ impl Engine {
         }
         // Of arguments that are not known there are no facts, which the schema asks for.
         let whole = typed.is_none() || args.is_some();
-        // Facts of arguments have the types that the schema declares, as they are made; and what else is in this
-        // context was typed with the asker.
-        let typed_before = args.is_some() && ready.is_some() && plain;
         let context = self.context(&asker.standing, acts, Some(moment), args)?;
-        if typed_before {
-            debug_assert!(context.validate(&self.bundle.schema, &action).is_ok(), "a fact has another type");
-            validate_scope_variables(&principal, &action, &resource, &self.bundle.schema)
-                .map_err(|error| error.to_string())?;
-        }
-        let schema: Option<&Schema> = (acts && whole && !typed_before).then_some(&self.bundle.schema);
+        let schema: Option<&Schema> = (acts && whole).then_some(&self.bundle.schema);
         Request::new(principal, action, resource, context, schema).map_err(|error| error.to_string().into())
     }
 
