@@ -124,7 +124,7 @@ impl Client {
                     return Err(OAuthError::new(ErrorCode::InvalidClientMetadata, Why::ParameterBad, what).into());
                 }
                 errand.charge(None, None).map_err(Halt::Over)?;
-                match roll.door.register(&issuer, &authorization, body, now).await? {
+                match roll.door.register(&issuer, &authorization, body, errand.peer.address, now).await? {
                     None => None,
                     Some(registered) => {
                         let facts = vec![("client", registered.client.id.to_string())];

@@ -88,6 +88,7 @@ whys! {
     ClientSecret = "client-secret",
     ClientUnknown = "client-unknown",
     ClientsFull = "clients-full",
+    ClientsMany = "clients-many",
     CodeClient = "code-client",
     CodeDead = "code-dead",
     CodeExpired = "code-expired",
@@ -209,11 +210,10 @@ impl OAuthError {
         Self::new(ErrorCode::TemporarilyUnavailable, Why::StoreDown, description)
     }
 
-    /// Secrets were wrong too often: nothing was looked at.
-    pub(crate) fn guessed(seconds: i64) -> Self {
-        let description = "too many wrong client secrets came from there; try again later";
+    /// It was tried too often, and may be tried again after so many seconds.
+    pub(super) fn too_many(why: Why, description: &str, seconds: i64) -> Self {
         let wait = Some(u32::try_from(seconds.max(1)).unwrap_or(u32::MAX));
-        Self { wait, ..Self::new(ErrorCode::TemporarilyUnavailable, Why::Guessing, description) }
+        Self { wait, ..Self::new(ErrorCode::TemporarilyUnavailable, why, description) }
     }
 
     /// The code.

@@ -65,6 +65,11 @@ impl MasterKey {
         }
     }
 
+    /// Whether a store that knows its key like this can be of this one.
+    pub(super) const fn fits(&self, kdf: Kdf) -> bool {
+        matches!((self, kdf), (Self::Raw(_), Kdf::Raw) | (Self::Passphrase(_), Kdf::Scrypt { .. }))
+    }
+
     pub(super) fn kdf(&self, salt: [u8; 16]) -> Kdf {
         match self {
             Self::Raw(_) => Kdf::Raw,
@@ -95,7 +100,9 @@ impl Master {
                 .await
                 .map_err(|_| SealError::Derivation)?
             }
-            (MasterKey::Raw(_), Kdf::Scrypt { .. }) | (MasterKey::Passphrase(_), Kdf::Raw) => Err(SealError::WrongKey),
+            (MasterKey::Raw(_), Kdf::Scrypt { .. }) | (MasterKey::Passphrase(_), Kdf::Raw) => {
+                Err(SealError::Derivation)
+            }
         }
     }
 

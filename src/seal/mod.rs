@@ -69,8 +69,16 @@ pub enum SealError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The key is not the one the store was made with.
-    #[error("the encryption key is not the one this store was made with; give that key back, or move the store away")]
-    WrongKey,
+    #[error(
+        "the encryption key from {from} is not the one that the store `{}` was made with; give that key back, or move \
+         the store away", path.display()
+    )]
+    WrongKey {
+        /// Where the key came from.
+        from: &'static str,
+        /// The store.
+        path: PathBuf,
+    },
     /// The store was made with a key that is not there.
     #[error(
         "this store was made with an encryption key and none is given: set `encryption.key` or \

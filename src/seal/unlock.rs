@@ -64,13 +64,17 @@ pub async fn unlock(
             Some(mark) => mark.kdf,
             None => key.kdf(chance::bytes()?),
         };
+        let wrong = || SealError::WrongKey { from, path: path.to_owned() };
+        if !key.fits(kdf) {
+            return Err(wrong());
+        }
         let master = match derived.take() {
             Some((before, master)) if before == kdf => master,
             _ => Master::derive(&key, kdf).await?,
         };
         // Both sides are ours and one is in a file that the attacker we fear can read: no timing to hide.
         if known.is_some_and(|mark| mark.check != master.check()) {
-            return Err(SealError::WrongKey);
+            return Err(wrong());
         }
         let wrapping = Wrapping { key: master.wrapping(), kdf, store: id.clone(), algorithm };
         if known.is_some_and(|mark| mark.wraps) {

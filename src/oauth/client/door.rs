@@ -1,25 +1,32 @@
-//! The registration endpoint: whether anybody may register at all, who, and how many there are already.
+//! The registration endpoint: whether anybody may register at all, who, and how many there are already: in all, and
+//! from where this one comes, so that nobody alone can take every place.
 //!
 //! INVARIANT: nothing is kept for who may not register.
 //! SPEC: RFC 7591 §3; OA-107, OA-109; T-090.
 
-use jiff::Timestamp;
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::registration::{Registered, register};
 use crate::{
     chance,
     config::Redirects,
+    limit::network,
     oauth::{
         error::{ErrorCode, OAuthError, Why},
         issuer::{Issuer, down},
         key::SecretDigest,
         metadata,
     },
-    store,
+    store::{self, Attempt, Counted},
 };
 
 /// The most clients that registered themselves and are kept.
 pub const MOST_CLIENTS: u64 = 1000;
+/// The most that register from one address within [`WINDOW`], which is as long as an unused one is kept.
+pub const MOST_FROM_ONE: u32 = 100;
+const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
 /// The registration endpoint as the gateway was started.
 #[derive(Debug, Clone)]
@@ -46,6 +53,7 @@ impl Door {
         issuer: &Issuer<'_>,
         authorization: &[&[u8]],
         body: &[u8],
+        address: IpAddr,
         now: Timestamp,
     ) -> Result<Option<Registered>, OAuthError> {
         let redirects = metadata::registration(issuer.settings, self.loopback);
@@ -64,6 +72,12 @@ impl Door {
         let random = (id, secret);
         let registered = register(body, &redirects, issuer.settings.private_schemes, issuer.keys, random, now)?;
         let row = registered.client.to_row(now).ok_or_else(OAuthError::internal)?;
+        let key = network(address).to_string().into_bytes();
+        let attempt = Attempt { name: "register", key, limit: MOST_FROM_ONE, window: WINDOW };
+        if let Counted::Over { until } = issuer.store.count(attempt, now).await.map_err(down)? {
+            let what = "as many clients have registered from this address as may within an hour; try again later";
+            return Err(OAuthError::too_many(Why::ClientsMany, what, until.duration_since(now).as_secs()));
+        }
         match issuer.store.keep_client(row, MOST_CLIENTS, now).await.map_err(down)? {
             store::Registered::Done => Ok(Some(registered)),
             store::Registered::Full => {

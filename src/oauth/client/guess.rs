@@ -83,7 +83,10 @@ impl Guesses {
         let held =
             of_address.or_else(|| alive(Whose::Client(client.clone())).filter(over).filter(|_| known().is_some()));
         match held {
-            Some(count) => Err(OAuthError::guessed(count.until.duration_since(now).as_secs())),
+            Some(count) => {
+                let what = "too many wrong client secrets came from there; try again later";
+                Err(OAuthError::too_many(Why::Guessing, what, count.until.duration_since(now).as_secs()))
+            }
             None => Ok(()),
         }
     }

@@ -27,7 +27,7 @@ pub use authenticate::{Presented, authenticate};
 pub use configured::{BadSecret, configured};
 pub use directory::Directory;
 pub use document::{BadDocument, DocumentUrl, read as read_document};
-pub use door::{Door, MOST_CLIENTS};
+pub use door::{Door, MOST_CLIENTS, MOST_FROM_ONE};
 pub use fetch::{FetchError, Fetcher};
 pub(crate) use guess::{Guess, Guesses};
 pub use known::shown_name;

@@ -68,7 +68,9 @@ fn t211_another_master_key_is_named_and_never_said() {
     assert!(!said.err.contains("AAEC"), "{said:?}");
     let old = run(&place, &["token", "issue", "--scopes", "tag:clock"]);
     assert_eq!(old.status, 2);
-    assert!(old.err.contains("the encryption key is not the one this store was made with"), "{old:?}");
+    let words =
+        "the encryption key from the key file is not the one that the store `.portcullis/portcullis.db` was made with";
+    assert!(old.err.contains(words), "{old:?}");
     let variable = [("PORTCULLIS_ENCRYPTION_KEY", key)];
     assert_eq!(run_with(&place, &["token", "issue", "--scopes", "tag:clock"], &variable).status, 0);
 }

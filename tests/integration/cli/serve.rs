@@ -101,7 +101,7 @@ fn a_store_of_another_key() {
     let other = "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     let with = |key| run_with(&place, &["serve"], &[("PORTCULLIS_ENCRYPTION_KEY", key)]);
     let said = with(other);
-    let words = "error: the encryption key is not the one this store was made with; give that key back, or move the store away\n";
+    let words = "error: the encryption key from `PORTCULLIS_ENCRYPTION_KEY` is not the one that the store `.portcullis/portcullis.db` was made with; give that key back, or move the store away\n";
     assert_eq!((said.status, said.err.as_str()), (2, words));
     let said = with("too short");
     assert!(said.status == 2 && said.err.contains("fewer than 16 characters"), "{said:?}");

@@ -24,8 +24,6 @@ grants:
   - {to: {client: robot}, scopes: ['tag:clock']}
 rates:
   roomy: {limit: 1000000, window: 1m, by: address, on: [oauth, mcp]}
-  # Fewer than there may be clients: no room for more is a 503 that is right.
-  few: {limit: 500, window: 15m, by: address, on: [register]}
 oauth:
   login: users
   registration: loopback

@@ -63,7 +63,7 @@ async fn oa133_a_wrong_key_does_not_get_to_bring_it_along() {
     let path = old(directory.path());
     let store = Store::open(&path).await.unwrap();
     let wrong = seal::open(&store, &path, key(&format!("hex:{}01", "0".repeat(62)))).await;
-    assert!(matches!(wrong, Err(SealError::WrongKey)));
+    assert!(matches!(wrong, Err(SealError::WrongKey { .. })));
     assert_eq!(store.data_keys().await.unwrap(), []);
     seal::open(&store, &path, key(RAW)).await.unwrap();
 }

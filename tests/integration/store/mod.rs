@@ -248,9 +248,9 @@ async fn oa133_a_wrong_or_missing_key_over_an_existing_store_refuses() {
     let again = seal::open(&store, &path, key(RAW)).await.unwrap();
     assert_eq!(first.token_mac.expose(), again.token_mac.expose());
     let wrong = seal::open(&store, &path, key(&format!("hex:{}01", "0".repeat(62)))).await;
-    assert!(matches!(wrong, Err(SealError::WrongKey)));
+    assert!(matches!(wrong, Err(SealError::WrongKey { .. })));
     let passphrase = seal::open(&store, &path, key("correct horse battery staple")).await;
-    assert!(matches!(passphrase, Err(SealError::WrongKey)));
+    assert!(matches!(passphrase, Err(SealError::WrongKey { .. })));
     let missing = seal::open(&store, &path, KeySource::default()).await;
     assert!(matches!(missing, Err(SealError::MissingKey { .. })));
     assert!(!directory.path().join("s.db.key").exists(), "no new key beside an existing store");
@@ -273,7 +273,7 @@ async fn a_new_store_makes_its_key_file_once_and_a_passphrase_its_salt() {
     let again = seal::open(&store, &path, key("correct horse battery staple")).await.unwrap();
     assert_eq!(first.token_mac.expose(), again.token_mac.expose());
     let wrong = seal::open(&store, &path, key("correct horse battery stable")).await;
-    assert!(matches!(wrong, Err(SealError::WrongKey)));
+    assert!(matches!(wrong, Err(SealError::WrongKey { .. })));
     let elsewhere = Store::open(&other).await.unwrap();
     let salted = seal::open(&elsewhere, &other, key("correct horse battery staple")).await.unwrap();
     assert_ne!(first.token_mac.expose(), salted.token_mac.expose());

@@ -193,7 +193,7 @@ async fn oa134_another_master_key_rewrites_the_data_keys_alone() {
     assert!(weak.to_string().contains("`--to` is a passphrase of fewer than 16"), "{weak}");
     unlocked.vault.change_master(&store, &Secret::new(OTHER.to_owned()), at(1)).await.unwrap();
     let old = unlock(&store, &path, key(RAW), Algorithm::Aes256Gcm, at(2)).await;
-    assert!(matches!(old, Err(SealError::WrongKey)));
+    assert!(matches!(old, Err(SealError::WrongKey { .. })));
     let new = unlock(&store, &path, key(OTHER), Algorithm::Aes256Gcm, at(2)).await.unwrap();
     assert_eq!(new.keys.token_mac.expose(), unlocked.keys.token_mac.expose(), "tokens stay good");
     assert_eq!(fetched(&store, &new, "ana").await.as_deref(), Ok("x"));
