@@ -190,18 +190,8 @@ impl Engine {
     ///
     /// # Errors
     /// When Cedar refuses the facts or they are not of the schema's types, in words.
-    pub fn asker(&self, mut standing: Standing) -> Result<Asker, String> {
-        if !self.bundle.oauth {
-            standing = Standing {
-                principal: Principal::Anonymous,
-                client: None,
-                groups: BTreeSet::new(),
-                scopes: self.bundle.scopes.clone(),
-                named: standing.named,
-            };
-        }
-        let principal = entity::principal(&standing.principal);
-        let mut asker = Asker { standing, principal, showing: None, acting: None, consent: None };
+    pub fn asker(&self, standing: Standing) -> Result<Asker, String> {
+        let mut asker = self.asker_of_one(standing);
         if !self.is_volatile() {
             let showing = self.context(&asker.standing, false, None, None)?;
             let acting = self.context(&asker.standing, true, None, None)?;
@@ -212,6 +202,21 @@ impl Engine {
             (asker.showing, asker.acting) = (Some(showing), Some(acting));
         }
         Ok(asker)
+    }
+
+    /// An asker of one question: nothing is built and typed for others.
+    fn asker_of_one(&self, mut standing: Standing) -> Asker {
+        if !self.bundle.oauth {
+            standing = Standing {
+                principal: Principal::Anonymous,
+                client: None,
+                groups: BTreeSet::new(),
+                scopes: self.bundle.scopes.clone(),
+                named: standing.named,
+            };
+        }
+        let principal = entity::principal(&standing.principal);
+        Asker { standing, principal, showing: None, acting: None, consent: None }
     }
 
     /// Takes note of what a server offers.
@@ -701,8 +706,8 @@ impl Engine {
         let obtainable = |scope: &ScopeName| {
             self.may_grant(&standing.principal, standing.client.as_ref(), &standing.groups, scope).is_allow()
         };
-        let with = |scopes: BTreeSet<ScopeName>| self.asker(Standing { scopes, ..standing.clone() }).ok();
-        let Some(bare) = with(BTreeSet::new()) else { return Default::default() };
+        let with = |scopes: BTreeSet<ScopeName>| self.asker_of_one(Standing { scopes, ..standing.clone() });
+        let bare = with(BTreeSet::new());
         let bare = Question { asker: &bare, ..*question };
         let (mut always, mut permits) = (BTreeSet::new(), Vec::new());
         for policy in shard.policies(&self.bundle.policies) {
@@ -724,7 +729,10 @@ impl Engine {
                 None => {}
             }
             let missing: BTreeSet<ScopeName> = needed.difference(&standing.scopes).cloned().collect();
-            let asker = with(&standing.scopes | &needed).filter(|_| !missing.is_empty())?;
+            if missing.is_empty() {
+                return None;
+            }
+            let asker = with(&standing.scopes | &needed);
             let turns = self.permits(&Question { asker: &asker, ..*question });
             let beyond = missing.iter().filter(|scope| !obtainable(scope)).count();
             turns.then_some(((beyond, missing.len(), needed.len()), missing, needed))
