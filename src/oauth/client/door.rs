@@ -24,7 +24,7 @@ use crate::{
 
 /// The most clients that registered themselves and are kept.
 pub const MOST_CLIENTS: u64 = 1000;
-/// The most that register from one address within [`WINDOW`], which is as long as an unused one is kept.
+/// The most that register from one address within an hour, which is as long as an unused one is kept.
 pub const MOST_FROM_ONE: u32 = 100;
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
