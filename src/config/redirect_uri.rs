@@ -10,6 +10,7 @@
 use std::{fmt, sync::Arc};
 
 use super::url::Url;
+use crate::detect;
 
 /// What an answer says in the query of the URI: where it stood there already, it would be said twice.
 const ANSWERS: [&str; 6] = ["code", "error", "error_description", "error_uri", "iss", "state"];
@@ -159,22 +160,11 @@ fn loopback(text: &str) -> Option<(&'static str, Option<u16>, &str)> {
     good.then(|| digits.parse().ok())?.map(|port| (begin, Some(port), rest))
 }
 
-/// The names in the query of a URI, their escapes undone.
+/// The names in the query of a URI, their escapes undone; what they do not make UTF-8 of is no name of an answer.
 fn names(text: &str) -> impl Iterator<Item = String> {
     let query = text.split_once('?').map_or("", |(_, query)| query);
-    query.split('&').map(|pair| unescaped(pair.split('=').next().unwrap_or_default()))
-}
-
-/// A text whose escapes are whole, without them; what they do not make UTF-8 of is no name of an answer.
-fn unescaped(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (digits, rest) = part.split_at_checked(2).unwrap_or((part, ""));
-        bytes.extend(u8::from_str_radix(digits, 16));
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    let name = |pair: &str| detect::decoded(pair.split('=').next().unwrap_or_default().as_bytes()).into_owned();
+    query.split('&').map(move |pair| String::from_utf8_lossy(&name(pair)).into_owned())
 }
 
 /// A scheme that belongs to an app: a domain's name in reverse, in lower case.

@@ -29,6 +29,7 @@ mod text;
 use std::{collections::BTreeSet, fmt};
 
 pub use body::Body;
+pub(crate) use percent::decoded;
 pub use surface::{head, header, path, query};
 pub use text::argument;
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Undoes percent-encoding once; what is no escape stays.
-pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'%', text).is_none() {
         return Cow::Borrowed(text);
     }
