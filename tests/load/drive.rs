@@ -113,19 +113,31 @@ pub(crate) fn drive(target: &Target, ask: &Ask, connections: usize, until: Until
                 (times, failed)
             });
         }
+        Driven::gathered(connections, workers, begun).await
+    })
+}
+
+impl Driven {
+    /// From what each connection did since `begun`: how long each call took, and what it said if it failed.
+    ///
+    /// # Errors
+    /// When one of them was not worked through.
+    pub(crate) async fn gathered(
+        connections: usize,
+        mut workers: JoinSet<(Vec<Duration>, Option<String>)>,
+        begun: Instant,
+    ) -> anyhow::Result<Self> {
         let (mut times, mut failed) = (Vec::new(), Vec::new());
         while let Some(joined) = workers.join_next().await {
             let (some, error) = joined?;
             times.extend(some);
             failed.extend(error);
         }
-        Ok(Driven::of(connections, times, failed, begun.elapsed()))
-    })
-}
+        Ok(Self::of(connections, times, failed, begun.elapsed()))
+    }
 
-impl Driven {
     /// From how long each call took, and what the connections said that failed.
-    pub(crate) fn of(connections: usize, mut times: Vec<Duration>, failed: Vec<String>, elapsed: Duration) -> Self {
+    fn of(connections: usize, mut times: Vec<Duration>, failed: Vec<String>, elapsed: Duration) -> Self {
         times.sort_unstable();
         let calls = times.len();
         let at = |share: usize| {

@@ -115,13 +115,7 @@ async fn turn(target: &Target, url: &str, at: &Path, connections: usize, seconds
             (times, None)
         });
     }
-    let (mut times, mut failed) = (Vec::new(), Vec::new());
-    while let Some(joined) = running.join_next().await {
-        let (some, error) = joined?;
-        times.extend(some);
-        failed.extend(error);
-    }
-    Ok(Driven::of(connections, times, failed, begun.elapsed()))
+    Driven::gathered(connections, running, begun).await
 }
 
 fn ask(target: &Target, token: &str) -> Ready {
